@@ -1,0 +1,5 @@
+//! The one place that performs HTTP: credentials, pacing, retry.
+
+mod transport;
+
+pub use transport::{HttpEvent, Transport};

@@ -1,0 +1,24 @@
+//! Rollcall keeps a directory of users, groups and memberships in step with an identity provider.
+//!
+//! The layers, each of which knows only those to its right:
+//!
+//! ```text
+//! cli → run → { plugin, http, directory } → model
+//!         ↘ config ↗
+//! ```
+//!
+//! * [`model`]: the words that everything else speaks: users, groups, memberships, requests, pages.
+//! * [`plugin`]: the sandbox: engine, admission, limits, the library of components.
+//! * [`http`]: the one place that performs HTTP: credentials, pacing, retry.
+//! * [`directory`]: mirror and directory, behind the `Store` trait.
+//! * [`config`]: `rollcall.toml`.
+//! * [`run`]: collect → shape → plan → check → apply.
+//! * [`cli`]: one file a subcommand; prints, never decides.
+
+pub mod cli;
+pub mod config;
+pub mod directory;
+pub mod http;
+pub mod model;
+pub mod plugin;
+pub mod run;
