@@ -1,1 +1,22 @@
-//! directory
+//! Mirror and directory, and the store that keeps both.
+//!
+//! * The **mirror** is what a provider gave, per connector, unshaped: users, groups, packed memberships. It lets
+//!   people be shaped again (a changed rule, a renamed group) without reading the provider again.
+//! * The **directory** is what shaping made of the mirrors: what applications see.
+//!
+//! Both live in one SQLite file, because a run changes both and a WAL transaction over several attached files is
+//! not atomic across them. [`Store`] is blocking and knows sorted cursors and batches, no SQL, so that another
+//! database can follow.
+
+mod change;
+mod entry;
+mod sqlite;
+mod store;
+
+pub use change::{Change, ChangeKind, EntryKind, MembershipChange};
+pub use entry::{GroupEntry, GroupKey, UserEntry, UserKey, fold};
+pub use sqlite::SqliteStore;
+pub use store::{
+    ConnectorId, Counters, GroupFilter, MembersState, MirrorGroup, MirrorUser, Reader, RunId, RunRow, RunStart, Store,
+    StoreError, StoreResult, UserFilter, Writer,
+};

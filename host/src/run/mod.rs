@@ -1,5 +1,32 @@
-//! collect → shape → plan → check → apply.
+//! A run: collect → shape → plan → check → apply.
+//!
+//! Nothing is written to the directory before the plan is complete and checked, and then all of it in one
+//! transaction: after a crash at any instant the directory is the old one or the new one. `run.rs` reads as the story
+//! of a run.
 
+mod apply;
+mod check;
+mod collect;
+mod error;
 mod event;
+mod frontier;
+mod lock;
+mod plan;
+mod reading;
+mod report;
+#[expect(clippy::module_inception, reason = "the story of a run is one concept of the run's folder")]
+mod run;
+mod shape;
+mod spool;
+mod staging;
 
+pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};
+pub use lock::WorkFolder;
+pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};
+pub use report::{
+    Counts, MembershipCounts, Milliseconds, NamedEntry, Outcome, ReportedError, ReportedProblem, RequestCounts,
+    RunReport,
+};
+pub use run::{Ended, Job, Probe, plan, probe, sync};
+pub use staging::StagedUser;

@@ -1,0 +1,7 @@
+//! The store in one SQLite file.
+
+mod open;
+mod reader;
+mod writer;
+
+pub use open::SqliteStore;

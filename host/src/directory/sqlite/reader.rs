@@ -1,0 +1,374 @@
+use roaring::RoaringBitmap;
+use rusqlite::types::FromSql;
+use rusqlite::{OptionalExtension, Params, Row, Transaction, params};
+use serde_json::{Map, Value as Json};
+
+use super::open::DatabaseFile;
+use crate::directory::entry::attributes_from_json;
+use crate::directory::{
+    Change, ChangeKind, ConnectorId, Counters, EntryKind, GroupEntry, GroupFilter, GroupKey, MembersState,
+    MembershipChange, MirrorGroup, MirrorUser, Reader, RunId, RunRow, StoreResult, UserEntry, UserFilter, UserKey,
+};
+use crate::model::{Attribute, User};
+
+pub(super) struct SqliteReader<'a> {
+    pub(super) transaction: Transaction<'a>,
+    pub(super) file: DatabaseFile,
+}
+
+const USER: &str = "SELECT u.key, c.name, u.external_id, u.user_name, u.display_name, u.given_name, u.family_name,
+                           u.email, u.active, u.attributes
+                    FROM directory_user u JOIN connector c ON c.id = u.connector";
+
+const GROUP: &str = "SELECT g.key, c.name, g.external_id, g.name, g.description, g.attributes
+                     FROM directory_group g JOIN connector c ON c.id = g.connector";
+
+const RUN: &str = "SELECT r.id, c.name, r.mode, r.outcome, r.started_at, r.ended_at, r.report
+                   FROM run r JOIN connector c ON c.id = r.connector";
+
+impl SqliteReader<'_> {
+    fn failed(&self, source: rusqlite::Error) -> crate::directory::StoreError {
+        self.file.error("read", source)
+    }
+
+    fn one<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> StoreResult<Option<T>> {
+        self.transaction
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row(params, map).optional())
+            .map_err(|source| self.failed(source))
+    }
+
+    /// Calls `each` with every row until it says stop.
+    fn rows(
+        &self,
+        sql: &str,
+        params: impl Params,
+        mut each: impl FnMut(&Row<'_>) -> StoreResult<bool>,
+    ) -> StoreResult<()> {
+        let failed = |source| self.failed(source);
+        let mut statement = self.transaction.prepare_cached(sql).map_err(failed)?;
+        let mut rows = statement.query(params).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            if !each(row)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn get<T: FromSql>(&self, row: &Row<'_>, column: usize) -> StoreResult<T> {
+        row.get(column).map_err(|source| self.failed(source))
+    }
+
+    fn bitmap(&self, row: &Row<'_>, column: usize) -> StoreResult<RoaringBitmap> {
+        let bytes = row.get_ref(column).and_then(|value| Ok(value.as_blob()?)).map_err(|source| self.failed(source))?;
+        RoaringBitmap::deserialize_from(bytes).map_err(|error| self.file.corrupt(format!("packed memberships: {error}")))
+    }
+
+    fn attributes(&self, row: &Row<'_>, column: usize) -> StoreResult<Vec<Attribute>> {
+        let text: String = self.get(row, column)?;
+        let object: Map<String, Json> =
+            serde_json::from_str(&text).map_err(|error| self.file.corrupt(format!("attributes: {error}")))?;
+        Ok(attributes_from_json(object))
+    }
+
+    fn user_entry(&self, row: &Row<'_>) -> StoreResult<UserEntry> {
+        Ok(UserEntry {
+            key: UserKey(self.get(row, 0)?),
+            connector: self.get(row, 1)?,
+            external_id: self.get(row, 2)?,
+            user_name: self.get(row, 3)?,
+            display_name: self.get(row, 4)?,
+            given_name: self.get(row, 5)?,
+            family_name: self.get(row, 6)?,
+            email: self.get(row, 7)?,
+            active: self.get(row, 8)?,
+            attributes: self.attributes(row, 9)?,
+        })
+    }
+
+    fn group_entry(&self, row: &Row<'_>) -> StoreResult<GroupEntry> {
+        Ok(GroupEntry {
+            key: GroupKey(self.get(row, 0)?),
+            connector: self.get(row, 1)?,
+            external_id: self.get(row, 2)?,
+            name: self.get(row, 3)?,
+            description: self.get(row, 4)?,
+            attributes: self.attributes(row, 5)?,
+        })
+    }
+
+    fn first_user(&self, sql: &str, params: impl Params) -> StoreResult<Option<UserEntry>> {
+        let mut found = None;
+        self.rows(sql, params, |row| {
+            found = Some(self.user_entry(row)?);
+            Ok(false)
+        })?;
+        Ok(found)
+    }
+
+    fn first_group(&self, sql: &str, params: impl Params) -> StoreResult<Option<GroupEntry>> {
+        let mut found = None;
+        self.rows(sql, params, |row| {
+            found = Some(self.group_entry(row)?);
+            Ok(false)
+        })?;
+        Ok(found)
+    }
+
+    fn hash(&self, row: &Row<'_>, column: usize) -> StoreResult<[u8; 16]> {
+        row.get(column).map_err(|source| self.failed(source))
+    }
+}
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    Ok(RunRow {
+        id: RunId(row.get(0)?),
+        connector: row.get(1)?,
+        mode: row.get(2)?,
+        outcome: row.get(3)?,
+        started_at: row.get(4)?,
+        ended_at: row.get(5)?,
+        report: row.get(6)?,
+    })
+}
+
+impl Reader for SqliteReader<'_> {
+    fn counters(&self) -> StoreResult<Counters> {
+        let next = |name: &str| -> StoreResult<u32> {
+            self.one("SELECT next FROM counter WHERE name = ?1", [name], |row| row.get(0))?
+                .ok_or_else(|| self.file.corrupt(format!("no counter {name}")))
+        };
+        Ok(Counters {
+            mirror_user: next("mirror_user")?,
+            mirror_group: next("mirror_group")?,
+            user: next("user")?,
+            group: next("group")?,
+        })
+    }
+
+    fn mirror_users(&self, connector: ConnectorId, each: &mut dyn FnMut(MirrorUser)) -> StoreResult<()> {
+        let sql = "SELECT id, number, digest, shaping, absent_since FROM mirror_user WHERE connector = ?1 ORDER BY id";
+        self.rows(sql, [connector.0], |row| {
+            each(MirrorUser {
+                id: self.get(row, 0)?,
+                number: self.get(row, 1)?,
+                digest: self.hash(row, 2)?,
+                shaping: self.hash(row, 3)?,
+                absent_since: self.get::<Option<i64>>(row, 4)?.map(RunId),
+            });
+            Ok(true)
+        })
+    }
+
+    fn mirror_user_record(&self, number: u32) -> StoreResult<Option<User>> {
+        let sql = "SELECT record FROM mirror_user_record WHERE number = ?1";
+        let text: Option<String> = self.one(sql, [number], |row| row.get(0))?;
+        text.map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|error| self.file.corrupt(format!("record of mirror user {number}: {error}")))
+    }
+
+    fn mirror_groups(&self, connector: ConnectorId, each: &mut dyn FnMut(MirrorGroup)) -> StoreResult<()> {
+        let sql = "SELECT id, number, members, absent_since, record FROM mirror_group WHERE connector = ?1 ORDER BY id";
+        self.rows(sql, [connector.0], |row| {
+            let id: String = self.get(row, 0)?;
+            let record: String = self.get(row, 4)?;
+            let state: String = self.get(row, 2)?;
+            each(MirrorGroup {
+                number: self.get(row, 1)?,
+                members: match state.as_str() {
+                    "known" => MembersState::Known,
+                    "unknown" => MembersState::Unknown,
+                    "unread" => MembersState::Unread,
+                    other => return Err(self.file.corrupt(format!("members of mirror group {id} are {other:?}"))),
+                },
+                absent_since: self.get::<Option<i64>>(row, 3)?.map(RunId),
+                record: serde_json::from_str(&record)
+                    .map_err(|error| self.file.corrupt(format!("record of mirror group {id}: {error}")))?,
+            });
+            Ok(true)
+        })
+    }
+
+    fn mirror_members(&self, group: u32) -> StoreResult<Option<RoaringBitmap>> {
+        let mut found = None;
+        self.rows("SELECT members FROM mirror_membership WHERE \"group\" = ?1", [group], |row| {
+            found = Some(self.bitmap(row, 0)?);
+            Ok(false)
+        })?;
+        Ok(found)
+    }
+
+    fn user_keys(&self, connector: ConnectorId, each: &mut dyn FnMut(&str, UserKey)) -> StoreResult<()> {
+        let sql = "SELECT external_id, key FROM directory_user WHERE connector = ?1 ORDER BY external_id";
+        self.rows(sql, [connector.0], |row| {
+            let key = UserKey(self.get(row, 1)?);
+            let id = row.get_ref(0).and_then(|value| Ok(value.as_str()?)).map_err(|source| self.failed(source))?;
+            each(id, key);
+            Ok(true)
+        })
+    }
+
+    fn user(&self, key: UserKey) -> StoreResult<Option<UserEntry>> {
+        self.first_user(&format!("{USER} WHERE u.key = ?1"), [key.0])
+    }
+
+    fn user_by_name(&self, folded: &str) -> StoreResult<Option<UserEntry>> {
+        self.first_user(&format!("{USER} WHERE u.folded = ?1"), [folded])
+    }
+
+    fn users(&self, filter: &UserFilter, each: &mut dyn FnMut(UserEntry) -> bool) -> StoreResult<()> {
+        let sql = format!(
+            "{USER} WHERE (?1 IS NULL OR c.name = ?1) AND (?2 IS NULL OR u.active = ?2) ORDER BY u.key"
+        );
+        let wanted = filter.text.as_deref().map(str::to_lowercase);
+        self.rows(&sql, params![filter.connector, filter.active], |row| {
+            let entry = self.user_entry(row)?;
+            let texts = [Some(&entry.user_name), entry.display_name.as_ref(), entry.email.as_ref()];
+            let matches = match &wanted {
+                Some(wanted) => texts.into_iter().flatten().any(|text| text.to_lowercase().contains(wanted)),
+                None => true,
+            };
+            Ok(!matches || each(entry))
+        })
+    }
+
+    fn user_names(&self, keys: &RoaringBitmap, each: &mut dyn FnMut(UserKey, &str)) -> StoreResult<()> {
+        for key in keys {
+            self.rows("SELECT user_name FROM directory_user WHERE key = ?1", [key], |row| {
+                let name = row.get_ref(0).and_then(|value| Ok(value.as_str()?)).map_err(|source| self.failed(source))?;
+                each(UserKey(key), name);
+                Ok(false)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn group(&self, key: GroupKey) -> StoreResult<Option<GroupEntry>> {
+        self.first_group(&format!("{GROUP} WHERE g.key = ?1"), [key.0])
+    }
+
+    fn group_by_name(&self, folded: &str) -> StoreResult<Option<GroupEntry>> {
+        self.first_group(&format!("{GROUP} WHERE g.folded = ?1"), [folded])
+    }
+
+    fn groups(&self, filter: &GroupFilter, each: &mut dyn FnMut(GroupEntry) -> bool) -> StoreResult<()> {
+        let sql = format!("{GROUP} WHERE (?1 IS NULL OR c.name = ?1) ORDER BY g.key");
+        let wanted = filter.text.as_deref().map(str::to_lowercase);
+        self.rows(&sql, params![filter.connector], |row| {
+            let entry = self.group_entry(row)?;
+            let matches = wanted.as_ref().is_none_or(|wanted| entry.name.to_lowercase().contains(wanted));
+            Ok(!matches || each(entry))
+        })
+    }
+
+    fn members_from(&self, group: GroupKey, connector: ConnectorId) -> StoreResult<RoaringBitmap> {
+        let mut members = RoaringBitmap::new();
+        let sql = "SELECT members FROM directory_membership WHERE \"group\" = ?1 AND connector = ?2";
+        self.rows(sql, params![group.0, connector.0], |row| {
+            members = self.bitmap(row, 0)?;
+            Ok(false)
+        })?;
+        Ok(members)
+    }
+
+    fn members(&self, group: GroupKey) -> StoreResult<RoaringBitmap> {
+        let mut members = RoaringBitmap::new();
+        self.rows("SELECT members FROM directory_membership WHERE \"group\" = ?1", [group.0], |row| {
+            members |= self.bitmap(row, 0)?;
+            Ok(true)
+        })?;
+        Ok(members)
+    }
+
+    fn groups_of(&self, user: UserKey) -> StoreResult<Vec<GroupKey>> {
+        let mut groups = Vec::new();
+        self.rows("SELECT \"group\", members FROM directory_membership ORDER BY \"group\"", [], |row| {
+            let group = GroupKey(self.get(row, 0)?);
+            if groups.last() != Some(&group) && self.bitmap(row, 1)?.contains(user.0) {
+                groups.push(group);
+            }
+            Ok(true)
+        })?;
+        Ok(groups)
+    }
+
+    fn totals(&self, connector: Option<&str>) -> StoreResult<(u64, u64, u64)> {
+        let count = |table: &str| -> StoreResult<u64> {
+            let sql = format!(
+                "SELECT count(*) FROM {table} WHERE ?1 IS NULL OR connector = (SELECT id FROM connector WHERE name = ?1)"
+            );
+            Ok(self.one(&sql, [connector], |row| row.get(0))?.unwrap_or(0))
+        };
+        let mut memberships = 0;
+        let sql = "SELECT members FROM directory_membership
+                   WHERE ?1 IS NULL OR connector = (SELECT id FROM connector WHERE name = ?1)";
+        self.rows(sql, [connector], |row| {
+            memberships += self.bitmap(row, 0)?.len();
+            Ok(true)
+        })?;
+        Ok((count("directory_user")?, count("directory_group")?, memberships))
+    }
+
+    fn runs(&self, connector: Option<&str>, limit: u32) -> StoreResult<Vec<RunRow>> {
+        let mut runs = Vec::new();
+        let sql = format!("{RUN} WHERE ?1 IS NULL OR c.name = ?1 ORDER BY r.id DESC LIMIT ?2");
+        self.rows(&sql, params![connector, limit], |row| {
+            runs.push(run_row(row).map_err(|source| self.failed(source))?);
+            Ok(true)
+        })?;
+        Ok(runs)
+    }
+
+    fn run(&self, id: RunId) -> StoreResult<Option<RunRow>> {
+        self.one(&format!("{RUN} WHERE r.id = ?1"), [id.0], run_row)
+    }
+
+    fn changes(&self, run: RunId, each: &mut dyn FnMut(Change) -> bool) -> StoreResult<()> {
+        let sql = "SELECT kind, entry, key, name, before, after FROM change WHERE run = ?1 ORDER BY sequence";
+        self.rows(sql, [run.0], |row| {
+            let kind: String = self.get(row, 0)?;
+            let entry: String = self.get(row, 1)?;
+            Ok(each(Change {
+                kind: ChangeKind::parse(&kind)
+                    .ok_or_else(|| self.file.corrupt(format!("a change of run {} is of kind {kind:?}", run.0)))?,
+                entry: if entry == EntryKind::User.as_str() { EntryKind::User } else { EntryKind::Group },
+                key: self.get(row, 2)?,
+                name: self.get(row, 3)?,
+                before: self.get(row, 4)?,
+                after: self.get(row, 5)?,
+            }))
+        })
+    }
+
+    fn membership_changes(&self, run: RunId, each: &mut dyn FnMut(MembershipChange) -> bool) -> StoreResult<()> {
+        let sql = "SELECT \"group\", added, removed FROM membership_change WHERE run = ?1 ORDER BY \"group\"";
+        self.rows(sql, [run.0], |row| {
+            Ok(each(MembershipChange {
+                group: GroupKey(self.get(row, 0)?),
+                added: self.bitmap(row, 1)?,
+                removed: self.bitmap(row, 2)?,
+            }))
+        })
+    }
+
+    fn last_changes(&self, entry: EntryKind, key: u32, limit: u32) -> StoreResult<Vec<(RunId, String, ChangeKind)>> {
+        let mut changes = Vec::new();
+        let sql = "SELECT c.run, r.started_at, c.kind FROM change c JOIN run r ON r.id = c.run
+                   WHERE c.entry = ?1 AND c.key = ?2 ORDER BY c.run DESC, c.sequence LIMIT ?3";
+        self.rows(sql, params![entry.as_str(), key, limit], |row| {
+            let kind: String = self.get(row, 2)?;
+            if let Some(kind) = ChangeKind::parse(&kind) {
+                changes.push((RunId(self.get(row, 0)?), self.get(row, 1)?, kind));
+            }
+            Ok(true)
+        })?;
+        Ok(changes)
+    }
+}

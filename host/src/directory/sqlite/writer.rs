@@ -1,0 +1,224 @@
+use roaring::RoaringBitmap;
+use rusqlite::{Params, Transaction, params};
+
+use super::open::{DatabaseFile, end_run};
+use crate::directory::entry::attributes_to_json;
+use crate::directory::{
+    Change, ConnectorId, Counters, GroupEntry, GroupKey, MembersState, MembershipChange, MirrorGroup, MirrorUser, RunId,
+    StoreResult, UserEntry, UserKey, Writer, fold,
+};
+
+pub(super) struct SqliteWriter<'a> {
+    pub(super) transaction: Transaction<'a>,
+    pub(super) file: DatabaseFile,
+}
+
+impl SqliteWriter<'_> {
+    fn execute(&self, sql: &str, params: impl Params) -> StoreResult<()> {
+        self.transaction
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params))
+            .map(|_| ())
+            .map_err(|source| self.file.error("written", source))
+    }
+}
+
+/// Roaring's portable serialisation.
+fn packed(members: &RoaringBitmap) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(members.serialized_size());
+    members.serialize_into(&mut bytes).expect("writing to memory can't fail");
+    bytes
+}
+
+/// A folded form that no name has, for the time between two names: names hold no control characters.
+fn between_names(key: u32) -> String {
+    format!("\u{0}{key}")
+}
+
+impl Writer for SqliteWriter<'_> {
+    fn set_counters(&mut self, counters: Counters) -> StoreResult<()> {
+        let Counters { mirror_user, mirror_group, user, group } = counters;
+        for (name, next) in [("mirror_user", mirror_user), ("mirror_group", mirror_group), ("user", user), ("group", group)] {
+            self.execute("UPDATE counter SET next = ?2 WHERE name = ?1", params![name, next])?;
+        }
+        Ok(())
+    }
+
+    fn put_mirror_user(&mut self, connector: ConnectorId, user: &MirrorUser) -> StoreResult<()> {
+        self.execute(
+            "INSERT INTO mirror_user (connector, id, number, digest, shaping, absent_since)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO UPDATE SET digest = ?4, shaping = ?5, absent_since = ?6",
+            params![
+                connector.0,
+                user.id,
+                user.number,
+                user.digest,
+                user.shaping,
+                user.absent_since.map(|run| run.0)
+            ],
+        )
+    }
+
+    fn put_mirror_user_record(&mut self, number: u32, record: &str) -> StoreResult<()> {
+        self.execute("INSERT OR REPLACE INTO mirror_user_record (number, record) VALUES (?1, ?2)", params![number, record])
+    }
+
+    fn put_mirror_group(&mut self, connector: ConnectorId, group: &MirrorGroup) -> StoreResult<()> {
+        let members = match group.members {
+            MembersState::Known => "known",
+            MembersState::Unknown => "unknown",
+            MembersState::Unread => "unread",
+        };
+        let record = serde_json::to_string(&group.record)
+            .map_err(|error| self.file.corrupt(format!("group {}: {error}", group.record.id)))?;
+        self.execute(
+            "INSERT INTO mirror_group (connector, id, number, members, absent_since, record)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO UPDATE SET members = ?4, absent_since = ?5, record = ?6",
+            params![
+                connector.0,
+                group.record.id,
+                group.number,
+                members,
+                group.absent_since.map(|run| run.0),
+                record
+            ],
+        )
+    }
+
+    fn put_mirror_members(&mut self, group: u32, members: &RoaringBitmap) -> StoreResult<()> {
+        self.execute(
+            "INSERT OR REPLACE INTO mirror_membership (\"group\", members) VALUES (?1, ?2)",
+            params![group, packed(members)],
+        )
+    }
+
+    fn set_checkpoint(&mut self, connector: ConnectorId, name: &str, value: &str) -> StoreResult<()> {
+        self.execute(
+            "INSERT OR REPLACE INTO checkpoint (connector, name, value) VALUES (?1, ?2, ?3)",
+            params![connector.0, name, value],
+        )
+    }
+
+    fn release_user_name(&mut self, key: UserKey) -> StoreResult<()> {
+        self.execute("UPDATE directory_user SET folded = ?2 WHERE key = ?1", params![key.0, between_names(key.0)])
+    }
+
+    fn create_user(&mut self, connector: ConnectorId, entry: &UserEntry) -> StoreResult<()> {
+        self.execute(
+            "INSERT INTO directory_user (key, connector, external_id, user_name, folded, display_name, given_name,
+                                         family_name, email, active, attributes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            params![
+                entry.key.0,
+                connector.0,
+                entry.external_id,
+                entry.user_name,
+                fold(&entry.user_name),
+                entry.display_name,
+                entry.given_name,
+                entry.family_name,
+                entry.email,
+                entry.active,
+                attributes_to_json(&entry.attributes).to_string(),
+            ],
+        )
+    }
+
+    fn update_user(&mut self, entry: &UserEntry) -> StoreResult<()> {
+        self.execute(
+            "UPDATE directory_user SET external_id = ?2, user_name = ?3, folded = ?4, display_name = ?5,
+                    given_name = ?6, family_name = ?7, email = ?8, active = ?9, attributes = ?10
+             WHERE key = ?1",
+            params![
+                entry.key.0,
+                entry.external_id,
+                entry.user_name,
+                fold(&entry.user_name),
+                entry.display_name,
+                entry.given_name,
+                entry.family_name,
+                entry.email,
+                entry.active,
+                attributes_to_json(&entry.attributes).to_string(),
+            ],
+        )
+    }
+
+    fn release_group_name(&mut self, key: GroupKey) -> StoreResult<()> {
+        self.execute("UPDATE directory_group SET folded = ?2 WHERE key = ?1", params![key.0, between_names(key.0)])
+    }
+
+    fn create_group(&mut self, connector: ConnectorId, entry: &GroupEntry) -> StoreResult<()> {
+        self.execute(
+            "INSERT INTO directory_group (key, connector, external_id, name, folded, description, attributes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                entry.key.0,
+                connector.0,
+                entry.external_id,
+                entry.name,
+                fold(&entry.name),
+                entry.description,
+                attributes_to_json(&entry.attributes).to_string(),
+            ],
+        )
+    }
+
+    fn update_group(&mut self, entry: &GroupEntry) -> StoreResult<()> {
+        self.execute(
+            "UPDATE directory_group SET external_id = ?2, name = ?3, folded = ?4, description = ?5, attributes = ?6
+             WHERE key = ?1",
+            params![
+                entry.key.0,
+                entry.external_id,
+                entry.name,
+                fold(&entry.name),
+                entry.description,
+                attributes_to_json(&entry.attributes).to_string(),
+            ],
+        )
+    }
+
+    fn set_members(&mut self, group: GroupKey, connector: ConnectorId, members: &RoaringBitmap) -> StoreResult<()> {
+        self.execute(
+            "INSERT INTO directory_membership (\"group\", connector, members) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET members = ?3",
+            params![group.0, connector.0, packed(members)],
+        )
+    }
+
+    fn add_change(&mut self, run: RunId, sequence: u32, change: &Change) -> StoreResult<()> {
+        self.execute(
+            "INSERT INTO change (run, sequence, kind, entry, key, name, before, after)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                run.0,
+                sequence,
+                change.kind.as_str(),
+                change.entry.as_str(),
+                change.key,
+                change.name,
+                change.before,
+                change.after
+            ],
+        )
+    }
+
+    fn add_membership_change(&mut self, run: RunId, change: &MembershipChange) -> StoreResult<()> {
+        self.execute(
+            "INSERT INTO membership_change (run, \"group\", added, removed) VALUES (?1, ?2, ?3, ?4)",
+            params![run.0, change.group.0, packed(&change.added), packed(&change.removed)],
+        )
+    }
+
+    fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()> {
+        end_run(&self.transaction, run, outcome, at, report).map_err(|source| self.file.error("written", source))
+    }
+
+    fn commit(self: Box<Self>) -> StoreResult<()> {
+        let Self { transaction, file } = *self;
+        transaction.commit().map_err(|source| file.error("written", source))
+    }
+}

@@ -1,0 +1,228 @@
+use roaring::RoaringBitmap;
+use serde::{Deserialize, Serialize};
+
+use super::change::{Change, ChangeKind, EntryKind, MembershipChange};
+use super::entry::{GroupEntry, GroupKey, UserEntry, UserKey};
+use crate::model::{Group, User};
+
+/// A connector, by the store's number for its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectorId(pub i64);
+
+/// A run, by a number that only grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RunId(pub i64);
+
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// Why the store could not do what was asked. Each names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the directory database {path} could not be {action}")]
+    Database {
+        path: String,
+        action: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("the directory database {path} is of version {found}, and this Rollcall knows versions up to {known}")]
+    Newer { path: String, found: i64, known: i64 },
+    #[error("{path} is a database of another program (application id {found:#x})")]
+    Foreign { path: String, found: i64 },
+    #[error("the directory database {path} holds something unreadable: {what}")]
+    Corrupt { path: String, what: String },
+}
+
+impl StoreError {
+    /// What an admin can do.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            StoreError::Database { .. } => {
+                "check that the folder exists, is writable and has space left; `[directory] path` in rollcall.toml names the file".into()
+            }
+            StoreError::Newer { .. } => "use the newer Rollcall that wrote it, or restore a backup from before the upgrade".into(),
+            StoreError::Foreign { path, .. } => {
+                format!("name another file in `[directory] path` of rollcall.toml; {path} was left untouched")
+            }
+            StoreError::Corrupt { .. } => {
+                "restore a backup, or move the file away and sync again: the next run then reads everything anew".into()
+            }
+        })
+    }
+}
+
+/// How well the mirror knows a group's members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MembersState {
+    Known,
+    /// The last reading could not read them: they are what they were before.
+    Unknown,
+    /// A rule dropped the group, so that its members are not requested.
+    Unread,
+}
+
+/// A user of the mirror, without the record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MirrorUser {
+    /// The provider's id.
+    pub id: String,
+    /// The mirror's own number of the user, which packed memberships hold.
+    pub number: u32,
+    /// Hash of the record as the provider gave it.
+    pub digest: [u8; 16],
+    /// Hash of all that the directory entry was shaped from; zeros when it has not been shaped yet.
+    pub shaping: [u8; 16],
+    /// The first complete run that did not return the user.
+    pub absent_since: Option<RunId>,
+}
+
+/// A group of the mirror.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MirrorGroup {
+    pub number: u32,
+    pub record: Group,
+    pub members: MembersState,
+    pub absent_since: Option<RunId>,
+}
+
+/// The next free numbers; none is ever used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counters {
+    pub mirror_user: u32,
+    pub mirror_group: u32,
+    pub user: u32,
+    pub group: u32,
+}
+
+/// How a run begins.
+#[derive(Debug, Clone)]
+pub struct RunStart {
+    pub connector: ConnectorId,
+    pub mode: &'static str,
+    pub at: jiff::Timestamp,
+}
+
+/// A run as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRow {
+    pub id: RunId,
+    pub connector: String,
+    pub mode: String,
+    /// `running` until it ends.
+    pub outcome: String,
+    pub started_at: String,
+    pub ended_at: Option<String>,
+    /// The run's report as JSON; `null` until it ends.
+    pub report: String,
+}
+
+/// Which users to list; every field narrows.
+#[derive(Debug, Clone, Default)]
+pub struct UserFilter {
+    pub connector: Option<String>,
+    pub active: Option<bool>,
+    /// Part of user name, display name or e-mail address, case-insensitive.
+    pub text: Option<String>,
+}
+
+/// Which groups to list; every field narrows.
+#[derive(Debug, Clone, Default)]
+pub struct GroupFilter {
+    pub connector: Option<String>,
+    /// Part of the name, case-insensitive.
+    pub text: Option<String>,
+}
+
+/// Where mirror and directory are kept. Calls block.
+pub trait Store: Send {
+    /// The connector's number, given at first sight.
+    fn connector(&mut self, name: &str) -> StoreResult<ConnectorId>;
+
+    /// Notes that a run begins, and that earlier ones of this connector that never ended were interrupted. The
+    /// caller holds the connector's lock.
+    fn begin_run(&mut self, start: &RunStart) -> StoreResult<RunId>;
+
+    /// Notes how a run ended that applied nothing.
+    fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()>;
+
+    /// One consistent view.
+    fn read(&mut self) -> StoreResult<Box<dyn Reader + '_>>;
+
+    /// One transaction: all of it is visible after [`Writer::commit`], none of it before or without.
+    fn write(&mut self) -> StoreResult<Box<dyn Writer + '_>>;
+}
+
+/// One consistent view of the store. Cursors call `each` in the order of the key they name.
+pub trait Reader {
+    fn counters(&self) -> StoreResult<Counters>;
+
+    /// By provider id.
+    fn mirror_users(&self, connector: ConnectorId, each: &mut dyn FnMut(MirrorUser)) -> StoreResult<()>;
+    fn mirror_user_record(&self, number: u32) -> StoreResult<Option<User>>;
+    /// By provider id.
+    fn mirror_groups(&self, connector: ConnectorId, each: &mut dyn FnMut(MirrorGroup)) -> StoreResult<()>;
+    /// Numbers of mirror users; nothing when they were never read.
+    fn mirror_members(&self, group: u32) -> StoreResult<Option<RoaringBitmap>>;
+
+    /// Provider id and key of every user that the connector gave, by provider id.
+    fn user_keys(&self, connector: ConnectorId, each: &mut dyn FnMut(&str, UserKey)) -> StoreResult<()>;
+    fn user(&self, key: UserKey) -> StoreResult<Option<UserEntry>>;
+    /// By the folded user name, whoever gave it.
+    fn user_by_name(&self, folded: &str) -> StoreResult<Option<UserEntry>>;
+    /// By key.
+    fn users(&self, filter: &UserFilter, each: &mut dyn FnMut(UserEntry) -> bool) -> StoreResult<()>;
+    /// User name of each key, in the order of the keys; a key that is gone is left out.
+    fn user_names(&self, keys: &RoaringBitmap, each: &mut dyn FnMut(UserKey, &str)) -> StoreResult<()>;
+
+    fn group(&self, key: GroupKey) -> StoreResult<Option<GroupEntry>>;
+    fn group_by_name(&self, folded: &str) -> StoreResult<Option<GroupEntry>>;
+    /// By key.
+    fn groups(&self, filter: &GroupFilter, each: &mut dyn FnMut(GroupEntry) -> bool) -> StoreResult<()>;
+    /// Keys of the members that this connector gave.
+    fn members_from(&self, group: GroupKey, connector: ConnectorId) -> StoreResult<RoaringBitmap>;
+    /// Keys of all members, whoever gave them.
+    fn members(&self, group: GroupKey) -> StoreResult<RoaringBitmap>;
+    /// The groups that a user is in, by key.
+    fn groups_of(&self, user: UserKey) -> StoreResult<Vec<GroupKey>>;
+
+    /// Users, groups and memberships in the directory.
+    fn totals(&self, connector: Option<&str>) -> StoreResult<(u64, u64, u64)>;
+
+    /// The newest first; of one connector, or of all.
+    fn runs(&self, connector: Option<&str>, limit: u32) -> StoreResult<Vec<RunRow>>;
+    fn run(&self, id: RunId) -> StoreResult<Option<RunRow>>;
+    /// In the order they were applied.
+    fn changes(&self, run: RunId, each: &mut dyn FnMut(Change) -> bool) -> StoreResult<()>;
+    /// By group key.
+    fn membership_changes(&self, run: RunId, each: &mut dyn FnMut(MembershipChange) -> bool) -> StoreResult<()>;
+    /// What changed one entry, the newest first: run, when it started, the change.
+    fn last_changes(&self, entry: EntryKind, key: u32, limit: u32) -> StoreResult<Vec<(RunId, String, ChangeKind)>>;
+}
+
+/// One transaction that writes. Each batch comes in the order of its key.
+pub trait Writer {
+    fn set_counters(&mut self, counters: Counters) -> StoreResult<()>;
+
+    fn put_mirror_user(&mut self, connector: ConnectorId, user: &MirrorUser) -> StoreResult<()>;
+    /// `record` is the [`User`] as JSON.
+    fn put_mirror_user_record(&mut self, number: u32, record: &str) -> StoreResult<()>;
+    fn put_mirror_group(&mut self, connector: ConnectorId, group: &MirrorGroup) -> StoreResult<()>;
+    fn put_mirror_members(&mut self, group: u32, members: &RoaringBitmap) -> StoreResult<()>;
+    fn set_checkpoint(&mut self, connector: ConnectorId, name: &str, value: &str) -> StoreResult<()>;
+
+    /// Frees the folded names of entries that are about to be renamed, so that names can be swapped.
+    fn release_user_name(&mut self, key: UserKey) -> StoreResult<()>;
+    fn create_user(&mut self, connector: ConnectorId, entry: &UserEntry) -> StoreResult<()>;
+    fn update_user(&mut self, entry: &UserEntry) -> StoreResult<()>;
+    fn release_group_name(&mut self, key: GroupKey) -> StoreResult<()>;
+    fn create_group(&mut self, connector: ConnectorId, entry: &GroupEntry) -> StoreResult<()>;
+    fn update_group(&mut self, entry: &GroupEntry) -> StoreResult<()>;
+    /// The members that this connector gives to the group, all of them.
+    fn set_members(&mut self, group: GroupKey, connector: ConnectorId, members: &RoaringBitmap) -> StoreResult<()>;
+
+    fn add_change(&mut self, run: RunId, sequence: u32, change: &Change) -> StoreResult<()>;
+    fn add_membership_change(&mut self, run: RunId, change: &MembershipChange) -> StoreResult<()>;
+    fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()>;
+
+    fn commit(self: Box<Self>) -> StoreResult<()>;
+}

@@ -1,0 +1,102 @@
+//! Apply: the plan, in one transaction.
+
+use super::collect::work_file;
+use super::error::RunError;
+use super::plan::Plan;
+use super::report::RunReport;
+use super::staging::StagedUser;
+use crate::directory::{Change, MembershipChange, MirrorGroup, RunId, Store, Writer};
+
+/// Writes mirror, directory, changes, checkpoints and the run's outcome. After a crash at any instant the store holds
+/// all of it or none.
+pub fn apply(
+    store: &mut dyn Store,
+    run: RunId,
+    plan: &mut Plan,
+    report: &RunReport,
+    at: jiff::Timestamp,
+    work_folder: &std::path::Path,
+) -> Result<(), RunError> {
+    let told = serde_json::to_string(report).map_err(|error| RunError::Worker(error.to_string()))?;
+    let mut writer = store.write()?;
+    writer.set_counters(plan.counters)?;
+    write_mirror(writer.as_mut(), run, plan, work_folder)?;
+    write_directory(writer.as_mut(), run, plan, work_folder)?;
+    for (name, value) in &plan.reading.checkpoints {
+        writer.set_checkpoint(plan.connector, name, value)?;
+    }
+    writer.end_run(run, report.outcome.as_str(), at, &told)?;
+    writer.commit()?;
+    Ok(())
+}
+
+fn write_mirror(
+    writer: &mut dyn Writer,
+    run: RunId,
+    plan: &mut Plan,
+    work_folder: &std::path::Path,
+) -> Result<(), RunError> {
+    let connector = plan.connector;
+    plan.mirror.each_user(&plan.reading, run, |user| writer.put_mirror_user(connector, user))?;
+    for (number, staged) in &plan.mirror.records {
+        let record: String = plan.staging.get(*staged).map_err(work_file(work_folder, "read"))?;
+        writer.put_mirror_user_record(*number, &record)?;
+    }
+    for row in &plan.mirror.groups {
+        let absent_since = if row.newly_absent { Some(run) } else { row.group.absent_since };
+        writer.put_mirror_group(connector, &MirrorGroup { absent_since, ..row.group.clone() })?;
+        if let Some(members) = &row.members {
+            writer.put_mirror_members(row.group.number, members)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_directory(
+    writer: &mut dyn Writer,
+    run: RunId,
+    plan: &mut Plan,
+    work_folder: &std::path::Path,
+) -> Result<(), RunError> {
+    let mut sequence = 0;
+    let mut note = |writer: &mut dyn Writer, changes: &[Change]| -> Result<(), RunError> {
+        for change in changes {
+            writer.add_change(run, sequence, change)?;
+            sequence += 1;
+        }
+        Ok(())
+    };
+    for user in plan.users.iter().filter(|user| user.renames) {
+        writer.release_user_name(user.key)?;
+    }
+    for user in &plan.users {
+        let staged: StagedUser = plan.staging.get(user.staged).map_err(work_file(work_folder, "read"))?;
+        let create = staged.create;
+        let (entry, changes) = staged.into_changes();
+        if create { writer.create_user(plan.connector, &entry)? } else { writer.update_user(&entry)? }
+        note(writer, &changes)?;
+    }
+    for group in plan.groups.iter().filter(|group| group.renames) {
+        writer.release_group_name(group.entry.key)?;
+    }
+    for group in &plan.groups {
+        if group.create {
+            writer.create_group(plan.connector, &group.entry)?;
+        } else {
+            writer.update_group(&group.entry)?;
+        }
+        note(writer, &group.changes)?;
+    }
+    for members in &plan.memberships {
+        writer.set_members(members.group, plan.connector, &members.all)?;
+        writer.add_membership_change(
+            run,
+            &MembershipChange {
+                group: members.group,
+                added: members.added.clone(),
+                removed: members.removed.clone(),
+            },
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,315 @@
+//! Collect: ask the plugin what to request, perform it, hand the bytes back, spool the pages.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::error::{ReadError, RunError};
+use super::event::{Event, Observer};
+use super::frontier::{Frontier, Pending};
+use super::shape::{GroupShape, shape_groups};
+use super::spool::{Frame, SpoolKey, SpoolReader, SpoolWriter};
+use crate::http::Transport;
+use crate::model::{Attribute, Members, Page, PluginError, Response, Scope, Subject};
+use crate::plugin::{CallError, Source, Transform};
+
+/// Tasks (a request with its decoding) in flight for one bucket. More than the transport sends at once, so that
+/// decoding never leaves a connection idle; few enough that undecoded bodies don't pile up in memory.
+const IN_FLIGHT_PER_BUCKET: usize = 16;
+
+/// How often a plugin may ask to repeat one request, after the transport's own retries.
+const MAX_REPEATS: u32 = 3;
+
+/// A spool is gone on from when the collection began at most this long ago, in seconds. Cursors live longer, but
+/// what was read first should not be much older than what is read last.
+const MAX_SPOOL_AGE: i64 = 60 * 60;
+
+/// What a collection needs.
+pub struct Collector<'a> {
+    pub connector: &'a str,
+    pub source: &'a Arc<dyn Source>,
+    pub transforms: &'a Arc<[Arc<dyn Transform>]>,
+    pub transport: &'a Arc<dyn Transport>,
+    pub observer: &'a dyn Observer,
+    pub cancel: &'a CancellationToken,
+    pub max_requests: u64,
+}
+
+/// What a collection told besides its pages, which are in the spool.
+#[derive(Debug, Default)]
+pub struct Collected {
+    pub pages: u64,
+    pub users: u64,
+    pub groups: u64,
+    pub memberships: u64,
+    /// Pages that an earlier, interrupted collection had read already.
+    pub resumed: u64,
+    pub extra: Vec<Attribute>,
+}
+
+/// A task's answer: which request, and its page or why there is none.
+struct Answer {
+    pending: Pending,
+    result: Result<(Page, Vec<String>), Failure>,
+}
+
+enum Failure {
+    Http(crate::http::HttpError),
+    Call(CallError),
+    Shape(RunError),
+}
+
+impl Collector<'_> {
+    /// Reads everything in scope into the spool. Ends without error only when every request that became known was
+    /// answered.
+    pub async fn collect(
+        &self,
+        scope: &Scope,
+        known: &[Attribute],
+        path: &Path,
+        key: &SpoolKey,
+        now: i64,
+    ) -> Result<Collected, RunError> {
+        let mut collected = Collected::default();
+        let (mut frontier, mut spool, complete) = match self.resume(path, key, now, &mut collected) {
+            Some(resumed) => resumed,
+            None => {
+                let roots = self.first_requests(scope, known).await?;
+                let mut spool = SpoolWriter::create(path, key, now).map_err(work_file(path, "created"))?;
+                spool.append(&Frame::Roots(roots.clone())).map_err(work_file(path, "written"))?;
+                let frontier = Frontier::new(roots).map_err(|_| RunError::Loop { request: "first requests".into() })?;
+                (frontier, spool, false)
+            }
+        };
+        if complete {
+            return Ok(collected);
+        }
+        let result = self.drain(&mut frontier, &mut spool, &mut collected).await;
+        if result.is_ok() {
+            spool.append(&Frame::Complete).map_err(work_file(path, "written"))?;
+        }
+        spool.flush().map_err(work_file(path, "written"))?;
+        result.map(|()| collected)
+    }
+
+    async fn first_requests(&self, scope: &Scope, known: &[Attribute]) -> Result<Vec<crate::model::Request>, RunError> {
+        let (source, scope, known) = (self.source.clone(), scope.clone(), known.to_vec());
+        tokio::task::spawn_blocking(move || source.plan(&scope, &known))
+            .await
+            .map_err(|error| RunError::Worker(error.to_string()))?
+            .map_err(RunError::Plan)
+    }
+
+    /// Makes all known requests, and those that their pages bring.
+    async fn drain(
+        &self,
+        frontier: &mut Frontier,
+        spool: &mut SpoolWriter,
+        collected: &mut Collected,
+    ) -> Result<(), RunError> {
+        let mut tasks = JoinSet::new();
+        loop {
+            while let Some(pending) = frontier.take(IN_FLIGHT_PER_BUCKET) {
+                if frontier.known() > self.max_requests {
+                    return Err(RunError::TooManyRequests {
+                        plugin: self.source.identity().to_string(),
+                        limit: self.max_requests,
+                        connector: self.connector.to_owned(),
+                    });
+                }
+                tasks.spawn(answer(
+                    pending,
+                    self.source.clone(),
+                    self.transforms.clone(),
+                    self.transport.clone(),
+                ));
+            }
+            // Dropping the set on any way out aborts what is in flight.
+            let done = tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => return Err(RunError::Cancelled),
+                done = tasks.join_next() => done,
+            };
+            let Some(done) = done else { return Ok(()) };
+            let answer = done.map_err(|error| RunError::Worker(error.to_string()))?;
+            frontier.landed(&answer.pending);
+            if frontier.is_current(answer.pending.root, answer.pending.attempt) {
+                self.take_in(answer, frontier, spool, collected)?;
+                self.observer.event(Event::Collected {
+                    pages: collected.pages,
+                    users: collected.users,
+                    groups: collected.groups,
+                    memberships: collected.memberships,
+                    waiting: frontier.waiting() + tasks.len() as u64,
+                });
+            }
+        }
+    }
+
+    fn take_in(
+        &self,
+        answer: Answer,
+        frontier: &mut Frontier,
+        spool: &mut SpoolWriter,
+        collected: &mut Collected,
+    ) -> Result<(), RunError> {
+        let Answer { pending, result } = answer;
+        let path = spool.path().to_owned();
+        let failed = |source| RunError::Read { request: name_of(&pending), source };
+        let (page, dropped) = match result {
+            Ok(page) => page,
+            Err(Failure::Shape(error)) => return Err(error),
+            Err(Failure::Http(error)) => return Err(failed(ReadError::Http(error))),
+            Err(Failure::Call(error)) => {
+                return match error.code() {
+                    Some(PluginError::RESTART) => match frontier.restart(pending.root) {
+                        Ok(attempt) => spool
+                            .append(&Frame::Restart { root: pending.root, attempt })
+                            .map_err(work_file(&path, "written")),
+                        Err(restarts) => Err(failed(ReadError::Restarts { restarts, source: error })),
+                    },
+                    Some(PluginError::RETRY) if pending.repeats < MAX_REPEATS => {
+                        frontier.repeat(pending);
+                        Ok(())
+                    }
+                    _ => Err(failed(ReadError::Decode(error))),
+                };
+            }
+        };
+        follow(frontier, &pending, &page, &dropped)?;
+        collected.count(&page);
+        let Pending { root, attempt, request, .. } = pending;
+        spool.append(&Frame::Page { root, attempt, request, page }).map_err(work_file(&path, "written"))?;
+        // A killed process loses at most the page that it was writing.
+        spool.flush().map_err(work_file(&path, "written"))
+    }
+
+    /// What an interrupted collection of the same reading left, when that is recent: what is still to be
+    /// requested, where to write on, and whether it is complete.
+    fn resume(
+        &self,
+        path: &Path,
+        key: &SpoolKey,
+        now: i64,
+        collected: &mut Collected,
+    ) -> Option<(Frontier, SpoolWriter, bool)> {
+        let mut reader = SpoolReader::open(path).ok()?;
+        match reader.next_frame() {
+            Ok(Some(Frame::Header { key: found, started_at }))
+                if found == *key && (0..=MAX_SPOOL_AGE).contains(&(now - started_at)) => {}
+            _ => return None,
+        }
+        let Ok(Some(Frame::Roots(roots))) = reader.next_frame() else { return None };
+        let mut frontier = Frontier::new(roots).ok()?;
+        let mut found = Collected::default();
+        let mut complete = false;
+        while let Some(frame) = reader.next_frame().ok()? {
+            match frame {
+                Frame::Page { root, attempt, request, page } if frontier.is_current(root, attempt) => {
+                    frontier.answered(root, &request);
+                    let dropped = dropped_groups(self.transforms, &page).ok()?;
+                    let pending = Pending { root, attempt, repeats: 0, request };
+                    follow(&mut frontier, &pending, &page, &dropped).ok()?;
+                    found.count(&page);
+                    found.resumed += 1;
+                }
+                Frame::Page { .. } => {}
+                Frame::Restart { root, .. } => {
+                    frontier.restart(root).ok()?;
+                }
+                Frame::Complete => complete = true,
+                Frame::Header { .. } | Frame::Roots(_) => return None,
+            }
+        }
+        let writer = SpoolWriter::go_on(path, reader.whole()).ok()?;
+        *collected = found;
+        Some((frontier, writer, complete))
+    }
+}
+
+impl Collected {
+    fn count(&mut self, page: &Page) {
+        self.pages += 1;
+        self.users += page.users.len() as u64;
+        self.groups += page.groups.len() as u64;
+        self.memberships += page
+            .memberships
+            .iter()
+            .map(|membership| match &membership.members {
+                Members::Some(ids) | Members::Add(ids) => ids.len() as u64,
+                Members::Remove(_) | Members::Everyone | Members::Unknown(_) => 0,
+            })
+            .sum::<u64>();
+        self.extra.extend(page.extra.iter().cloned());
+    }
+}
+
+/// Queues what the page asks for, without the members of groups that a transform dropped.
+fn follow(frontier: &mut Frontier, pending: &Pending, page: &Page, dropped: &[String]) -> Result<(), RunError> {
+    for request in &page.next {
+        let about_dropped = matches!(&request.about, Some(Subject::Group(id)) if dropped.contains(id));
+        if !about_dropped {
+            frontier
+                .push(pending.root, request.clone())
+                .map_err(|_| RunError::Loop { request: name_of(pending) })?;
+        }
+    }
+    for group in dropped {
+        frontier.cancel_about(group);
+    }
+    Ok(())
+}
+
+/// One request, its answer decoded, its groups shaped.
+async fn answer(
+    pending: Pending,
+    source: Arc<dyn Source>,
+    transforms: Arc<[Arc<dyn Transform>]>,
+    transport: Arc<dyn Transport>,
+) -> Answer {
+    let (response, silence) = match transport.send(&pending.request).await {
+        Ok(response) => (response, None),
+        // The plugin may know what an unanswered request costs; if it doesn't, the cause is what counts.
+        Err(error) if error.is_no_answer() => {
+            (Response { status: 0, headers: Vec::new(), body: Vec::new() }, Some(error))
+        }
+        Err(error) => return Answer { pending, result: Err(Failure::Http(error)) },
+    };
+    let request = pending.request.clone();
+    let decoded = tokio::task::spawn_blocking(move || {
+        let page = source.decode(&request, &response).map_err(Failure::Call)?;
+        let dropped = dropped_groups(&transforms, &page).map_err(Failure::Shape)?;
+        Ok((page, dropped))
+    })
+    .await;
+    let result = match (decoded, silence) {
+        (Ok(Err(Failure::Call(error))), Some(silence)) if error.code() != Some(PluginError::RETRY) => {
+            Err(Failure::Http(silence))
+        }
+        (Ok(result), _) => result,
+        (Err(error), _) => Err(Failure::Shape(RunError::Worker(error.to_string()))),
+    };
+    Answer { pending, result }
+}
+
+/// Provider ids of the page's groups that a transform drops.
+fn dropped_groups(transforms: &[Arc<dyn Transform>], page: &Page) -> Result<Vec<String>, RunError> {
+    if transforms.is_empty() || page.groups.is_empty() {
+        return Ok(Vec::new());
+    }
+    let shapes = shape_groups(transforms, page.groups.clone())?;
+    let groups = page.groups.iter().zip(shapes);
+    Ok(groups.filter(|(_, shape)| matches!(shape, GroupShape::Dropped(_))).map(|(g, _)| g.id.clone()).collect())
+}
+
+fn name_of(pending: &Pending) -> String {
+    let path = pending.request.path.split('?').next().unwrap_or_default();
+    format!("{} {path}", pending.request.method.as_str())
+}
+
+pub(super) fn work_file(path: &Path, action: &'static str) -> impl Fn(std::io::Error) -> RunError + use<> {
+    let path = path.to_owned();
+    move |source| RunError::WorkFile { path: path.clone(), action, source }
+}

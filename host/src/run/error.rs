@@ -1,0 +1,101 @@
+use std::io;
+use std::path::PathBuf;
+
+use crate::directory::StoreError;
+use crate::http::HttpError;
+use crate::plugin::CallError;
+
+/// Why a run ended with nothing applied.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("another run of connector {connector} is at work{}", by_process(*process))]
+    Busy { connector: String, process: Option<u32> },
+    #[error("stopped by request: nothing was applied")]
+    Cancelled,
+    #[error("the plugin could not say what to read")]
+    Plan(#[source] CallError),
+    #[error("reading {request} failed")]
+    Read {
+        /// Method and path, without the query.
+        request: String,
+        #[source]
+        source: ReadError,
+    },
+    #[error("shaping failed")]
+    Shape(#[source] CallError),
+    #[error("transform {plugin} gave {given} verdicts for {asked} {what}")]
+    Verdicts { plugin: String, what: &'static str, asked: usize, given: usize },
+    #[error("the provider asked for the same page twice ({request}): its cursor does not move")]
+    Loop { request: String },
+    #[error("plugin {plugin} asked for more than {limit} requests in one run")]
+    TooManyRequests { plugin: String, limit: u64, connector: String },
+    #[error("the provider gave not a single user: an empty reading is never applied")]
+    NothingRead,
+    #[error("the reading in {path} is damaged or incomplete")]
+    Spool { path: PathBuf },
+    #[error("the working file {path} could not be {action}")]
+    WorkFile {
+        path: PathBuf,
+        action: &'static str,
+        #[source]
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("a worker stopped unexpectedly: {0}")]
+    Worker(String),
+}
+
+/// Why one request gave no page.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error(transparent)]
+    Http(HttpError),
+    #[error(transparent)]
+    Decode(CallError),
+    #[error("the provider's cursor expired {restarts} times")]
+    Restarts {
+        restarts: u32,
+        #[source]
+        source: CallError,
+    },
+}
+
+fn by_process(process: Option<u32>) -> String {
+    process.map(|id| format!(" (process {id})")).unwrap_or_default()
+}
+
+impl RunError {
+    /// What an admin can do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            RunError::Busy { .. } => Some("wait until it has ended; `rollcall status` shows it".into()),
+            RunError::Cancelled => Some("run it again: pages that were already read are not requested again".into()),
+            RunError::Plan(error) | RunError::Shape(error) => error.hint(),
+            RunError::Read { source, .. } => match source {
+                ReadError::Http(error) => error.hint(),
+                ReadError::Decode(error) | ReadError::Restarts { source: error, .. } => error.hint(),
+            },
+            RunError::Verdicts { .. } => Some("report it to the transform's author".into()),
+            RunError::Loop { .. } => Some("try again; if it stays, report it with the provider's name".into()),
+            RunError::TooManyRequests { connector, .. } => {
+                Some(format!("narrow the groups in scope, or raise `requests-per-run` in [connector.{connector}.limits]"))
+            }
+            RunError::NothingRead => Some(
+                "the credential is probably too narrow: `rollcall connector test` shows what it can see".into(),
+            ),
+            RunError::Spool { .. } => Some("run it again".into()),
+            RunError::WorkFile { .. } => Some("check that the folder is writable and has space left".into()),
+            RunError::Store(error) => error.hint(),
+            RunError::Worker(_) => Some("run it again with -vv and report what it prints".into()),
+        }
+    }
+
+    /// True when what was read is still worth going on from.
+    pub fn keeps_spool(&self) -> bool {
+        !matches!(
+            self,
+            RunError::NothingRead | RunError::Spool { .. } | RunError::Loop { .. } | RunError::TooManyRequests { .. }
+        )
+    }
+}

@@ -1,0 +1,289 @@
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use roaring::RoaringBitmap;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::names::{Claim, Conflict, resolve};
+use super::plan::Draft;
+use crate::directory::{Change, ChangeKind, GroupEntry, GroupFilter, GroupKey, fold};
+use crate::model::{Group, GroupRef, PluginError, Subject};
+use crate::plugin::Transform;
+use crate::run::error::RunError;
+use crate::run::reading::Reading;
+use crate::run::report::{Counts, NamedEntry, ReportedProblem};
+use crate::run::shape::{GroupShape, shape_groups};
+
+/// A directory group that a run creates or changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedGroup {
+    pub create: bool,
+    /// Its folded name changes, so the old one has to be freed first.
+    pub renames: bool,
+    pub entry: GroupEntry,
+    pub changes: Vec<Change>,
+}
+
+/// A group that transforms made up: it has a name and no provider id.
+#[derive(Debug, Default)]
+struct MadeUp {
+    name: String,
+    members: RoaringBitmap,
+}
+
+/// Shapes the groups that were read, by the reading's group index; nothing for those that were not. The members of
+/// a dropped group were not requested.
+pub fn shape_read_groups(
+    reading: &mut Reading,
+    transforms: &[Arc<dyn Transform>],
+) -> Result<Vec<Option<GroupShape>>, RunError> {
+    let order: Vec<usize> =
+        reading.groups_by_id().into_iter().filter(|at| reading.groups[*at].record.is_some()).collect();
+    let records: Vec<Group> = order.iter().filter_map(|at| reading.groups[*at].record.clone()).collect();
+    let mut by_index = vec![None; reading.groups.len()];
+    let mut dropped = Vec::new();
+    for (at, shape) in order.into_iter().zip(shape_groups(transforms, records)?) {
+        if matches!(shape, GroupShape::Dropped(_)) {
+            dropped.extend(reading.groups.get_index(at).map(|(id, _)| id.clone()));
+        }
+        by_index[at] = Some(shape);
+    }
+    reading.leave_unread(&dropped);
+    Ok(by_index)
+}
+
+/// What becomes of groups.
+#[derive(Default)]
+pub struct GroupsDraft {
+    /// By the reading's group index; nothing for groups that were not read.
+    pub shapes: Vec<Option<GroupShape>>,
+    /// The directory key of each kept group, by the reading's group index.
+    keys: Vec<Option<GroupKey>>,
+    /// Members as shaping gives them; only people who were shaped in this run.
+    pub members: FxHashMap<GroupKey, RoaringBitmap>,
+    by_name: FxHashMap<String, GroupKey>,
+    made_up: IndexMap<String, MadeUp>,
+    /// This connector's groups of the directory before the run.
+    existing: Vec<GroupEntry>,
+    pub planned: Vec<PlannedGroup>,
+    /// The groups whose memberships this run decides.
+    pub decided: Vec<GroupKey>,
+}
+
+impl Draft<'_> {
+    /// Compares the shaped groups with the directory's.
+    pub fn plan_groups(&mut self) -> Result<(), RunError> {
+        let existing = self.existing_groups()?;
+        let by_id: FxHashMap<&str, &GroupEntry> =
+            existing.iter().filter_map(|entry| Some((entry.external_id.as_deref()?, entry))).collect();
+        let mut planned = Vec::new();
+        let mut places = Vec::new();
+        self.groups.keys = vec![None; self.reading.groups.len()];
+        for at in self.reading.groups_by_id() {
+            let group = match &self.groups.shapes[at] {
+                Some(GroupShape::Kept(group)) => group.clone(),
+                Some(GroupShape::Hidden(_) | GroupShape::Dropped(_)) => {
+                    self.report.groups.dropped += 1;
+                    continue;
+                }
+                None => continue,
+            };
+            let before = by_id.get(group.id.as_str()).copied();
+            let key = before.map_or_else(|| self.next_group_key(), |entry| entry.key);
+            let entry = GroupEntry::from_group(key, self.connector_name, group);
+            let changes = match before {
+                None => vec![Change::create_group(&entry)],
+                Some(before) => Change::between_groups(before, &entry),
+            };
+            let renames = before.is_some_and(|before| fold(&before.name) != fold(&entry.name));
+            self.groups.keys[at] = Some(key);
+            places.push(at);
+            planned.push(PlannedGroup { create: before.is_none(), renames, entry, changes });
+        }
+        self.settle_group_names(planned, &places)?;
+        self.report_absent_groups(&existing);
+        self.groups.decided.extend(self.groups.keys.iter().flatten());
+        self.groups.decided.extend(existing.iter().filter(|entry| entry.external_id.is_none()).map(|entry| entry.key));
+        self.groups.existing = existing;
+        Ok(())
+    }
+
+    fn existing_groups(&self) -> Result<Vec<GroupEntry>, RunError> {
+        let mut existing = Vec::new();
+        let filter = GroupFilter { connector: Some(self.connector_name.to_owned()), text: None };
+        self.reader.groups(&filter, &mut |entry| {
+            existing.push(entry);
+            true
+        })?;
+        Ok(existing)
+    }
+
+    fn next_group_key(&mut self) -> GroupKey {
+        let key = GroupKey(self.counters.group);
+        self.counters.group += 1;
+        key
+    }
+
+    /// Takes out the groups whose name another one keeps, with a problem each.
+    fn settle_group_names(&mut self, planned: Vec<PlannedGroup>, places: &[usize]) -> Result<(), RunError> {
+        let claiming: Vec<usize> =
+            (0..planned.len()).filter(|at| planned[*at].create || planned[*at].renames).collect();
+        let claims: Vec<Claim> = claiming
+            .iter()
+            .map(|at| &planned[*at])
+            .map(|group| Claim { key: group.entry.key.0, folded: fold(&group.entry.name), renames: group.renames })
+            .collect();
+        let conflicts =
+            resolve(&claims, |folded| Ok::<_, RunError>(self.reader.group_by_name(folded)?.map(|entry| entry.key.0)))?;
+        let mut failed: FxHashMap<usize, Conflict> = FxHashMap::default();
+        for (at, conflict) in claiming.iter().zip(conflicts) {
+            if let Some(conflict) = conflict {
+                failed.insert(*at, conflict);
+            }
+        }
+        for (at, group) in planned.iter().enumerate() {
+            let Some(conflict) = failed.get(&at) else { continue };
+            let other = match conflict {
+                Conflict::Held(key) => self.reader.group(GroupKey(*key))?,
+                Conflict::Lost(claim) => Some(planned[claiming[*claim]].entry.clone()),
+            };
+            let other = other.map(|entry| describe(&entry)).unwrap_or_else(|| "another group".to_owned());
+            let error = PluginError::new("name-taken", format!("the name {:?} belongs to {other}", group.entry.name))
+                .with_hint("group names are unique whatever their case: leave one of the two out of scope, or rename it at the provider");
+            let subject = group.entry.external_id.clone().map(Subject::Group);
+            self.report.add_problem(ReportedProblem::new(subject.as_ref(), Some(&group.entry.name), &error));
+            self.report.groups.skipped += 1;
+            if group.create {
+                self.groups.keys[places[at]] = None;
+            }
+        }
+        for (at, group) in planned.into_iter().enumerate() {
+            if failed.contains_key(&at) {
+                continue;
+            }
+            self.groups.by_name.insert(fold(&group.entry.name), group.entry.key);
+            if group.changes.is_empty() {
+                self.report.groups.unchanged += 1;
+            } else {
+                count_changes(&mut self.report.groups, &group.changes);
+                self.groups.planned.push(group);
+            }
+        }
+        Ok(())
+    }
+
+    fn report_absent_groups(&mut self, existing: &[GroupEntry]) {
+        for entry in existing {
+            let Some(id) = &entry.external_id else { continue };
+            let state = self.reading.groups.get(id);
+            if state.is_none_or(|state| state.record.is_none() && !state.unreadable) {
+                self.report.groups.absent += 1;
+                self.report_absent(NamedEntry { kind: "group".into(), id: id.clone(), name: entry.name.clone() });
+            }
+        }
+    }
+
+    /// Puts a shaped person into a group; false for a group that no reading and no name gives.
+    pub fn join(&mut self, group: &GroupRef, user: u32) -> bool {
+        let key = match &group.id {
+            Some(id) => match self.reading.groups.get_index_of(id) {
+                Some(at) => match self.groups.keys[at] {
+                    Some(key) => key,
+                    // Hidden, dropped, or without a name of its own: applications don't see it.
+                    None => return true,
+                },
+                None => return false,
+            },
+            None => match self.groups.by_name.get(&fold(&group.name)) {
+                Some(key) => *key,
+                None => {
+                    let made_up = self.groups.made_up.entry(fold(&group.name)).or_default();
+                    if made_up.name.is_empty() || group.name < made_up.name {
+                        made_up.name.clone_from(&group.name);
+                    }
+                    made_up.members.insert(user);
+                    return true;
+                }
+            },
+        };
+        self.groups.members.entry(key).or_default().insert(user);
+        true
+    }
+
+    /// These people are not in any group by what this run found.
+    pub fn forget_members(&mut self, people: &RoaringBitmap) {
+        for members in self.groups.members.values_mut() {
+            *members -= people;
+        }
+        for group in self.groups.made_up.values_mut() {
+            group.members -= people;
+        }
+    }
+
+    /// Gives the groups that transforms made up their directory entries, in the order of their names.
+    pub fn plan_made_up_groups(&mut self) -> Result<(), RunError> {
+        let mut made_up = std::mem::take(&mut self.groups.made_up);
+        made_up.sort_keys();
+        let leaving: FxHashSet<GroupKey> =
+            self.groups.planned.iter().filter(|group| group.renames).map(|group| group.entry.key).collect();
+        for (folded, MadeUp { name, members }) in made_up {
+            let own = self.groups.existing.iter().find(|e| e.external_id.is_none() && fold(&e.name) == folded);
+            let key = match own {
+                Some(entry) => {
+                    self.report.groups.unchanged += 1;
+                    entry.key
+                }
+                None => {
+                    let holder = self.reader.group_by_name(&folded)?.filter(|entry| !leaving.contains(&entry.key));
+                    if let Some(holder) = holder {
+                        let message = format!("a transform gives people the group {name:?}, whose name belongs to {}", describe(&holder));
+                        let error = PluginError::new("name-taken", message)
+                            .with_hint("let the transform use another name, or leave the other group out of scope");
+                        self.report.add_problem(ReportedProblem::new(None, Some(&name), &error));
+                        self.report.groups.skipped += 1;
+                        continue;
+                    }
+                    let key = self.next_group_key();
+                    let entry = GroupEntry {
+                        key,
+                        connector: self.connector_name.to_owned(),
+                        external_id: None,
+                        name,
+                        description: None,
+                        attributes: Vec::new(),
+                    };
+                    let changes = vec![Change::create_group(&entry)];
+                    count_changes(&mut self.report.groups, &changes);
+                    self.groups.planned.push(PlannedGroup { create: true, renames: false, entry, changes });
+                    self.groups.decided.push(key);
+                    key
+                }
+            };
+            *self.groups.members.entry(key).or_default() |= members;
+        }
+        self.groups.planned.sort_by_key(|group| group.entry.key);
+        self.groups.decided.sort_unstable();
+        self.groups.decided.dedup();
+        Ok(())
+    }
+}
+
+fn describe(entry: &GroupEntry) -> String {
+    match &entry.external_id {
+        Some(id) => format!("group {:?} ({id}, connector {})", entry.name, entry.connector),
+        None => format!("group {:?} (made by rules, connector {})", entry.name, entry.connector),
+    }
+}
+
+/// Counts an entry's changes; each kind once.
+pub(super) fn count_changes(counts: &mut Counts, changes: &[Change]) {
+    for change in changes {
+        match change.kind {
+            ChangeKind::Create => counts.created += 1,
+            ChangeKind::Update => counts.updated += 1,
+            ChangeKind::Rename => counts.renamed += 1,
+            ChangeKind::Disable => counts.disabled += 1,
+            ChangeKind::Enable => counts.enabled += 1,
+        }
+    }
+}

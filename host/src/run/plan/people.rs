@@ -1,0 +1,385 @@
+use roaring::RoaringBitmap;
+use rustc_hash::FxHashMap;
+
+use super::names::{Claim, Conflict, resolve};
+use super::plan::{Draft, UNSHAPED};
+use crate::directory::{Change, ChangeKind, UserEntry, UserKey, fold};
+use crate::model::{GroupRef, Person, PluginError, Subject, User};
+use crate::run::collect::work_file;
+use crate::run::error::RunError;
+use crate::run::report::{NamedEntry, ReportedProblem};
+use crate::run::shape::{GroupShape, PersonShape, shape_people};
+use crate::run::staging::{Staged, StagedUser, Staging};
+
+/// People shaped at a time: enough that a call into a plugin costs little per person, few enough to stay small.
+const BATCH: usize = 500;
+
+/// A staged user change, by key.
+#[derive(Debug, Clone, Copy)]
+pub struct PlannedUser {
+    pub key: UserKey,
+    /// The folded name changes, so the old one has to be freed first.
+    pub renames: bool,
+    /// Which kinds of change are staged, for counting.
+    kinds: Kinds,
+    pub staged: Staged,
+}
+
+/// A set of [`ChangeKind`]s.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kinds(u8);
+
+impl Kinds {
+    fn of(changes: &[Change]) -> Self {
+        Self(changes.iter().fold(0, |bits, change| bits | 1 << change.kind as u8))
+    }
+
+    fn has(self, kind: ChangeKind) -> bool {
+        self.0 & 1 << kind as u8 != 0
+    }
+}
+
+/// What becomes of people.
+#[derive(Default)]
+pub struct PeopleDraft {
+    /// By the reading's index: the key that a new entry gets.
+    pub new_keys: FxHashMap<u32, UserKey>,
+    /// By the reading's index: the mirror's number.
+    pub numbers: Vec<u32>,
+    /// By the reading's index: what the directory entry will have been shaped from.
+    pub shaping: Vec<[u8; 16]>,
+    pub planned: Vec<PlannedUser>,
+    /// Mirror records to write: number and where the JSON is staged.
+    pub records: Vec<(u32, Staged)>,
+    /// Keys of those who were shaped in this run and whose memberships it decides.
+    pub shaped: RoaringBitmap,
+}
+
+/// What a person's groups are, for all people: one flat list with an offset each.
+struct Memberships {
+    offsets: Vec<u32>,
+    groups: Vec<u32>,
+}
+
+impl Memberships {
+    fn of(&self, person: u32) -> &[u32] {
+        &self.groups[self.offsets[person as usize] as usize..self.offsets[person as usize + 1] as usize]
+    }
+}
+
+/// Someone whose staged change depends on a name being free.
+struct Claimant {
+    person: u32,
+    key: UserKey,
+    name: String,
+}
+
+/// What shaping in batches gathers.
+struct Gathered<'a> {
+    staging: &'a mut Staging,
+    claims: Vec<Claim>,
+    claimants: Vec<Claimant>,
+}
+
+impl Draft<'_> {
+    /// Shapes everyone whose shaping key changed and compares them with the directory.
+    pub fn plan_people(&mut self, staging: &mut Staging) -> Result<(), RunError> {
+        let order = self.reading.by_id();
+        let memberships = self.memberships();
+        self.number_people(&order);
+        self.find_shaping_keys(&memberships);
+        let wanted = self.give_keys(&order);
+
+        let mut gathered = Gathered { staging, claims: Vec::new(), claimants: Vec::new() };
+        let mut batch: Vec<(u32, User)> = Vec::with_capacity(BATCH);
+        self.reading.each_record(
+            self.spool,
+            |person| wanted.contains(person),
+            |person, user| {
+                batch.push((person, user));
+                if batch.len() < BATCH {
+                    return Ok(());
+                }
+                let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+                self.plan_batch(&memberships, full, &mut gathered)
+            },
+        )?;
+        self.plan_batch(&memberships, batch, &mut gathered)?;
+        let Gathered { claims, claimants, .. } = gathered;
+        self.settle_user_names(&claims, &claimants)?;
+        self.people.planned.sort_by_key(|user| user.key);
+        self.people.records.sort_by_key(|record| record.0);
+        self.count_users();
+        self.report_absent_users(&order)
+    }
+
+    /// The kept and hidden groups of each person, in the order of the groups' ids.
+    fn memberships(&self) -> Memberships {
+        let people = self.reading.len();
+        let shown: Vec<usize> = self
+            .reading
+            .groups_by_id()
+            .into_iter()
+            .filter(|at| matches!(self.groups.shapes[*at], Some(GroupShape::Kept(_) | GroupShape::Hidden(_))))
+            .collect();
+        let mut offsets = vec![0u32; people + 1];
+        for at in &shown {
+            for person in &self.reading.groups[*at].members {
+                offsets[*person as usize + 1] += 1;
+            }
+        }
+        for at in 1..offsets.len() {
+            offsets[at] += offsets[at - 1];
+        }
+        let mut next = offsets.clone();
+        let mut groups = vec![0u32; offsets[people] as usize];
+        for at in &shown {
+            for person in &self.reading.groups[*at].members {
+                let place = &mut next[*person as usize];
+                groups[*place as usize] = *at as u32;
+                *place += 1;
+            }
+        }
+        Memberships { offsets, groups }
+    }
+
+    /// Gives new people the mirror's next numbers, in the order of their ids.
+    fn number_people(&mut self, order: &[u32]) {
+        self.people.numbers = vec![0; self.reading.len()];
+        for person in order {
+            let state = self.reading.state(*person);
+            self.people.numbers[*person as usize] = match state.known {
+                Some(known) => known.number,
+                None if state.seen() => {
+                    self.counters.mirror_user += 1;
+                    self.counters.mirror_user - 1
+                }
+                None => 0,
+            };
+        }
+    }
+
+    /// Hashes all that a person's entry is shaped from: record, groups with names, rules.
+    fn find_shaping_keys(&mut self, memberships: &Memberships) {
+        let tokens: Vec<[u8; 32]> = self.groups.shapes.iter().map(token).collect();
+        self.people.shaping = (0..self.reading.len() as u32)
+            .map(|person| {
+                let state = self.reading.state(person);
+                if !state.seen() {
+                    return state.known.map_or(UNSHAPED, |known| known.shaping);
+                }
+                let mut hasher = blake3::Hasher::new();
+                hasher.update(&state.digest).update(self.rules);
+                for group in memberships.of(person) {
+                    hasher.update(&tokens[*group as usize]);
+                }
+                let mut short = [0; 16];
+                short.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+                short
+            })
+            .collect();
+    }
+
+    /// Who has to be shaped; those without an entry get the next keys, in the order of their ids. A key whose
+    /// person turns out to be dropped is never used.
+    fn give_keys(&mut self, order: &[u32]) -> RoaringBitmap {
+        let mut wanted = RoaringBitmap::new();
+        for person in order {
+            let state = self.reading.state(*person);
+            if !state.seen() {
+                continue;
+            }
+            if state.known.is_some_and(|known| known.shaping == self.people.shaping[*person as usize]) {
+                match state.key {
+                    Some(_) => self.report.users.unchanged += 1,
+                    None => self.report.users.dropped += 1,
+                }
+                continue;
+            }
+            wanted.insert(*person);
+            if state.key.is_none() {
+                self.people.new_keys.insert(*person, UserKey(self.counters.user));
+                self.counters.user += 1;
+            }
+        }
+        wanted
+    }
+
+    fn plan_batch(
+        &mut self,
+        memberships: &Memberships,
+        batch: Vec<(u32, User)>,
+        gathered: &mut Gathered<'_>,
+    ) -> Result<(), RunError> {
+        for (person, user) in &batch {
+            let state = self.reading.state(*person);
+            if state.known.is_none_or(|known| known.digest != state.digest) {
+                let record = serde_json::to_string(user).map_err(|error| RunError::Worker(error.to_string()))?;
+                let staged = gathered.staging.put(&record).map_err(work_file(self.work_folder, "written"))?;
+                self.people.records.push((self.people.numbers[*person as usize], staged));
+            }
+        }
+        let asked: Vec<(u32, String)> = batch.iter().map(|(person, user)| (*person, user.username.clone())).collect();
+        let people = batch
+            .into_iter()
+            .map(|(person, user)| Person { user, groups: self.group_refs(memberships.of(person)) })
+            .collect();
+        let shapes = shape_people(self.transforms, people)?;
+        for ((index, name), shape) in asked.into_iter().zip(shapes) {
+            match shape {
+                PersonShape::Kept(person) => self.plan_person(index, *person, gathered)?,
+                PersonShape::Dropped(_) => {
+                    self.report.users.dropped += 1;
+                    // With an entry in the directory, it is told at every run until cleanup decides.
+                    if self.reading.state(index).key.is_some() {
+                        self.people.shaping[index as usize] = UNSHAPED;
+                    }
+                }
+                PersonShape::Skipped(problem) => self.skip_user(index, &name, &problem.error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Stages what makes the directory show a kept person.
+    fn plan_person(&mut self, index: u32, person: Person, gathered: &mut Gathered<'_>) -> Result<(), RunError> {
+        let Person { user, groups } = person;
+        if user.username.trim().is_empty() {
+            let error = PluginError::new("no-user-name", "has no user name")
+                .with_hint("give them one at the provider, or in a transform");
+            self.skip_user(index, user.display_name.as_deref().unwrap_or_default(), &error);
+            return Ok(());
+        }
+        let before = match self.reading.state(index).key {
+            Some(key) => self.reader.user(key)?,
+            None => None,
+        };
+        let new_key = self.people.new_keys.get(&index).copied();
+        let Some(key) = before.as_ref().map(|before| before.key).or(new_key) else {
+            return Err(RunError::Worker(format!("user {} has no key", user.id)));
+        };
+        let entry = UserEntry::from_user(key, self.connector_name, user);
+        self.people.shaped.insert(key.0);
+        for group in &groups {
+            if !self.join(group, key.0) {
+                let id = group.id.as_deref().unwrap_or_default();
+                let error = PluginError::new("unknown-group", format!("a transform gave the group id {id:?}, which nobody read"))
+                    .with_hint("report it to the transform's author");
+                let subject = Subject::User(entry.external_id.clone());
+                self.report.add_problem(ReportedProblem::new(Some(&subject), Some(&entry.user_name), &error));
+            }
+        }
+        let (create, changes) = match &before {
+            None => (true, vec![Change::create_user(&entry)]),
+            Some(before) => (false, Change::between_users(before, &entry)),
+        };
+        if changes.is_empty() {
+            self.report.users.unchanged += 1;
+            return Ok(());
+        }
+        let folded = fold(&entry.user_name);
+        let renames = before.as_ref().is_some_and(|before| fold(&before.user_name) != folded);
+        if create || renames {
+            gathered.claims.push(Claim { key: key.0, folded, renames });
+            gathered.claimants.push(Claimant { person: index, key, name: entry.user_name.clone() });
+        }
+        let kinds = Kinds::of(&changes);
+        let changes = if create { Vec::new() } else { changes };
+        let staged = gathered
+            .staging
+            .put(&StagedUser { create, entry, changes })
+            .map_err(work_file(self.work_folder, "written"))?;
+        self.people.planned.push(PlannedUser { key, renames, kinds, staged });
+        Ok(())
+    }
+
+    /// Someone who stays as they are; the next run tries again.
+    fn skip_user(&mut self, index: u32, name: &str, error: &PluginError) {
+        let subject = Subject::User(self.reading.id(index).to_owned());
+        let name = Some(name).filter(|name| !name.is_empty());
+        self.report.add_problem(ReportedProblem::new(Some(&subject), name, error));
+        self.report.users.skipped += 1;
+        self.people.shaping[index as usize] = UNSHAPED;
+    }
+
+    /// Takes out the people whose name another one keeps, with a problem each.
+    fn settle_user_names(&mut self, claims: &[Claim], claimants: &[Claimant]) -> Result<(), RunError> {
+        let conflicts =
+            resolve(claims, |folded| Ok::<_, RunError>(self.reader.user_by_name(folded)?.map(|entry| entry.key.0)))?;
+        let mut failed = RoaringBitmap::new();
+        for (claimant, conflict) in claimants.iter().zip(conflicts) {
+            let other = match conflict {
+                None => continue,
+                Some(Conflict::Held(key)) => self.reader.user(UserKey(key))?.map(|entry| describe(&entry)),
+                Some(Conflict::Lost(claim)) => {
+                    let winner = &claimants[claim];
+                    Some(format!("user {:?} ({})", winner.name, self.reading.id(winner.person)))
+                }
+            };
+            let other = other.unwrap_or_else(|| "another user".to_owned());
+            let error = PluginError::new("name-taken", format!("the user name {:?} belongs to {other}", claimant.name))
+                .with_hint("user names are unique whatever their case: rename one of the two at the provider");
+            self.skip_user(claimant.person, &claimant.name, &error);
+            failed.insert(claimant.key.0);
+        }
+        if !failed.is_empty() {
+            self.people.planned.retain(|user| !failed.contains(user.key.0));
+            self.people.shaped -= &failed;
+            self.forget_members(&failed);
+        }
+        Ok(())
+    }
+
+    fn count_users(&mut self) {
+        let count = |kind| self.people.planned.iter().filter(|user| user.kinds.has(kind)).count() as u64;
+        let users = &mut self.report.users;
+        users.created = count(ChangeKind::Create);
+        users.updated = count(ChangeKind::Update);
+        users.renamed = count(ChangeKind::Rename);
+        users.disabled = count(ChangeKind::Disable);
+        users.enabled = count(ChangeKind::Enable);
+    }
+
+    fn report_absent_users(&mut self, order: &[u32]) -> Result<(), RunError> {
+        for person in order {
+            let state = self.reading.state(*person);
+            let Some(key) = state.key.filter(|_| !state.seen() && !state.unreadable) else { continue };
+            self.report.users.absent += 1;
+            if self.lists_absent()
+                && let Some(entry) = self.reader.user(key)?
+            {
+                self.report_absent(NamedEntry { kind: "user".into(), id: entry.external_id, name: entry.user_name });
+            }
+        }
+        Ok(())
+    }
+
+    fn group_refs(&self, groups: &[u32]) -> Vec<GroupRef> {
+        groups
+            .iter()
+            .filter_map(|at| match &self.groups.shapes[*at as usize] {
+                Some(GroupShape::Kept(group) | GroupShape::Hidden(group)) => {
+                    Some(GroupRef { id: Some(group.id.clone()), name: group.name.clone() })
+                }
+                Some(GroupShape::Dropped(_)) | None => None,
+            })
+            .collect()
+    }
+}
+
+fn describe(entry: &UserEntry) -> String {
+    format!("user {:?} ({}, connector {})", entry.user_name, entry.external_id, entry.connector)
+}
+
+/// What of a group enters its members' shaping keys.
+fn token(shape: &Option<GroupShape>) -> [u8; 32] {
+    let (group, shown) = match shape {
+        Some(GroupShape::Kept(group)) => (group, true),
+        Some(GroupShape::Hidden(group)) => (group, false),
+        Some(GroupShape::Dropped(_)) | None => return [0; 32],
+    };
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[u8::from(shown)]).update(&(group.id.len() as u64).to_le_bytes());
+    hasher.update(group.id.as_bytes()).update(group.name.as_bytes());
+    *hasher.finalize().as_bytes()
+}

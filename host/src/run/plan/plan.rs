@@ -1,0 +1,164 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use super::groups::{GroupsDraft, PlannedGroup, shape_read_groups};
+use super::mirror::MirrorPlan;
+use super::people::{PeopleDraft, PlannedUser};
+use crate::directory::{ConnectorId, Counters, GroupKey, Reader};
+use crate::model::{PluginError, Subject};
+use crate::plugin::Transform;
+use crate::run::collect::work_file;
+use crate::run::error::RunError;
+use crate::run::reading::Reading;
+use crate::run::report::{NamedEntry, ReportedProblem, RunReport};
+use crate::run::staging::{Staging, StagingReader};
+
+/// The shaping key of someone who has to be shaped at the next run, whatever changes.
+pub(super) const UNSHAPED: [u8; 16] = [0; 16];
+
+/// What planning needs.
+pub struct PlanInputs<'a> {
+    pub connector: ConnectorId,
+    pub connector_name: &'a str,
+    pub reader: &'a dyn Reader,
+    pub transforms: &'a [Arc<dyn Transform>],
+    /// Hash of the transforms and their settings.
+    pub rules: &'a [u8; 32],
+    pub spool: &'a Path,
+    /// Where staged changes lie.
+    pub work_folder: &'a Path,
+}
+
+/// A group's memberships after the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedMembers {
+    pub group: GroupKey,
+    pub all: RoaringBitmap,
+    pub added: RoaringBitmap,
+    pub removed: RoaringBitmap,
+}
+
+/// Everything that a run would write, in the order of its keys.
+pub struct Plan {
+    pub connector: ConnectorId,
+    /// What the counters are after the run.
+    pub counters: Counters,
+    pub reading: Reading,
+    pub users: Vec<PlannedUser>,
+    pub groups: Vec<PlannedGroup>,
+    pub memberships: Vec<PlannedMembers>,
+    pub mirror: MirrorPlan,
+    pub staging: StagingReader,
+}
+
+/// A plan in the making.
+pub struct Draft<'a> {
+    pub(super) connector: ConnectorId,
+    pub(super) connector_name: &'a str,
+    pub(super) reader: &'a dyn Reader,
+    pub(super) reading: &'a Reading,
+    pub(super) transforms: &'a [Arc<dyn Transform>],
+    pub(super) rules: &'a [u8; 32],
+    pub(super) spool: &'a Path,
+    pub(super) work_folder: &'a Path,
+    pub(super) counters: Counters,
+    pub(super) report: &'a mut RunReport,
+    pub(super) groups: GroupsDraft,
+    pub(super) people: PeopleDraft,
+}
+
+/// Compares a complete reading with mirror and directory. Counts and problems go into the report.
+pub fn build(inputs: &PlanInputs<'_>, mut reading: Reading, report: &mut RunReport) -> Result<Plan, RunError> {
+    let folder = inputs.work_folder;
+    let mut staging = Staging::create(folder).map_err(work_file(folder, "created"))?;
+    let shapes = shape_read_groups(&mut reading, inputs.transforms)?;
+    let mut draft = Draft {
+        connector: inputs.connector,
+        connector_name: inputs.connector_name,
+        reader: inputs.reader,
+        reading: &reading,
+        transforms: inputs.transforms,
+        rules: inputs.rules,
+        spool: inputs.spool,
+        work_folder: folder,
+        counters: inputs.reader.counters()?,
+        report,
+        groups: GroupsDraft { shapes, ..GroupsDraft::default() },
+        people: PeopleDraft::default(),
+    };
+    draft.report_reading();
+    draft.plan_groups()?;
+    draft.plan_people(&mut staging)?;
+    draft.plan_made_up_groups()?;
+    let memberships = draft.plan_memberships()?;
+    let mirror = draft.plan_mirror()?;
+    let Draft { counters, groups, people, .. } = draft;
+    Ok(Plan {
+        connector: inputs.connector,
+        counters,
+        users: people.planned,
+        groups: groups.planned,
+        memberships,
+        mirror: mirror.with_people(people.numbers, people.shaping, people.records),
+        staging: staging.finish().map_err(work_file(folder, "written"))?,
+        reading,
+    })
+}
+
+impl Draft<'_> {
+    fn report_reading(&mut self) {
+        let reading = self.reading;
+        self.report.users.seen = reading.users_seen;
+        self.report.groups.seen = reading.groups_seen;
+        self.report.memberships.seen = reading.memberships_seen;
+        self.report.memberships.ignored = reading.ignored_members;
+        self.report.memberships.unknown = reading.unknown.len() as u64;
+        for problem in &reading.problems {
+            match &problem.subject {
+                Some(Subject::User(_)) => self.report.users.skipped += 1,
+                Some(Subject::Group(_)) => self.report.groups.skipped += 1,
+                None => {}
+            }
+            self.report.add_problem(ReportedProblem::from(problem));
+        }
+        for (id, reason) in &reading.unknown {
+            let name = reading.groups.get(id).and_then(|group| Some(group.record.as_ref()?.name.as_str()));
+            let error = PluginError::new("members-unknown", format!("its members stay as they were: {reason}"));
+            self.report.add_problem(ReportedProblem::new(Some(&Subject::Group(id.clone())), name, &error));
+        }
+    }
+
+    pub(super) fn lists_absent(&self) -> bool {
+        self.report.absent.len() < RunReport::LISTED
+    }
+
+    pub(super) fn report_absent(&mut self, entry: NamedEntry) {
+        if self.lists_absent() {
+            self.report.absent.push(entry);
+        }
+    }
+
+    /// What each decided group has after the run: what it had, without those who were shaped in this run, with
+    /// those of them who are in it now.
+    fn plan_memberships(&mut self) -> Result<Vec<PlannedMembers>, RunError> {
+        let mut planned = Vec::new();
+        for group in std::mem::take(&mut self.groups.decided) {
+            let before = self.reader.members_from(group, self.connector)?;
+            let mut all = &before - &self.people.shaped;
+            if let Some(shaped) = self.groups.members.remove(&group) {
+                all |= shaped;
+            }
+            let added = &all - &before;
+            let removed = &before - &all;
+            self.report.memberships.created += added.len();
+            self.report.memberships.removed += removed.len();
+            self.report.memberships.unchanged += before.len() - removed.len();
+            if !added.is_empty() || !removed.is_empty() {
+                planned.push(PlannedMembers { group, all, added, removed });
+            }
+        }
+        Ok(planned)
+    }
+}

@@ -1,0 +1,336 @@
+//! What a complete collection says, joined with what the store knew: an index over the spool.
+//!
+//! People and groups are interned to dense numbers that live as long as the run. Records stay in the spool; the
+//! index holds what diffing needs: hashes, numbers, packed memberships.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use indexmap::{IndexMap, IndexSet};
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+use super::collect::work_file;
+use super::error::RunError;
+use super::spool::{Frame, SpoolReader};
+use crate::directory::{ConnectorId, MembersState, MirrorGroup, Reader, RunId, UserKey};
+use crate::model::{Group, Members, Membership, Page, Problem, Subject, User};
+
+const NO_PAGE: u32 = u32::MAX;
+
+/// What the mirror held of a person before this run.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownPerson {
+    pub number: u32,
+    pub digest: [u8; 16],
+    pub shaping: [u8; 16],
+    pub absent_since: Option<RunId>,
+}
+
+#[derive(Debug, Clone)]
+pub struct PersonState {
+    pub known: Option<KnownPerson>,
+    /// The directory entry that this connector gave for them.
+    pub key: Option<UserKey>,
+    /// Hash of the record that was read; meaningless when none was.
+    pub digest: [u8; 16],
+    /// The page that holds the record that counts.
+    page: u32,
+    /// Seen but unreadable: stays as they are.
+    pub unreadable: bool,
+}
+
+impl PersonState {
+    /// True when this reading holds a record of the person.
+    pub fn seen(&self) -> bool {
+        self.page != NO_PAGE
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct GroupState {
+    pub known: Option<MirrorGroup>,
+    pub record: Option<Group>,
+    pub unreadable: bool,
+    /// Indexes of people, sorted: what the group's members are after this reading.
+    pub members: Vec<u32>,
+    pub members_state: Option<MembersState>,
+    given: GivenMembers,
+}
+
+/// What the pages said of one group's members.
+#[derive(Debug, Default)]
+struct GivenMembers {
+    some: Vec<u32>,
+    removed: Vec<u32>,
+    any: bool,
+    everyone: bool,
+    unknown: Option<String>,
+}
+
+/// A complete reading.
+#[derive(Debug, Default)]
+pub struct Reading {
+    people: IndexSet<Box<str>, FxBuildHasher>,
+    states: Vec<PersonState>,
+    /// How many of the people, from the first, came from the mirror and so lie in the order of their ids.
+    mirrored: usize,
+    pub groups: IndexMap<String, GroupState, FxBuildHasher>,
+    pub problems: Vec<Problem>,
+    /// Groups whose members could not be read, with the reason.
+    pub unknown: Vec<(String, String)>,
+    /// Memberships that name a user nobody read.
+    pub ignored_members: u64,
+    pub checkpoints: BTreeMap<String, String>,
+    pub users_seen: u64,
+    pub groups_seen: u64,
+    pub memberships_seen: u64,
+}
+
+impl Reading {
+    /// Reads the spool once and joins it with the mirror and the directory.
+    pub fn load(spool: &Path, reader: &dyn Reader, connector: ConnectorId) -> Result<Self, RunError> {
+        let mut attempts = FxHashMap::default();
+        loop {
+            let mut reading = Self::known(reader, connector)?;
+            if reading.scan(spool, &mut attempts)? {
+                reading.resolve(reader)?;
+                return Ok(reading);
+            }
+        }
+    }
+
+    fn known(reader: &dyn Reader, connector: ConnectorId) -> Result<Self, RunError> {
+        let mut reading = Self::default();
+        reader.mirror_users(connector, &mut |user| {
+            let index = reading.person(&user.id);
+            reading.states[index as usize].known = Some(KnownPerson {
+                number: user.number,
+                digest: user.digest,
+                shaping: user.shaping,
+                absent_since: user.absent_since,
+            });
+        })?;
+        reading.mirrored = reading.people.len();
+        reader.user_keys(connector, &mut |id, key| {
+            let index = reading.person(id);
+            reading.states[index as usize].key = Some(key);
+        })?;
+        reader.mirror_groups(connector, &mut |group| {
+            let id = group.record.id.clone();
+            reading.groups.insert(id, GroupState { known: Some(group), ..GroupState::default() });
+        })?;
+        Ok(reading)
+    }
+
+    /// False when a chain turned out to have begun again: its earlier pages were taken in and don't count.
+    fn scan(&mut self, spool: &Path, attempts: &mut FxHashMap<u32, u32>) -> Result<bool, RunError> {
+        let mut frames = SpoolReader::open(spool).map_err(work_file(spool, "read"))?;
+        let (mut ordinal, mut clean, mut complete) = (0, true, false);
+        while let Some(frame) = frames.next_frame().map_err(work_file(spool, "read"))? {
+            match frame {
+                Frame::Page { root, attempt, page, .. } => {
+                    if attempts.get(&root).copied().unwrap_or(0) == attempt {
+                        self.take_in(ordinal, page);
+                    }
+                    ordinal += 1;
+                }
+                Frame::Restart { root, attempt } => {
+                    clean &= attempts.insert(root, attempt).is_some_and(|known| known >= attempt);
+                }
+                Frame::Complete => complete = true,
+                Frame::Header { .. } | Frame::Roots(_) => {}
+            }
+        }
+        if complete { Ok(clean) } else { Err(RunError::Spool { path: spool.to_owned() }) }
+    }
+
+    fn take_in(&mut self, ordinal: u32, page: Page) {
+        for user in &page.users {
+            let index = self.person(&user.id) as usize;
+            self.users_seen += u64::from(!self.states[index].seen());
+            self.states[index].digest = digest(user);
+            self.states[index].page = ordinal;
+        }
+        for group in page.groups {
+            let state = self.groups.entry(group.id.clone()).or_default();
+            self.groups_seen += u64::from(state.record.is_none());
+            state.record = Some(group);
+        }
+        for membership in page.memberships {
+            self.take_in_members(membership);
+        }
+        for problem in &page.problems {
+            match &problem.subject {
+                Some(Subject::User(id)) => {
+                    let index = self.person(id) as usize;
+                    self.states[index].unreadable = true;
+                }
+                Some(Subject::Group(id)) => self.groups.entry(id.clone()).or_default().unreadable = true,
+                None => {}
+            }
+        }
+        self.problems.extend(page.problems);
+        self.checkpoints.extend(page.checkpoints);
+    }
+
+    fn take_in_members(&mut self, membership: Membership) {
+        let mut given = std::mem::take(&mut self.groups.entry(membership.group.clone()).or_default().given);
+        given.any = true;
+        match membership.members {
+            Members::Some(ids) | Members::Add(ids) => given.some.extend(ids.iter().map(|id| self.person(id))),
+            Members::Remove(ids) => given.removed.extend(ids.iter().map(|id| self.person(id))),
+            Members::Everyone => given.everyone = true,
+            Members::Unknown(reason) => given.unknown = Some(reason),
+        }
+        self.groups[&membership.group].given = given;
+    }
+
+    fn person(&mut self, id: &str) -> u32 {
+        if let Some(index) = self.people.get_index_of(id) {
+            return index as u32;
+        }
+        self.people.insert(id.into());
+        self.states.push(PersonState { known: None, key: None, digest: [0; 16], page: NO_PAGE, unreadable: false });
+        (self.states.len() - 1) as u32
+    }
+
+    /// Turns what pages said of members into sorted indexes; what could not be read stays as the mirror has it.
+    fn resolve(&mut self, reader: &dyn Reader) -> Result<(), RunError> {
+        let mut by_number: FxHashMap<u32, u32> = FxHashMap::default();
+        for (index, state) in self.states.iter().enumerate() {
+            if let Some(known) = state.known {
+                by_number.insert(known.number, index as u32);
+            }
+        }
+        for (id, group) in &mut self.groups {
+            let given = std::mem::take(&mut group.given);
+            if group.record.is_none() {
+                continue;
+            }
+            let unknown = match given.unknown {
+                Some(reason) => Some(reason),
+                None if !given.any => Some("the plugin said nothing about its members".to_owned()),
+                None => None,
+            };
+            if let Some(reason) = unknown {
+                self.unknown.push((id.clone(), reason));
+                group.members_state = Some(MembersState::Unknown);
+                if let Some(number) = group.known.as_ref().map(|known| known.number) {
+                    let members = reader.mirror_members(number)?.unwrap_or_default();
+                    group.members = members.iter().filter_map(|number| by_number.get(&number).copied()).collect();
+                    group.members.sort_unstable();
+                }
+                continue;
+            }
+            group.members_state = Some(MembersState::Known);
+            let mut members = given.some;
+            if given.everyone {
+                members.extend((0..self.states.len() as u32).filter(|index| self.states[*index as usize].seen()));
+            }
+            members.sort_unstable();
+            members.dedup();
+            let before = members.len();
+            members.retain(|index| {
+                let state = &self.states[*index as usize];
+                state.seen() || state.unreadable
+            });
+            self.ignored_members += (before - members.len()) as u64;
+            members.retain(|index| !given.removed.contains(index));
+            members.shrink_to_fit();
+            self.memberships_seen += members.len() as u64;
+            group.members = members;
+        }
+        self.unknown.sort();
+        Ok(())
+    }
+
+    /// A dropped group's members are not requested, so nothing is known of them and nothing was expected.
+    pub fn leave_unread(&mut self, dropped: &[String]) {
+        for id in dropped {
+            if let Some(group) = self.groups.get_mut(id) {
+                if group.members_state == Some(MembersState::Known) {
+                    self.memberships_seen -= group.members.len() as u64;
+                }
+                group.members_state = Some(MembersState::Unread);
+                group.members.clear();
+            }
+        }
+        self.unknown.retain(|(id, _)| !dropped.contains(id));
+    }
+
+    pub fn len(&self) -> usize {
+        self.states.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.states.is_empty()
+    }
+
+    pub fn id(&self, index: u32) -> &str {
+        self.people.get_index(index as usize).map(|id| &**id).unwrap_or_default()
+    }
+
+    pub fn state(&self, index: u32) -> &PersonState {
+        &self.states[index as usize]
+    }
+
+    pub fn index_of(&self, id: &str) -> Option<u32> {
+        self.people.get_index_of(id).map(|index| index as u32)
+    }
+
+    /// All people, in the order of their ids.
+    pub fn by_id(&self) -> Vec<u32> {
+        let mut rest: Vec<u32> = (self.mirrored as u32..self.states.len() as u32).collect();
+        rest.sort_unstable_by_key(|index| self.id(*index));
+        let mut order = Vec::with_capacity(self.states.len());
+        let mut rest = rest.into_iter().peekable();
+        for index in 0..self.mirrored as u32 {
+            while let Some(new) = rest.next_if(|new| self.id(*new) < self.id(index)) {
+                order.push(new);
+            }
+            order.push(index);
+        }
+        order.extend(rest);
+        order
+    }
+
+    /// Group indexes in the order of their ids: the order in which a person's groups are told.
+    pub fn groups_by_id(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.groups.len()).collect();
+        order.sort_unstable_by(|a, b| self.groups.get_index(*a).map(|g| g.0).cmp(&self.groups.get_index(*b).map(|g| g.0)));
+        order
+    }
+
+    /// Reads the spool again and calls `each` with the wanted people's records.
+    pub fn each_record(
+        &self,
+        spool: &Path,
+        wanted: impl Fn(u32) -> bool,
+        mut each: impl FnMut(u32, User) -> Result<(), RunError>,
+    ) -> Result<(), RunError> {
+        let mut frames = SpoolReader::open(spool).map_err(work_file(spool, "read"))?;
+        let mut ordinal = 0;
+        while let Some(frame) = frames.next_frame().map_err(work_file(spool, "read"))? {
+            let Frame::Page { page, .. } = frame else { continue };
+            for user in page.users {
+                if let Some(index) = self.index_of(&user.id)
+                    && self.states[index as usize].page == ordinal
+                    && wanted(index)
+                {
+                    each(index, user)?;
+                }
+            }
+            ordinal += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Hash of a record as the provider gave it.
+fn digest(user: &User) -> [u8; 16] {
+    // Serialising to memory fails only for types that postcard can't hold, which these are not.
+    let bytes = postcard::to_allocvec(user).unwrap_or_default();
+    let mut short = [0; 16];
+    short.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..16]);
+    short
+}

@@ -1,0 +1,205 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::apply::apply;
+use super::check::check_reading;
+use super::collect::{Collected, Collector};
+use super::error::RunError;
+use super::event::{Event, Observer, Step};
+use super::lock::WorkFolder;
+use super::plan::{Plan, PlanInputs, build};
+use super::reading::Reading;
+use super::report::{Milliseconds, Outcome, ReportedError, RequestCounts, RunReport};
+use super::spool::SpoolKey;
+use crate::directory::{ConnectorId, Reader, RunStart, Store};
+use crate::http::{HttpTotals, Transport};
+use crate::model::{Attribute, Scope};
+use crate::plugin::{Source, Transform};
+
+/// What a run of one connector works with.
+pub struct Job {
+    pub connector: String,
+    pub source: Arc<dyn Source>,
+    pub transforms: Arc<[Arc<dyn Transform>]>,
+    pub transport: Arc<dyn Transport>,
+    pub work: WorkFolder,
+    /// Hash of all that decides what a reading holds: plugin, settings, endpoint, credential identity.
+    pub reading: [u8; 32],
+    /// Hash of the transforms and their settings.
+    pub rules: [u8; 32],
+    pub max_requests: u64,
+    pub observer: Arc<dyn Observer>,
+    pub cancel: CancellationToken,
+}
+
+/// How a run ended: what it tells, and why it failed if it did.
+pub struct Ended {
+    pub report: RunReport,
+    pub error: Option<RunError>,
+}
+
+/// A full run: everything in scope is read, and the directory follows.
+///
+/// An error means that the run could not begin; a run that began and failed has changed nothing but its own record.
+pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
+    let clock = Instant::now();
+    let _lock = job.work.lock_connector(&job.connector)?;
+    let connector = store.connector(&job.connector)?;
+    let start = RunStart { connector, mode: "full", at: Timestamp::now() };
+    let run = store.begin_run(&start)?;
+    let mut report = RunReport::new(&job.connector, start.mode);
+    report.run = Some(run.0);
+
+    let result = async {
+        collect(job, &mut report).await?;
+        tokio::task::block_in_place(|| {
+            // What this run plans holds only as long as nobody else changes the directory.
+            let _directory = job.work.lock_directory()?;
+            let mut plan = plan_reading(job, connector, store, &mut report)?;
+            job.stop_if_asked()?;
+            job.observer.event(Event::Step(Step::Apply));
+            report.outcome = outcome_of(&report);
+            job.measure(&mut report, clock);
+            apply(store, run, &mut plan, &report, Timestamp::now(), job.work.path())
+        })
+    }
+    .await;
+
+    job.measure(&mut report, clock);
+    let Err(error) = result else {
+        job.forget_spool()?;
+        return Ok(Ended { report, error: None });
+    };
+    if !error.keeps_spool() {
+        job.forget_spool()?;
+    }
+    report.outcome = if matches!(error, RunError::Cancelled) { Outcome::Cancelled } else { Outcome::Failed };
+    report.error = Some(ReportedError::new(&error, error.hint()));
+    let told = serde_json::to_string(&report).map_err(|error| RunError::Worker(error.to_string()))?;
+    store.end_run(run, report.outcome.as_str(), Timestamp::now(), &told)?;
+    Ok(Ended { report, error: Some(error) })
+}
+
+/// What a full run would do now. Nothing is written; `show` sees the plan beside the directory it was made for.
+pub async fn plan(
+    job: &Job,
+    store: &mut dyn Store,
+    show: &mut dyn FnMut(&RunReport, &mut Plan, &dyn Reader) -> Result<(), RunError>,
+) -> Result<RunReport, RunError> {
+    let clock = Instant::now();
+    let _lock = job.work.lock_connector(&job.connector)?;
+    let connector = store.connector(&job.connector)?;
+    let mut report = RunReport::new(&job.connector, "plan");
+    collect(job, &mut report).await?;
+    let result = tokio::task::block_in_place(|| {
+        let mut plan = plan_reading(job, connector, store, &mut report)?;
+        report.outcome = outcome_of(&report);
+        job.measure(&mut report, clock);
+        let reader = store.read()?;
+        show(&report, &mut plan, reader.as_ref())
+    });
+    // A later run reads anew: whoever plans, changes something at the provider and syncs wants to see it.
+    job.forget_spool()?;
+    result.map(|()| report)
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probe {
+    /// What the plugin says of the credential.
+    pub facts: Vec<Attribute>,
+    pub requests: u64,
+}
+
+/// Asks the plugin what this connector's credential can see.
+pub async fn probe(job: &Job) -> Result<Probe, RunError> {
+    let folder = tempfile::tempdir().map_err(super::collect::work_file(job.work.path(), "created"))?;
+    let spool = folder.path().join("probe.spool");
+    let collected = job.collector().collect(&Scope::Probe, &known(), &spool, &SpoolKey::new(job.reading), now()).await?;
+    Ok(Probe { facts: collected.extra, requests: job.transport.totals().sent })
+}
+
+async fn collect(job: &Job, report: &mut RunReport) -> Result<Collected, RunError> {
+    job.observer.event(Event::Step(Step::Collect));
+    let spool = job.work.spool(&job.connector);
+    let key = SpoolKey::new(job.reading);
+    let collected = job.collector().collect(&Scope::Full, &known(), &spool, &key, now()).await?;
+    report.requests.resumed = collected.resumed;
+    Ok(collected)
+}
+
+fn plan_reading(
+    job: &Job,
+    connector: ConnectorId,
+    store: &mut dyn Store,
+    report: &mut RunReport,
+) -> Result<Plan, RunError> {
+    let spool = job.work.spool(&job.connector);
+    let reader = store.read()?;
+    job.observer.event(Event::Step(Step::Shape));
+    let reading = Reading::load(&spool, reader.as_ref(), connector)?;
+    check_reading(&reading)?;
+    job.stop_if_asked()?;
+    job.observer.event(Event::Step(Step::Plan));
+    let inputs = PlanInputs {
+        connector,
+        connector_name: &job.connector,
+        reader: reader.as_ref(),
+        transforms: &job.transforms,
+        rules: &job.rules,
+        spool: &spool,
+        work_folder: job.work.path(),
+    };
+    build(&inputs, reading, report)
+}
+
+fn outcome_of(report: &RunReport) -> Outcome {
+    if report.problems.is_empty() { Outcome::Done } else { Outcome::Problems }
+}
+
+/// What the host tells a plugin that has no clock.
+fn known() -> Vec<Attribute> {
+    vec![Attribute::new("now", Timestamp::now().to_string())]
+}
+
+fn now() -> i64 {
+    Timestamp::now().as_second()
+}
+
+impl Job {
+    fn collector(&self) -> Collector<'_> {
+        Collector {
+            connector: &self.connector,
+            source: &self.source,
+            transforms: &self.transforms,
+            transport: &self.transport,
+            observer: self.observer.as_ref(),
+            cancel: &self.cancel,
+            max_requests: self.max_requests,
+        }
+    }
+
+    fn stop_if_asked(&self) -> Result<(), RunError> {
+        if self.cancel.is_cancelled() { Err(RunError::Cancelled) } else { Ok(()) }
+    }
+
+    fn measure(&self, report: &mut RunReport, clock: Instant) {
+        let HttpTotals { sent, retried, waited } = self.transport.totals();
+        report.requests = RequestCounts { sent, retried, resumed: report.requests.resumed };
+        report.milliseconds =
+            Milliseconds { waited: waited.as_millis() as u64, total: clock.elapsed().as_millis() as u64 };
+    }
+
+    fn forget_spool(&self) -> Result<(), RunError> {
+        let spool = self.work.spool(&self.connector);
+        match std::fs::remove_file(&spool) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(super::collect::work_file(&spool, "removed")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
