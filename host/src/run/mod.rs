@@ -19,6 +19,10 @@ mod run;
 mod shape;
 mod spool;
 mod staging;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};

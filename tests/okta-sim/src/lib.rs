@@ -1,1 +1,82 @@
-//! A faithful simulator of the Okta Management API.
+//! A faithful simulator of the Okta Management API, for tests, demos and benchmarks.
+//!
+//! It answers as Okta does, not as is convenient: page sizes, cursors, two `Link` headers, whole-second
+//! timestamps, null and absent attributes, deprovisioned users left out of some lists and not of others,
+//! token shares of rate limits, error bodies. It listens on loopback only and generates its organisation
+//! from a seed, so the same settings always give the same ids; a million users take no memory until changed.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! use okta_sim::{Population, Sim, Status};
+//!
+//! let sim = Sim::builder()
+//!     .population(Population { users: 500, ..Population::default() })
+//!     .start()
+//!     .await?;
+//! // Point a client at sim.url() with `Authorization: SSWS {sim.token()}`, then change the organisation:
+//! let user = &sim.user_ids()[7];
+//! sim.set_status(user, Status::Suspended)?;
+//! assert_eq!(sim.user(user).unwrap()["status"], "SUSPENDED");
+//! assert_eq!(sim.stats().total, 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! # What is served
+//!
+//! | endpoint | notes |
+//! |---|---|
+//! | `GET /api/v1/users` | `search` (with `sortBy`, `sortOrder`), `filter`, `q`, `fields`, `limit` ≤ 200 |
+//! | `GET /api/v1/users/{idOrLogin}`, `/me` | short logins when unambiguous; `me` made the token |
+//! | `GET /api/v1/users/{id}/groups` | pages of at most 200 |
+//! | `GET /api/v1/groups` | `search`, `filter`, `q`, `expand=stats`, `limit` ≤ 10,000 |
+//! | `GET /api/v1/groups/{id}` | `expand=stats` |
+//! | `GET /api/v1/groups/{id}/users` | whole users, `limit` ≤ 1,000 |
+//! | `/_sim/…` | the simulator's own control endpoints, see the README |
+//!
+//! # Where it is stricter or looser than Okta
+//!
+//! `search` is consistent at once; Okta's index lags by up to seconds. Refusals of expressions carry Okta's
+//! codes, but causes are recorded for syntax errors and cursors only. Whether a deactivation moves
+//! `lastMembershipUpdated` is not known; here it does not.
+
+mod awkward;
+mod changes;
+mod control;
+mod error;
+mod fields;
+mod filter;
+mod filter_parse;
+mod generate;
+mod groups;
+mod gzip;
+mod ids;
+mod limits;
+mod model;
+mod org;
+mod paging;
+mod population;
+mod query;
+mod quirks;
+mod render;
+mod reply;
+mod rng;
+mod running;
+mod server;
+mod service;
+mod sorted;
+mod state;
+mod stats;
+mod time;
+mod users;
+
+pub use changes::{ChangeError, Deletion};
+pub use limits::{Bucket, Limits};
+pub use model::{GroupType, Status};
+pub use org::Counts;
+pub use population::Population;
+pub use quirks::Quirks;
+pub use running::RunningSim;
+pub use server::{DEFAULT_TOKEN, Sim, SimBuilder};
+pub use state::Access;
+pub use stats::{BucketStats, RequestRecord, Stats};

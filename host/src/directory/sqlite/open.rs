@@ -89,14 +89,14 @@ impl SqliteStore {
         let error = |source| file.error("brought up to this version", source);
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(error)?;
-        let version: usize =
+        let version: i64 =
             transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(error)?;
-        for step in MIGRATIONS.iter().skip(version) {
+        for step in MIGRATIONS.iter().skip(version.max(0) as usize) {
             transaction.execute_batch(step).map_err(error)?;
         }
-        if version < MIGRATIONS.len() {
+        if version < MIGRATIONS.len() as i64 {
             transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(error)?;
-            transaction.pragma_update(None, "user_version", MIGRATIONS.len()).map_err(error)?;
+            transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64).map_err(error)?;
             transaction.commit().map_err(error)?;
         }
         Ok(())

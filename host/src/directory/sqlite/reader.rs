@@ -304,7 +304,7 @@ impl Reader for SqliteReader<'_> {
             let sql = format!(
                 "SELECT count(*) FROM {table} WHERE ?1 IS NULL OR connector = (SELECT id FROM connector WHERE name = ?1)"
             );
-            Ok(self.one(&sql, [connector], |row| row.get(0))?.unwrap_or(0))
+            Ok(self.one(&sql, [connector], |row| row.get::<_, i64>(0))?.unwrap_or(0) as u64)
         };
         let mut memberships = 0;
         let sql = "SELECT members FROM directory_membership

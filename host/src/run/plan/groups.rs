@@ -26,7 +26,7 @@ pub struct PlannedGroup {
 
 /// A group that transforms made up: it has a name and no provider id.
 #[derive(Debug, Default)]
-struct MadeUp {
+pub(super) struct MadeUp {
     name: String,
     members: RoaringBitmap,
 }
@@ -58,13 +58,13 @@ pub struct GroupsDraft {
     /// By the reading's group index; nothing for groups that were not read.
     pub shapes: Vec<Option<GroupShape>>,
     /// The directory key of each kept group, by the reading's group index.
-    keys: Vec<Option<GroupKey>>,
+    pub(super) keys: Vec<Option<GroupKey>>,
     /// Members as shaping gives them; only people who were shaped in this run.
     pub members: FxHashMap<GroupKey, RoaringBitmap>,
-    by_name: FxHashMap<String, GroupKey>,
-    made_up: IndexMap<String, MadeUp>,
+    pub(super) by_name: FxHashMap<String, GroupKey>,
+    pub(super) made_up: IndexMap<String, MadeUp>,
     /// This connector's groups of the directory before the run.
-    existing: Vec<GroupEntry>,
+    pub(super) existing: Vec<GroupEntry>,
     pub planned: Vec<PlannedGroup>,
     /// The groups whose memberships this run decides.
     pub decided: Vec<GroupKey>,

@@ -13,6 +13,5 @@ mod people;
 mod plan;
 
 pub use groups::PlannedGroup;
-pub use mirror::{MirrorGroupRow, MirrorPlan};
 pub use people::PlannedUser;
 pub use plan::{Plan, PlanInputs, PlannedMembers, build};

@@ -1,0 +1,280 @@
+//! An organisation in memory, with a plugin and a transport that read it: a run's own logic is tested without a
+//! sandbox and without a network.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use super::event::Silent;
+use super::lock::WorkFolder;
+use super::run::{Ended, Job, sync};
+use crate::directory::{ConnectorId, GroupFilter, RunId, SqliteStore, Store, UserFilter};
+use crate::http::{HttpError, HttpTotals, Transport};
+use crate::model::{
+    Attribute, CredentialRule, Group, Manifest, Members, Membership, Method, Page, PluginError, PluginKind, Problem,
+    Request, Response, Scope, Subject, User,
+};
+use crate::plugin::{CallError, Identity, Source, Transform};
+
+/// What the provider has.
+#[derive(Debug, Clone, Default)]
+pub struct Organisation {
+    pub users: BTreeMap<String, User>,
+    pub groups: BTreeMap<String, (Group, Members)>,
+    /// Users that the plugin can't read.
+    pub unreadable: BTreeSet<String>,
+    /// Requests (by path) that fail, each with the error's code and how often.
+    pub failing: BTreeMap<String, (String, u32)>,
+    /// Every request that was made.
+    pub requests: Vec<String>,
+}
+
+/// Users per page.
+const PAGE: usize = 2;
+
+impl Organisation {
+    pub fn with(users: &[&str], groups: &[(&str, &[&str])]) -> Self {
+        let mut organisation = Self::default();
+        for id in users {
+            organisation.add_user(id, id);
+        }
+        for (id, members) in groups {
+            organisation.add_group(id, id, members);
+        }
+        organisation
+    }
+
+    pub fn add_user(&mut self, id: &str, name: &str) -> &mut User {
+        let user = User {
+            id: id.into(),
+            username: name.into(),
+            email: Some(format!("{name}@example.com")),
+            active: true,
+            attributes: vec![Attribute::new("profile.department", "Sales")],
+            ..User::default()
+        };
+        self.users.insert(id.into(), user);
+        self.user(id)
+    }
+
+    pub fn user(&mut self, id: &str) -> &mut User {
+        self.users.get_mut(id).expect("a user of the organisation")
+    }
+
+    pub fn add_group(&mut self, id: &str, name: &str, members: &[&str]) {
+        let group = Group { id: id.into(), name: name.into(), ..Group::default() };
+        let members = Members::Some(members.iter().map(|id| id.to_string()).collect());
+        self.groups.insert(id.into(), (group, members));
+    }
+
+    pub fn set_members(&mut self, id: &str, members: Members) {
+        self.groups.get_mut(id).expect("a group of the organisation").1 = members;
+    }
+
+    fn page(&mut self, path: &str) -> Result<Page, PluginError> {
+        self.requests.push(path.to_owned());
+        if let Some((code, times)) = self.failing.get_mut(path)
+            && *times > 0
+        {
+            *times -= 1;
+            return Err(PluginError::new(code.clone(), "as asked"));
+        }
+        let mut page = Page::default();
+        if let Some(from) = path.strip_prefix("/users/") {
+            let from: usize = from.parse().expect("a number");
+            for (id, user) in self.users.iter().skip(from).take(PAGE) {
+                if self.unreadable.contains(id) {
+                    page.problems.push(Problem {
+                        subject: Some(Subject::User(id.clone())),
+                        error: PluginError::new("unexpected", "is garbled"),
+                    });
+                } else {
+                    page.users.push(user.clone());
+                }
+            }
+            if from + PAGE < self.users.len() {
+                page.next.push(request(&format!("/users/{}", from + PAGE), None));
+            }
+        } else if path == "/groups" {
+            for (id, (group, _)) in &self.groups {
+                page.groups.push(group.clone());
+                page.next.push(request(&format!("/members/{id}"), Some(id)));
+            }
+        } else if let Some(id) = path.strip_prefix("/members/") {
+            let members = self.groups[id].1.clone();
+            page.memberships.push(Membership { group: id.into(), members });
+        }
+        Ok(page)
+    }
+}
+
+fn request(path: &str, about: Option<&str>) -> Request {
+    Request {
+        method: Method::Get,
+        path: path.into(),
+        headers: vec![],
+        body: None,
+        bucket: "all".into(),
+        about: about.map(|id| Subject::Group(id.into())),
+        version: None,
+        context: String::new(),
+    }
+}
+
+/// Reads the organisation; the transport's answer carries nothing.
+struct MemorySource {
+    identity: Identity,
+    manifest: Manifest,
+    organisation: Arc<Mutex<Organisation>>,
+}
+
+impl Source for MemorySource {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn plan(&self, _scope: &Scope, _known: &[Attribute]) -> Result<Vec<Request>, CallError> {
+        Ok(vec![request("/users/0", None), request("/groups", None)])
+    }
+
+    fn decode(&self, request: &Request, _response: &Response) -> Result<Page, CallError> {
+        let page = self.organisation.lock().expect("no test panics while holding it").page(&request.path);
+        page.map_err(|error| CallError::Answered { plugin: self.identity.clone(), error })
+    }
+}
+
+struct MemoryTransport;
+
+#[async_trait]
+impl Transport for MemoryTransport {
+    async fn send(&self, _request: &Request) -> Result<Response, HttpError> {
+        Ok(Response { status: 200, headers: vec![], body: vec![] })
+    }
+
+    fn totals(&self) -> HttpTotals {
+        HttpTotals::default()
+    }
+}
+
+/// A connector of an organisation in memory, with a store in a folder of its own.
+pub struct World {
+    pub organisation: Arc<Mutex<Organisation>>,
+    pub job: Job,
+    pub store: SqliteStore,
+    _folder: tempfile::TempDir,
+}
+
+/// What the directory shows: user name → active; group name → user names.
+pub type Shown = (BTreeMap<String, bool>, BTreeMap<String, BTreeSet<String>>);
+
+impl World {
+    pub fn new(organisation: Organisation) -> Self {
+        Self::shaped_by(organisation, vec![])
+    }
+
+    pub fn shaped_by(organisation: Organisation, transforms: Vec<Arc<dyn Transform>>) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let database = folder.path().join("rollcall.db");
+        let store = SqliteStore::open(&database).expect("a new store");
+        let organisation = Arc::new(Mutex::new(organisation));
+        let identity = Identity { name: "memory".into(), version: "1.0.0".into(), sha256: "0".repeat(64) };
+        let manifest = Manifest {
+            name: "memory".into(),
+            version: "1.0.0".into(),
+            kind: PluginKind::Source,
+            api: "0.1".into(),
+            summary: String::new(),
+            endpoint: None,
+            http: None,
+            credential: Vec::<CredentialRule>::new(),
+            rate_limit: None,
+            settings: serde_json::json!({}),
+        };
+        let source = MemorySource { identity, manifest, organisation: organisation.clone() };
+        let job = Job {
+            connector: "acme".into(),
+            source: Arc::new(source),
+            transforms: transforms.into(),
+            transport: Arc::new(MemoryTransport),
+            work: WorkFolder::beside(&database).expect("a work folder"),
+            reading: [1; 32],
+            rules: [2; 32],
+            max_requests: 1000,
+            observer: Arc::new(Silent),
+            cancel: CancellationToken::new(),
+        };
+        Self { organisation, job, store, _folder: folder }
+    }
+
+    pub fn change(&self, change: impl FnOnce(&mut Organisation)) {
+        change(&mut self.organisation.lock().expect("no test panics while holding it"));
+    }
+
+    /// The requests since the last call, sorted.
+    pub fn requests(&self) -> Vec<String> {
+        let mut requests = Vec::new();
+        self.change(|organisation| std::mem::swap(&mut organisation.requests, &mut requests));
+        requests.sort();
+        requests
+    }
+
+    pub async fn sync(&mut self) -> Ended {
+        sync(&self.job, &mut self.store).await.expect("a run that can begin")
+    }
+
+    pub async fn sync_well(&mut self) -> super::RunReport {
+        let ended = self.sync().await;
+        assert!(ended.error.is_none(), "{:?}", ended.error);
+        ended.report
+    }
+
+    pub fn connector(&mut self) -> ConnectorId {
+        self.store.connector("acme").expect("a connector")
+    }
+
+    pub fn shown(&mut self) -> Shown {
+        let reader = self.store.read().expect("a readable store");
+        let mut users = BTreeMap::new();
+        reader
+            .users(&UserFilter::default(), &mut |user| {
+                users.insert(user.user_name, user.active);
+                true
+            })
+            .expect("users");
+        let mut groups = BTreeMap::new();
+        let mut keys = Vec::new();
+        reader
+            .groups(&GroupFilter::default(), &mut |group| {
+                keys.push((group.key, group.name));
+                true
+            })
+            .expect("groups");
+        for (key, name) in keys {
+            let members = reader.members(key).expect("members");
+            let mut names = BTreeSet::new();
+            reader.user_names(&members, &mut |_, name| drop(names.insert(name.to_owned()))).expect("names");
+            groups.insert(name, names);
+        }
+        (users, groups)
+    }
+
+    /// The run's changes, one line each: kind, name, before, after.
+    pub fn changes(&mut self, run: i64) -> Vec<String> {
+        let reader = self.store.read().expect("a readable store");
+        let mut lines = Vec::new();
+        reader
+            .changes(RunId(run), &mut |change| {
+                let before = change.before.unwrap_or_default();
+                lines.push(format!("{} {} {before} → {}", change.kind, change.name, change.after));
+                true
+            })
+            .expect("changes");
+        lines
+    }
+}

@@ -1,0 +1,346 @@
+//! Changing the organisation while it runs, with the effects Okta's own changes have on timestamps.
+
+use serde_json::{Map, Value};
+
+use crate::ids::{self, IdKind};
+use crate::model::{ALWAYS_PRESENT, Group, GroupType, Members, Profile, Provider, Status, User};
+use crate::org::Org;
+use crate::time::Timestamp;
+
+/// Why a change was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    #[error("there is no user `{0}`")]
+    NoSuchUser(String),
+    #[error("there is no group `{0}`")]
+    NoSuchGroup(String),
+    #[error("the login `{0}` belongs to another user")]
+    LoginTaken(String),
+    #[error("a profile needs a text as `{0}`")]
+    MissingAttribute(&'static str),
+    #[error("`{0}` is built in: it can't be renamed or deleted, and Everyone's members follow from users")]
+    BuiltIn(String),
+}
+
+/// What a delete did: the first one deactivates, the second removes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deletion {
+    Deprovisioned,
+    Removed,
+}
+
+impl Org {
+    pub(crate) fn create_user(
+        &mut self,
+        status: Status,
+        attributes: Map<String, Value>,
+        now: Timestamp,
+    ) -> Result<String, ChangeError> {
+        for name in ["login", "email"] {
+            if !attributes.get(name).is_some_and(Value::is_string) {
+                return Err(ChangeError::MissingAttribute(name));
+            }
+        }
+        let login = attributes.get("login").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if self.login_taken(&login, None) {
+            return Err(ChangeError::LoginTaken(login));
+        }
+        let started = (status != Status::Staged).then_some(now);
+        let mut user = User {
+            status,
+            created: now,
+            activated: started,
+            status_changed: started,
+            last_login: None,
+            last_updated: now,
+            password_changed: started.filter(|_| status != Status::Provisioned),
+            transitioning_to: None,
+            provider: Provider::Okta,
+            profile: ALWAYS_PRESENT.iter().map(|name| ((*name).into(), Value::Null)).collect::<Profile>(),
+        };
+        for (name, value) in attributes {
+            user.set_attribute(&name, value);
+        }
+        let index = self.user_indices();
+        self.put_user(index, user);
+        self.everyone_changed(now);
+        Ok(ids::encode(IdKind::User, index))
+    }
+
+    /// Sets profile attributes; null unsets one. Moves the user's `lastUpdated` and nothing of its groups.
+    pub(crate) fn update_profile(
+        &mut self,
+        key: &str,
+        attributes: Map<String, Value>,
+        now: Timestamp,
+    ) -> Result<(), ChangeError> {
+        let (index, mut user) = self.user_for_change(key)?;
+        if let Some(login) = attributes.get("login") {
+            let login = login.as_str().ok_or(ChangeError::MissingAttribute("login"))?;
+            if self.login_taken(login, Some(index)) {
+                return Err(ChangeError::LoginTaken(login.to_owned()));
+            }
+        }
+        for (name, value) in attributes {
+            user.set_attribute(&name, value);
+        }
+        user.last_updated = now;
+        self.put_user(index, user);
+        Ok(())
+    }
+
+    /// Sets a user's status, moving `statusChanged` and `lastUpdated`. Deactivating takes the user out of
+    /// Everyone and of groups it was put in by hand, but not out of groups that a rule fills; whether that
+    /// moves `lastMembershipUpdated` is not known of Okta, and here it doesn't.
+    pub(crate) fn set_status(
+        &mut self,
+        key: &str,
+        status: Status,
+        now: Timestamp,
+    ) -> Result<(), ChangeError> {
+        let (index, mut user) = self.user_for_change(key)?;
+        if user.status == status {
+            return Ok(());
+        }
+        let inactive = [Status::Staged, Status::Deprovisioned];
+        if inactive.contains(&user.status) && !inactive.contains(&status) {
+            user.activated = Some(now);
+        }
+        let crosses = user.status == Status::Deprovisioned || status == Status::Deprovisioned;
+        user.status = status;
+        user.transitioning_to = None;
+        user.status_changed = Some(now);
+        user.last_updated = now;
+        self.put_user(index, user);
+        if crosses {
+            self.everyone_changed(now);
+        }
+        if status == Status::Deprovisioned {
+            for group in self.groups.iter_mut().flatten().filter(|group| !group.by_rule) {
+                remove_listed(group, index);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn delete_user(&mut self, key: &str, now: Timestamp) -> Result<Deletion, ChangeError> {
+        let index = self.find_user(key).ok_or_else(|| ChangeError::NoSuchUser(key.to_owned()))?;
+        if self.status(index) != Some(Status::Deprovisioned) {
+            self.set_status(key, Status::Deprovisioned, now)?;
+            return Ok(Deletion::Deprovisioned);
+        }
+        self.remove_user(index);
+        Ok(Deletion::Removed)
+    }
+
+    pub(crate) fn create_group(
+        &mut self,
+        kind: GroupType,
+        name: String,
+        description: Option<String>,
+        now: Timestamp,
+    ) -> String {
+        let index = self.groups.len() as u32;
+        self.groups.push(Some(Group {
+            kind,
+            name,
+            description,
+            created: now,
+            last_updated: now,
+            last_membership_updated: now,
+            members: Members::Listed(Vec::new()),
+            by_rule: false,
+            members_forbidden: false,
+        }));
+        self.touch();
+        ids::encode(IdKind::Group, index)
+    }
+
+    /// Moves the group's `lastUpdated` only.
+    pub(crate) fn rename_group(&mut self, id: &str, name: String, now: Timestamp) -> Result<(), ChangeError> {
+        let group = self.group_for_change(id)?;
+        if group.kind == GroupType::BuiltIn {
+            return Err(ChangeError::BuiltIn(group.name.clone()));
+        }
+        group.name = name;
+        group.last_updated = now;
+        self.touch();
+        Ok(())
+    }
+
+    pub(crate) fn delete_group(&mut self, id: &str) -> Result<(), ChangeError> {
+        let group = self.group_for_change(id)?;
+        if group.kind == GroupType::BuiltIn {
+            return Err(ChangeError::BuiltIn(group.name.clone()));
+        }
+        if let Some((index, _)) = self.find_group(id) {
+            self.groups[index as usize] = None;
+        }
+        self.touch();
+        Ok(())
+    }
+
+    /// Adds or removes a member, moving the group's `lastMembershipUpdated` only, and that only if the
+    /// membership changed.
+    pub(crate) fn set_member(
+        &mut self,
+        group_id: &str,
+        user_key: &str,
+        member: bool,
+        now: Timestamp,
+    ) -> Result<(), ChangeError> {
+        let user = self.find_user(user_key).ok_or_else(|| ChangeError::NoSuchUser(user_key.to_owned()))?;
+        let group = self.group_for_change(group_id)?;
+        let Members::Listed(members) = &mut group.members else {
+            return Err(ChangeError::BuiltIn(group.name.clone()));
+        };
+        match (members.binary_search(&user), member) {
+            (Err(at), true) => members.insert(at, user),
+            (Ok(at), false) => {
+                members.remove(at);
+            }
+            (Ok(_), true) | (Err(_), false) => return Ok(()),
+        }
+        group.last_membership_updated = now;
+        self.touch();
+        Ok(())
+    }
+
+    /// Declares that a group rule fills this group, or that it is filled by hand.
+    pub(crate) fn fill_by_rule(&mut self, id: &str, by_rule: bool) -> Result<(), ChangeError> {
+        self.group_for_change(id)?.by_rule = by_rule;
+        Ok(())
+    }
+
+    pub(crate) fn forbid_members(&mut self, id: &str, forbidden: bool) -> Result<(), ChangeError> {
+        self.group_for_change(id)?.members_forbidden = forbidden;
+        Ok(())
+    }
+
+    fn user_for_change(&self, key: &str) -> Result<(u32, User), ChangeError> {
+        let missing = || ChangeError::NoSuchUser(key.to_owned());
+        let index = self.find_user(key).ok_or_else(missing)?;
+        Ok((index, self.user(index).ok_or_else(missing)?))
+    }
+
+    fn group_for_change(&mut self, id: &str) -> Result<&mut Group, ChangeError> {
+        ids::decode(IdKind::Group, id)
+            .and_then(|index| self.groups.get_mut(index as usize)?.as_mut())
+            .ok_or_else(|| ChangeError::NoSuchGroup(id.to_owned()))
+    }
+
+    fn everyone_changed(&mut self, now: Timestamp) {
+        let everyone =
+            self.groups.iter_mut().flatten().find(|group| matches!(group.members, Members::Everyone));
+        if let Some(everyone) = everyone {
+            everyone.last_membership_updated = now;
+        }
+    }
+}
+
+fn remove_listed(group: &mut Group, user: u32) {
+    if let Members::Listed(members) = &mut group.members
+        && let Ok(at) = members.binary_search(&user)
+    {
+        members.remove(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::population::Population;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000);
+
+    fn org() -> Org {
+        Population { awkward: false, ..Population::default() }.build()
+    }
+
+    fn attributes(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn membership_changes_move_last_membership_updated_only() {
+        let mut org = org();
+        let id = org.create_group(GroupType::OktaGroup, "G".to_owned(), None, Timestamp(5));
+        let user = ids::encode(IdKind::User, 3);
+        let before = org.user(3).unwrap().last_updated;
+        org.set_member(&id, &user, true, NOW).unwrap();
+        let group = org.find_group(&id).unwrap().1;
+        assert_eq!((group.last_updated, group.last_membership_updated), (Timestamp(5), NOW));
+        assert_eq!(org.user(3).unwrap().last_updated, before);
+        // Adding again changes nothing.
+        org.set_member(&id, &user, true, Timestamp(NOW.0 + 9)).unwrap();
+        assert_eq!(org.find_group(&id).unwrap().1.last_membership_updated, NOW);
+        org.rename_group(&id, "H".to_owned(), Timestamp(NOW.0 + 10)).unwrap();
+        let group = org.find_group(&id).unwrap().1;
+        assert_eq!((group.last_updated.0, group.last_membership_updated), (NOW.0 + 10, NOW));
+    }
+
+    #[test]
+    fn deactivating_leaves_only_rule_groups() {
+        let mut org = org();
+        let by_hand = org.create_group(GroupType::OktaGroup, "hand".to_owned(), None, NOW);
+        let by_rule = org.create_group(GroupType::OktaGroup, "rule".to_owned(), None, NOW);
+        org.fill_by_rule(&by_rule, true).unwrap();
+        let user = ids::encode(IdKind::User, 3);
+        for id in [&by_hand, &by_rule] {
+            org.set_member(id, &user, true, NOW).unwrap();
+        }
+        assert_eq!(org.delete_user(&user, NOW), Ok(Deletion::Deprovisioned));
+        assert_eq!(org.member_count(org.find_group(&by_hand).unwrap().1), 0);
+        assert_eq!(org.member_count(org.find_group(&by_rule).unwrap().1), 1);
+        assert_eq!(org.delete_user(&user, NOW), Ok(Deletion::Removed));
+        assert_eq!(org.member_count(org.find_group(&by_rule).unwrap().1), 0);
+        assert_eq!(org.delete_user(&user, NOW), Err(ChangeError::NoSuchUser(user)));
+    }
+
+    #[test]
+    fn status_changes_move_the_users_timestamps() {
+        let mut org = org();
+        let user = ids::encode(IdKind::User, 3);
+        org.set_status(&user, Status::Suspended, NOW).unwrap();
+        let suspended = org.user(3).unwrap();
+        assert_eq!((suspended.status_changed, suspended.last_updated), (Some(NOW), NOW));
+        // Setting the same status again is no change.
+        org.set_status(&user, Status::Suspended, Timestamp(NOW.0 + 1)).unwrap();
+        assert_eq!(org.user(3).unwrap().last_updated, NOW);
+    }
+
+    #[test]
+    fn logins_stay_unique() {
+        let mut org = org();
+        let taken = org.user(1).unwrap().login().to_uppercase();
+        let profile = attributes(json!({ "login": taken, "email": "x@acme.example" }));
+        assert_eq!(
+            org.create_user(Status::Active, profile.clone(), NOW),
+            Err(ChangeError::LoginTaken(taken.clone()))
+        );
+        let other = ids::encode(IdKind::User, 2);
+        assert!(org.update_profile(&other, attributes(json!({ "login": taken })), NOW).is_err());
+        // A user may change the case of its own login.
+        let own = ids::encode(IdKind::User, 1);
+        org.update_profile(&own, attributes(json!({ "login": taken })), NOW).unwrap();
+        assert_eq!(org.find_user(&taken.to_lowercase()), Some(1));
+    }
+
+    #[test]
+    fn a_created_user_has_what_okta_always_writes() {
+        let mut org = org();
+        let profile =
+            attributes(json!({ "login": "new@acme.example", "email": "new@acme.example", "badge": 7 }));
+        let id = org.create_user(Status::Staged, profile, NOW).unwrap();
+        let index = ids::decode(IdKind::User, &id).unwrap();
+        let user = org.user(index).unwrap();
+        assert_eq!((user.activated, user.status_changed), (None, None));
+        for name in ALWAYS_PRESENT {
+            assert!(user.attribute(name).is_some(), "{name}");
+        }
+        assert!(org.has_attribute("badge"));
+    }
+}

@@ -1,0 +1,161 @@
+//! The simulator as a program.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Parser;
+use okta_sim::{Access, DEFAULT_TOKEN, Limits, Population, Quirks, Sim};
+
+/// Serves a generated organisation over Okta's Management API on a loopback address, until interrupted.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Options {
+    /// Users, of every status
+    #[arg(long, default_value_t = 250)]
+    users: u32,
+    /// Groups besides Everyone
+    #[arg(long, default_value_t = 20)]
+    groups: u32,
+    /// Members of each group that isn't empty
+    #[arg(long, default_value_t = 15)]
+    members_per_group: u32,
+    /// How many of the groups have no members
+    #[arg(long, default_value_t = 2)]
+    empty_groups: u32,
+    /// The same seed and sizes give the same organisation
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Leave awkward data out: every user active with a full profile, exact group sizes
+    #[arg(long)]
+    plain: bool,
+
+    /// Address to listen on, loopback only; port 0 chooses one
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// The token with full access
+    #[arg(long, default_value = DEFAULT_TOKEN)]
+    token: String,
+    /// A token without admin role: users are an empty list, all else is forbidden
+    #[arg(long)]
+    narrow_token: Vec<String>,
+    /// Milliseconds each request takes
+    #[arg(long, default_value_t = 0)]
+    latency: u64,
+    /// Compress for clients that accept gzip (the default)
+    #[arg(long, overrides_with = "no_gzip")]
+    gzip: bool,
+    /// Never compress
+    #[arg(long, overrides_with = "gzip")]
+    no_gzip: bool,
+    /// How many of the last requests GET /_sim/requests shows
+    #[arg(long, default_value_t = 10_000)]
+    request_log: usize,
+    /// Seconds the organisation's clock is ahead of this machine's
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    clock_offset: i64,
+
+    /// Where the limits begin; single limits below override it
+    #[arg(long, value_enum, default_value_t = Plan::None)]
+    limits: Plan,
+    /// Requests of the whole organisation per window: /users
+    #[arg(long)]
+    limit_users: Option<u32>,
+    /// … /users/{id}
+    #[arg(long)]
+    limit_user: Option<u32>,
+    /// … /groups and below each group
+    #[arg(long)]
+    limit_groups: Option<u32>,
+    /// … /groups/{id}
+    #[arg(long)]
+    limit_group: Option<u32>,
+    /// … everything else
+    #[arg(long)]
+    limit_other: Option<u32>,
+    /// Requests in flight at once
+    #[arg(long)]
+    concurrency: Option<u32>,
+    /// Length of a rate-limit window in milliseconds
+    #[arg(long)]
+    window: Option<u64>,
+    /// Percentage of each limit that one token may use
+    #[arg(long)]
+    token_share: Option<u32>,
+
+    /// Scheme and host of next links, instead of the ones called
+    #[arg(long)]
+    next_origin: Option<String>,
+    /// Send both links in one header
+    #[arg(long)]
+    one_link_header: bool,
+    /// Send pages shorter than their limit
+    #[arg(long)]
+    short_pages: bool,
+    /// Send an empty page after the last
+    #[arg(long)]
+    empty_last_page: bool,
+}
+
+/// Published sets of limits.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Plan {
+    None,
+    Integrator,
+    Workforce,
+}
+
+impl Options {
+    fn limits(&self) -> Limits {
+        let plan = match self.limits {
+            Plan::None => Limits::default(),
+            Plan::Integrator => Limits::integrator(),
+            Plan::Workforce => Limits::workforce(),
+        };
+        Limits {
+            users: self.limit_users.unwrap_or(plan.users),
+            user: self.limit_user.unwrap_or(plan.user),
+            groups: self.limit_groups.unwrap_or(plan.groups),
+            group: self.limit_group.unwrap_or(plan.group),
+            other: self.limit_other.unwrap_or(plan.other),
+            concurrent: self.concurrency.unwrap_or(plan.concurrent),
+            window_ms: self.window.unwrap_or(plan.window_ms),
+            token_share_percent: self.token_share.unwrap_or(plan.token_share_percent),
+            ..plan
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let options = Options::parse();
+    let mut builder = Sim::builder()
+        .population(Population {
+            users: options.users,
+            groups: options.groups,
+            members_per_group: options.members_per_group,
+            empty_groups: options.empty_groups,
+            seed: options.seed,
+            awkward: !options.plain,
+        })
+        .limits(options.limits())
+        .listen(options.listen)
+        .token(&options.token)
+        .latency(Duration::from_millis(options.latency))
+        .gzip(options.gzip || !options.no_gzip)
+        .request_log(options.request_log)
+        .clock_offset_seconds(options.clock_offset)
+        .quirks(Quirks {
+            next_origin: options.next_origin,
+            one_link_header: options.one_link_header,
+            short_pages: options.short_pages,
+            empty_last_page: options.empty_last_page,
+        });
+    for token in options.narrow_token {
+        builder = builder.extra_token(token, Access::NoAdminRole);
+    }
+    let sim = builder.start().await?;
+    println!("listening on {}", sim.url());
+    tokio::signal::ctrl_c().await?;
+    sim.shutdown().await;
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! The pipeline of a request: count it, check concurrency and token and rate, wait, answer, encode.
+//!
+//! Stages are functions in this order, so a stage that spoils answers on purpose has a place: after
+//! [`answer`], before [`encode`].
+
+use std::convert::Infallible;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::http::request::Parts as RequestParts;
+use hyper::{Method, Request, Response};
+use percent_encoding::percent_decode_str;
+
+use crate::control;
+use crate::error::ApiError;
+use crate::fields::Parts;
+use crate::gzip;
+use crate::limits::{Bucket, Verdict};
+use crate::model::Status;
+use crate::query::Query;
+use crate::reply::{Call, Reply};
+use crate::rng::mix;
+use crate::state::{Access, Settings, State};
+use crate::stats::Refusal;
+use crate::{groups, users};
+
+pub(crate) async fn handle(
+    state: &State,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    if request.uri().path().starts_with("/_sim/") {
+        return Ok(control::handle(state, request).await);
+    }
+    let (parts, _) = request.into_parts();
+    Ok(api(state, &parts).await)
+}
+
+/// Answers a request to Okta's API.
+async fn api(state: &State, request: &RequestParts) -> Response<Full<Bytes>> {
+    let serial = state.served.fetch_add(1, Ordering::Relaxed);
+    let path = request.uri.path();
+    let segments: Vec<&str> =
+        path.strip_prefix("/api/v1/").map(|rest| rest.split('/').collect()).unwrap_or_default();
+    let bucket = Bucket::of(&segments);
+    let flight = Flight::start(state);
+    state.recorder().arrived(bucket, flight.in_flight);
+
+    let settings = state.settings();
+    let (verdict, admitted) = admit(state, request, bucket, flight.in_flight);
+    if !settings.latency.is_zero() {
+        tokio::time::sleep(settings.latency).await;
+    }
+    let reply = admitted
+        .and_then(|access| answer(state, &settings, request, &segments, access))
+        .unwrap_or_else(|error| Reply::error(&error, &opaque("oae", serial)));
+    let response = encode(state, &settings, request, reply, verdict, serial);
+    let target = request.uri.path_and_query().map_or(path, |target| target.as_str());
+    let bytes = hyper::body::Body::size_hint(response.body()).exact().unwrap_or_default() as usize;
+    state.recorder().answered(request.method.as_str(), target, response.status().as_u16(), bytes);
+    response
+}
+
+/// A request in flight, for as long as this value lives.
+struct Flight<'a> {
+    state: &'a State,
+    in_flight: u32,
+}
+
+impl<'a> Flight<'a> {
+    fn start(state: &'a State) -> Self {
+        Self { state, in_flight: state.in_flight.fetch_add(1, Ordering::AcqRel) + 1 }
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.state.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Checks the token, then the number of requests in flight, then the token's bucket. An unknown token uses
+/// up nobody's limit.
+fn admit(
+    state: &State,
+    request: &RequestParts,
+    bucket: Bucket,
+    in_flight: u32,
+) -> (Option<Verdict>, Result<Access, ApiError>) {
+    let token = request
+        .headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        // Okta's Python SDK 3.4.6 leaves the space out, so Okta is taken to accept that.
+        .and_then(|value| value.strip_prefix("SSWS"))
+        .map(str::trim_start)
+        .unwrap_or_default();
+    let Some(access) = state.access(token).filter(|_| owner_lives(state)) else {
+        return (None, Err(ApiError::invalid_token()));
+    };
+    let now = state.clock.unix();
+    let mut limiter = state.limiter();
+    let (verdict, refusal) = if in_flight > limiter.limits().concurrent {
+        (limiter.too_many_at_once(now), Refusal::Concurrency)
+    } else {
+        (limiter.admit(bucket, token, now), Refusal::Rate)
+    };
+    drop(limiter);
+    if verdict.allowed {
+        return (Some(verdict), Ok(access));
+    }
+    state.recorder().refused(bucket, refusal);
+    (Some(verdict), Err(ApiError::rate_limited()))
+}
+
+/// A token dies with its creator's account.
+fn owner_lives(state: &State) -> bool {
+    state
+        .owner
+        .is_none_or(|owner| state.org().status(owner).is_some_and(|status| status != Status::Deprovisioned))
+}
+
+fn answer(
+    state: &State,
+    settings: &Settings,
+    request: &RequestParts,
+    segments: &[&str],
+    access: Access,
+) -> Result<Reply, ApiError> {
+    let known = matches!(
+        segments,
+        ["users"]
+            | ["users", _]
+            | ["users", _, "groups"]
+            | ["groups"]
+            | ["groups", _]
+            | ["groups", _, "users"]
+    );
+    if !known {
+        return Err(ApiError::unknown_endpoint());
+    }
+    if request.method != Method::GET {
+        return Err(ApiError::method_not_allowed());
+    }
+    match (access, segments) {
+        (Access::Full, _) => {}
+        (Access::NoAdminRole, ["users"]) => return Ok(Reply::ok(b"[]".to_vec())),
+        (Access::NoAdminRole, _) => return Err(ApiError::forbidden()),
+    }
+    let content_type = request.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let org = state.org();
+    let call = Call {
+        org: &org,
+        path: request.uri.path(),
+        query: &Query::parse(request.uri.query().unwrap_or_default()),
+        base: &base(request),
+        parts: Parts::from_content_type(content_type),
+        quirks: &settings.quirks,
+        sorted: &state.sorted,
+        owner: state.owner,
+    };
+    let decoded = |segment: &str| percent_decode_str(segment).decode_utf8_lossy().into_owned();
+    match segments {
+        ["users"] => users::list(&call),
+        ["users", id] => users::get(&call, &decoded(id)),
+        ["users", id, _] => users::groups(&call, &decoded(id)),
+        ["groups"] => groups::list(&call),
+        ["groups", id] => groups::get(&call, &decoded(id)),
+        ["groups", id, _] => groups::members(&call, &decoded(id)),
+        _ => Err(ApiError::unknown_endpoint()),
+    }
+}
+
+/// Scheme and host as the client wrote them.
+fn base(request: &RequestParts) -> String {
+    let host = request.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    let authority = request.uri.authority().map(|authority| authority.as_str());
+    format!("http://{}", authority.or(host).unwrap_or("localhost"))
+}
+
+fn encode(
+    state: &State,
+    settings: &Settings,
+    request: &RequestParts,
+    reply: Reply,
+    verdict: Option<Verdict>,
+    serial: u64,
+) -> Response<Full<Bytes>> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    headers.insert(header::EXPIRES, HeaderValue::from_static("0"));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    let mut text = |name: &'static str, value: &str| {
+        // Header values here are ASCII, but for links, which come from a query: skip what isn't.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.append(name, value);
+        }
+    };
+    text("date", &state.clock.http_date());
+    text("x-okta-request-id", &opaque("a", serial));
+    if let Some(verdict) = verdict {
+        text("x-rate-limit-limit", &verdict.limit.to_string());
+        text("x-rate-limit-remaining", &verdict.remaining.to_string());
+        text("x-rate-limit-reset", &verdict.reset.to_string());
+    }
+    for link in &reply.links {
+        text("link", link);
+    }
+    let mut body = reply.body;
+    if settings.gzip && body.len() >= gzip::SMALLEST && gzip::accepted(&request.headers) {
+        body = gzip::compress(&body);
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// An identifier that looks arbitrary, as Okta's request and error ids do.
+fn opaque(prefix: &str, serial: u64) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut id = String::from(prefix);
+    for (half, length) in [(0, 10), (1, 10), (2, 2)] {
+        let mut value = mix(serial * 3 + half);
+        for _ in 0..length {
+            id.push(char::from(ALPHABET[(value & 63) as usize]));
+            value >>= 6;
+        }
+    }
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opaque_ids_differ() {
+        assert_eq!(opaque("oae", 1).len(), 25);
+        assert_ne!(opaque("oae", 1), opaque("oae", 2));
+    }
+}
