@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::connector::{Connector, Credential, Grant, HttpOptions, PluginChoice, Secret, TransformUse};
+use super::connector::{Connector, Credential, HttpOptions, PluginChoice, Secret, TransformUse};
 use super::fault::{ConfigError, Fault, Source};
 use super::load::{DEFAULT_DATABASE, Plugins};
 use super::position::{At, Step};
@@ -47,13 +47,13 @@ pub(super) fn check(
 }
 
 /// `[a-z][a-z0-9-]*`: the names of connectors and plugins.
-pub(super) fn is_name(name: &str) -> bool {
+pub fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 /// What an environment variable can be called in a shell.
-pub(super) fn is_variable(name: &str) -> bool {
+pub fn is_variable(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
@@ -64,7 +64,8 @@ pub fn looks_like_a_secret(text: &str) -> bool {
     let text = text.trim();
     let has = |test: fn(&char) -> bool| text.chars().any(|c| test(&c));
     let mixed = has(char::is_ascii_lowercase) && has(char::is_ascii_uppercase) && has(char::is_ascii_digit);
-    let begins = |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    let begins =
+        |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     begins("ssws ")
         || begins("bearer ")
         || begins("-----begin")
@@ -115,7 +116,12 @@ impl Checker<'_> {
         let transforms = written.transform.into_iter().enumerate().map(|(index, transform)| {
             let path = under(&under(&path, "transform"), index);
             TransformUse {
-                plugin: self.plugin(&path, transform.plugin, transform.plugin_version, transform.plugin_sha256),
+                plugin: self.plugin(
+                    &path,
+                    transform.plugin,
+                    transform.plugin_version,
+                    transform.plugin_sha256,
+                ),
                 settings: self.settings(&under(&path, "settings"), transform.settings),
             }
         });
@@ -133,17 +139,23 @@ impl Checker<'_> {
         sha256: Option<String>,
     ) -> PluginChoice {
         if !is_name(&name) {
-            let hint = "`plugin` is the name in a plugin's manifest, not a file; `rollcall plugin list` lists them";
+            let hint =
+                "`plugin` is the name in a plugin's manifest, not a file; `rollcall plugin list` lists them";
             self.wrong(&under(path, "plugin"), format!("`{name}` can't be the name of a plugin"), Some(hint));
         }
-        if version.as_ref().is_some_and(|version| version.is_empty() || version.contains(char::is_whitespace)) {
+        if version.as_ref().is_some_and(|version| version.is_empty() || version.contains(char::is_whitespace))
+        {
             let hint = "it is compared with the version in the plugin's manifest, such as `1.2.0`";
             self.wrong(&under(path, "plugin-version"), "`plugin-version` has to be one version", Some(hint));
         }
         let sha256 = sha256.map(|sha256| sha256.to_ascii_lowercase());
         if sha256.as_ref().is_some_and(|hex| hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit())) {
             let hint = "`rollcall plugin inspect FILE` prints it";
-            self.wrong(&under(path, "plugin-sha256"), "`plugin-sha256` has to be 64 hexadecimal digits", Some(hint));
+            self.wrong(
+                &under(path, "plugin-sha256"),
+                "`plugin-sha256` has to be 64 hexadecimal digits",
+                Some(hint),
+            );
         }
         PluginChoice { name, version, sha256 }
     }
@@ -177,7 +189,8 @@ impl Checker<'_> {
                 self.wrong(&under(path, "username"), "only the scheme `basic` has a `username`", Some(hint));
             }
             (Some(other), _) => {
-                let hint = "known are `header`, `bearer` and `basic`; without `scheme` it is the plugin's first";
+                let hint =
+                    "known are `header`, `bearer` and `basic`; without `scheme` it is the plugin's first";
                 self.wrong(&under(path, "scheme"), format!("there is no scheme `{other}`"), Some(hint));
             }
         }
@@ -185,7 +198,8 @@ impl Checker<'_> {
             (Some(name), None, None) => {
                 let at = under(path, "env");
                 if looks_like_a_secret(&name) {
-                    let message = "`env` names an environment variable; this looks like the secret itself".to_owned();
+                    let message =
+                        "`env` names an environment variable; this looks like the secret itself".to_owned();
                     let hint = "put the secret into a variable, such as OKTA_TOKEN, and write its name here; if others \
                         can read this file, revoke the secret";
                     self.faults.push(self.source.concealed(&at, message, Some(hint.to_owned())));
@@ -274,11 +288,17 @@ impl Checker<'_> {
             response_limit: response_limit.map_or(default.response_limit, |mib| mib << 20),
             proxy: written.proxy.and_then(|proxy| self.proxy(&under(path, "proxy"), &proxy)),
             ca_bundle: self.path(&under(path, "ca-bundle"), written.ca_bundle),
-            allow: self.grants(&under(path, "allow"), &written.allow),
+            allow: self.methods(&under(path, "allow"), &written.allow),
         }
     }
 
-    fn number(&mut self, path: &[Step], key: &str, written: Option<i64>, range: RangeInclusive<u64>) -> Option<u64> {
+    fn number(
+        &mut self,
+        path: &[Step],
+        key: &str,
+        written: Option<i64>,
+        range: RangeInclusive<u64>,
+    ) -> Option<u64> {
         let number = u64::try_from(written?).ok().filter(|number| range.contains(number));
         if number.is_none() {
             let message = format!("`{key}` has to be from {} to {}", range.start(), range.end());
@@ -308,27 +328,21 @@ impl Checker<'_> {
         }
     }
 
-    fn grants(&mut self, path: &[Step], written: &[String]) -> Vec<Grant> {
+    fn methods(&mut self, path: &[Step], written: &[String]) -> Vec<Method> {
+        let known = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
         written
             .iter()
             .enumerate()
             .filter_map(|(index, text)| {
-                let grant = grant(text);
-                if grant.is_none() {
-                    let message = "`allow` holds a method and the beginning of a path";
-                    let hint = "such as `\"POST /api/v1/logs\"`; methods are GET, POST, PUT, PATCH and DELETE";
+                let method = known.into_iter().find(|known| known.as_str() == text);
+                if method.is_none() {
+                    let message = "`allow` holds methods: `POST`, `PUT`, `PATCH` or `DELETE`";
+                    let hint =
+                        "on which paths is in the plugin's manifest; `rollcall plugin inspect` shows it";
                     self.wrong(&under(path, index), message, Some(hint));
                 }
-                grant
+                method
             })
             .collect()
     }
-}
-
-fn grant(text: &str) -> Option<Grant> {
-    let (method, path) = text.split_once(' ')?;
-    let methods = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
-    let method = methods.into_iter().find(|known| known.as_str() == method)?;
-    let fits = path.starts_with('/') && !path.contains(|c: char| c.is_whitespace() || c.is_control());
-    fits.then(|| Grant { method, path: path.to_owned() })
 }

@@ -70,8 +70,8 @@ pub struct HttpOptions {
     pub proxy: Option<Url>,
     /// PEM file of certificates to trust besides the public ones.
     pub ca_bundle: Option<PathBuf>,
-    /// What the plugin may do beyond GET.
-    pub allow: Vec<Grant>,
+    /// What the plugin may do beyond GET, as far as its manifest asks for it.
+    pub allow: Vec<Method>,
 }
 
 impl Default for HttpOptions {
@@ -88,13 +88,6 @@ impl Default for HttpOptions {
             allow: Vec::new(),
         }
     }
-}
-
-/// `POST /path`: requests of this method whose path begins so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
-    pub method: Method,
-    pub path: String,
 }
 
 /// One step between the mirror and the directory.

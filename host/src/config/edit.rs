@@ -40,12 +40,13 @@ impl EditError {
         match self {
             EditError::Config(error) => error.hint(),
             EditError::Exists { .. } => Some("`rollcall connector add` adds a connector to it".to_owned()),
-            EditError::Duplicate { .. } => {
-                Some("give another `--name`, or take that one out with `rollcall connector remove`".to_owned())
-            }
-            EditError::Unsafe { .. } => {
-                Some("nothing was changed; edit the file by hand: each connector is a table `[connector.NAME]`".into())
-            }
+            EditError::Duplicate { .. } => Some(
+                "give another `--name`, or take that one out with `rollcall connector remove`".to_owned(),
+            ),
+            EditError::Unsafe { .. } => Some(
+                "nothing was changed; edit the file by hand: each connector is a table `[connector.NAME]`"
+                    .into(),
+            ),
             EditError::Unwritten { .. } => Some("nothing was changed".to_owned()),
         }
     }
@@ -81,7 +82,8 @@ pub fn remove(path: &Path, name: &str) -> Result<Config, EditError> {
     let text = read(path)?;
     let old = Config::parse(path, &text)?;
     old.connector(name)?;
-    let refuse = |source| EditError::Unsafe { path: path.to_owned(), name: name.to_owned(), what: "remove", source };
+    let refuse =
+        |source| EditError::Unsafe { path: path.to_owned(), name: name.to_owned(), what: "remove", source };
     let new = removed(&text, name).ok_or_else(|| refuse(None))?;
     let config = Config::parse(path, &new).map_err(|error| refuse(Some(error)))?;
     let mut expected = old.connectors.clone();
@@ -129,7 +131,8 @@ fn removed(text: &str, name: &str) -> Option<String> {
     let document = Document::parse(text).ok()?;
     let connectors = document.get("connector")?;
     let whole_tables = connectors.as_table().is_some_and(|connectors| {
-        !connectors.is_dotted() && connectors.get(name).and_then(Item::as_table).is_some_and(|it| !it.is_dotted())
+        !connectors.is_dotted()
+            && connectors.get(name).and_then(Item::as_table).is_some_and(|it| !it.is_dotted())
     });
     if !whole_tables {
         // Dotted keys or an inline table.
@@ -373,7 +376,8 @@ credential = { env = "THIRD_TOKEN" }
         assert_eq!(fs::read_to_string(&path).unwrap(), "# mine\n");
 
         create(&folder.path().join("new.toml"), &super::super::new_file(&acme())).unwrap();
-        let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let names: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names.len(), 2, "no temporary file stays: {names:?}");
     }
 
@@ -409,7 +413,7 @@ credential = { env = "THIRD_TOKEN" }
                 "[connector.{name}]\nplugin = \"okta\"\nendpoint = \"x\"\ncredential.env = \"T\" # {name}\n"
             )),
             "[g-k]{1,3}".prop_map(|name| format!(
-                "[connector.{name}.http]\nallow = [\n  \"POST /a\",\n\n  # b\n]\n\n[connector.{name}]\nplugin = \
+                "[connector.{name}.http]\nallow = [\n  \"POST\",\n\n  # b\n]\n\n[connector.{name}]\nplugin = \
                  'okta'\nendpoint = 'x'\ncredential.file = 't'\n"
             )),
         ];

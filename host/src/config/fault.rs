@@ -24,7 +24,8 @@ impl ConfigError {
     pub fn hint(&self) -> Option<String> {
         match self {
             ConfigError::Missing { .. } => Some(
-                "`rollcall init` makes one; `--config FILE` or the variable ROLLCALL_CONFIG names another".to_owned(),
+                "`rollcall init` makes one; `--config FILE` or the variable ROLLCALL_CONFIG names another"
+                    .to_owned(),
             ),
             ConfigError::Unreadable { .. } => None,
             ConfigError::Wrong { faults } => match faults.as_slice() {
@@ -49,7 +50,9 @@ impl ConfigError {
     /// One line a fault when there are several, for programs.
     pub fn causes(&self) -> Vec<String> {
         match self {
-            ConfigError::Wrong { faults } if faults.len() > 1 => faults.iter().map(Fault::to_string).collect(),
+            ConfigError::Wrong { faults } if faults.len() > 1 => {
+                faults.iter().map(Fault::to_string).collect()
+            }
             _ => Vec::new(),
         }
     }

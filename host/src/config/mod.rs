@@ -40,10 +40,10 @@ mod suggest;
 mod template;
 mod written;
 
-pub use connector::{Connector, Credential, Grant, HttpOptions, PluginChoice, Secret, TransformUse};
+pub use check::{is_name, is_variable, looks_like_a_secret};
+pub use connector::{Connector, Credential, HttpOptions, PluginChoice, Secret, TransformUse};
 pub use fault::{ConfigError, Fault};
 pub use load::{Config, DEFAULT_FILE, Plugins};
-pub use check::looks_like_a_secret;
 pub use position::{At, Step};
 pub use suggest::nearest;
 pub use template::{NewConnector, new_file};

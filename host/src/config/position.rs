@@ -40,7 +40,9 @@ pub(super) fn locate(text: &str, path: &[Step], at: At) -> Option<Range<usize>> 
     for step in path {
         let (key, next) = match step {
             Step::Key(key) => {
-                let Some((key, item)) = node.table().and_then(|table| table.get_key_value(key)) else { break };
+                let Some((key, item)) = node.table().and_then(|table| table.get_key_value(key)) else {
+                    break;
+                };
                 (key.span(), Node::Item(item))
             }
             Step::Index(index) => {
@@ -181,7 +183,12 @@ fn secrets(line: &str) -> Vec<Range<usize>> {
         let key = line[..equals].trim_end().rsplit(|c: char| !(c.is_alphanumeric() || c == '-' || c == '_'));
         let key = key.clone().next().filter(|key| !key.is_empty()).unwrap_or_else(|| {
             // A quoted key ends in its quote.
-            line[..equals].trim_end().trim_end_matches(['"', '\'']).rsplit(['"', '\'']).next().unwrap_or_default()
+            line[..equals]
+                .trim_end()
+                .trim_end_matches(['"', '\''])
+                .rsplit(['"', '\''])
+                .next()
+                .unwrap_or_default()
         });
         let value = &line[equals + 1..];
         let start = equals + 1 + (value.len() - value.trim_start().len());
@@ -256,7 +263,10 @@ plugin = "more"
         assert_eq!(place(text, &path(&["credential", "command", "1"]), At::Value), r#""okta""#);
         assert_eq!(place(text, &path(&["http", "share"]), At::Value), "2.0");
         assert_eq!(place(text, &path(&["transform", "1", "plugin"]), At::Value), r#""more""#);
-        assert_eq!(place(text, &path(&["transform", "1", "settings"]), At::Key), "[[connector.acme.transform]]");
+        assert_eq!(
+            place(text, &path(&["transform", "1", "settings"]), At::Key),
+            "[[connector.acme.transform]]"
+        );
         assert_eq!(place(text, &path(&["settings", "groups"]), At::Value), "acme");
         assert_eq!(place(text, &["plugins".into()], At::Key), "nowhere");
     }

@@ -31,7 +31,8 @@ mod tests {
 
     #[test]
     fn finds_what_was_meant() {
-        let keys = ["plugin", "plugin-version", "endpoint", "credential", "settings", "http", "limits", "transform"];
+        let keys =
+            ["plugin", "plugin-version", "endpoint", "credential", "settings", "http", "limits", "transform"];
         for (written, meant) in [
             ("pluginn", Some("plugin")),
             ("Plugin", Some("plugin")),

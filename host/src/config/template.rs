@@ -1,7 +1,7 @@
 //! The text that `rollcall init` and `rollcall connector add` write.
 //!
 //! A line that begins with `#` and no space is a setting with its default, so that an admin sees what there is
-//! and changes it by removing one character. All of them without their `#` are a valid file.
+//! and changes it by removing one character (which is why the headers above them are no comments). All of them without their `#` are a valid file.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -44,7 +44,7 @@ pub fn new_file(connector: &NewConnector) -> String {
     )
 }
 
-/// The tables of one connector, without an empty line, so that it can be taken out as one piece.
+/// The tables of one connector. No empty line within a table, so that its comments go when it goes.
 pub(super) fn block(connector: &NewConnector) -> String {
     let NewConnector { name, plugin, endpoint, secret, scheme, username, schema } = connector;
     let mut out = String::new();
@@ -71,19 +71,23 @@ pub(super) fn block(connector: &NewConnector) -> String {
 
     let settings = settings(schema);
     if !settings.is_empty() {
-        line("#");
-        line(&format!("#[connector.{}.settings]", key(name)));
+        line("");
+        line(&format!("[connector.{}.settings]", key(name)));
         settings.iter().for_each(|text| line(text));
     }
-    line("#");
-    line(&format!("#[connector.{}.http]", key(name)));
+    line("");
+    line(&format!("[connector.{}.http]", key(name)));
     let http = HttpOptions::default();
     for (help, setting, value) in [
         ("Requests in flight at once.", "parallel", http.parallel.to_string()),
         ("The part of the provider's rate limit that may be used; the rest is left to others.", "share", {
             http.share.to_string()
         }),
-        ("How long one attempt of a request may take.", "timeout-seconds", http.timeout.as_secs().to_string()),
+        (
+            "How long one attempt of a request may take.",
+            "timeout-seconds",
+            http.timeout.as_secs().to_string(),
+        ),
         ("How long the requests of one run may take in all.", "deadline-minutes", {
             (http.deadline.as_secs() / 60).to_string()
         }),
@@ -146,8 +150,10 @@ fn toml(value: &Value) -> Option<String> {
         }
         Value::Object(object) if object.is_empty() => "{}".to_owned(),
         Value::Object(object) => {
-            let pairs: Option<Vec<String>> =
-                object.iter().map(|(name, value)| Some(format!("{} = {}", key(name), toml(value)?))).collect();
+            let pairs: Option<Vec<String>> = object
+                .iter()
+                .map(|(name, value)| Some(format!("{} = {}", key(name), toml(value)?)))
+                .collect();
             format!("{{ {} }}", pairs?.join(", "))
         }
     })

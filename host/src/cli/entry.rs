@@ -1,0 +1,65 @@
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use super::arguments::{Arguments, Command};
+use super::connect::Connections;
+use super::exit::Exit;
+use super::output::{Output, print_json};
+use super::prompt::Terminal;
+use super::report::Failure;
+use super::{connector, init, logging};
+
+/// Does what the command line says. This is the whole process.
+pub fn main_with(connections: &dyn Connections) -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refused(&error).into(),
+    };
+    let output = Output { json: arguments.global.json, quiet: arguments.global.quiet };
+    match run(arguments, output, connections) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            tell(&failure, output.json);
+            failure.exit().into()
+        }
+    }
+}
+
+fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> Result<Exit, Failure> {
+    let Arguments { global, command } = arguments;
+    logging::start(global.verbose, global.quiet)?;
+    match command {
+        Command::Init(arguments) => init::run(&arguments, &global.config, output, connections, &Terminal),
+        Command::Connector(command) => {
+            connector::run(command, &global.config, output, connections, &Terminal)
+        }
+    }
+}
+
+fn tell(failure: &Failure, json: bool) {
+    match (failure.is_silent(), json) {
+        (true, _) => {}
+        (false, false) => anstream::eprintln!("{}", failure.text()),
+        // If stdout is gone there is nobody left to tell; the exit code still does.
+        (false, true) => drop(print_json(&failure.json())),
+    }
+}
+
+/// The command line can't be understood, or asks for help.
+fn refused(error: &clap::Error) -> Exit {
+    let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    let help = matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+    if json && error.use_stderr() && !help {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default();
+        let failure = Failure::usage(message.strip_prefix("error: ").unwrap_or(message))
+            .with_hint(Some("`rollcall --help` says what can be asked of it"));
+        tell(&failure, true);
+    } else if error.print().is_err() {
+        // As above.
+    }
+    exit
+}
