@@ -7,8 +7,9 @@ use clap::Args;
 use super::connect::{Connections, label};
 use super::prompt::{Ask, Question};
 use super::report::Failure;
-use crate::config::{NewConnector, Plugins, Secret, is_name, is_variable, looks_like_a_secret, nearest};
+use crate::config::{NewConnector, Plugins, Secret, is_name, is_variable, looks_like_a_secret};
 use crate::model::{CredentialRule, Manifest};
+use crate::plugin::nearest;
 
 /// Every question has an option that answers it.
 #[derive(Debug, Clone, Default, Args)]
@@ -89,12 +90,12 @@ fn refuse_missing(arguments: &ConnectorArguments) -> Result<(), Failure> {
         arguments.token_env.is_some() || arguments.token_file.is_some() || arguments.token_command.is_some();
     let missing = match (arguments.endpoint.is_some(), token) {
         (true, true) => return Ok(()),
-        (false, true) => "`--endpoint`",
-        (true, false) => "one of `--token-env`, `--token-file` and `--token-command`",
-        (false, false) => "`--endpoint` and one of `--token-env`, `--token-file` and `--token-command`",
+        (false, true) => "`--endpoint` is",
+        (true, false) => "one of `--token-env`, `--token-file` and `--token-command` is",
+        (false, false) => "`--endpoint` and one of `--token-env`, `--token-file` and `--token-command` are",
     };
     let why = if arguments.yes { "with `--yes` nothing is asked" } else { "there is no terminal to ask on" };
-    Err(Failure::usage(format!("{missing} is missing, and {why}"))
+    Err(Failure::usage(format!("{missing} missing, and {why}"))
         .with_hint(Some("such as `--endpoint acme.okta.com --token-env OKTA_TOKEN`")))
 }
 
@@ -174,10 +175,7 @@ fn name(
 ) -> Result<String, Failure> {
     let check = |name: &str| {
         if !is_name(name) {
-            return Err(format!(
-                "`{name}` can't be the name of a connector: it begins with a lower-case letter and goes on with \
-                 lower-case letters, digits and hyphens"
-            ));
+            return Err("lower-case letters, digits and hyphens only, a letter first".to_owned());
         }
         match situation.taken.contains(&name) {
             true => Err(format!("there is a connector `{name}` already")),
@@ -195,7 +193,9 @@ fn name(
             check: &check,
         })?,
     };
-    check(&name).map_err(|why| Failure::usage(why).with_hint(Some("give another `--name`")))?;
+    check(&name).map_err(|why| {
+        Failure::usage(format!("`{name}` can't be the name: {why}")).with_hint(Some("give another `--name`"))
+    })?;
     Ok(name)
 }
 
@@ -272,7 +272,10 @@ fn secret(
     let label = label(rule);
     let refuse = |option: &str, why: String| Failure::usage(format!("`{option}`: {why}"));
     if let Some(variable) = &arguments.token_env {
-        check_variable(variable, label).map_err(|why| refuse("--token-env", why))?;
+        check_variable(variable, label).map_err(|why| {
+            let hint = "nothing was written, but the shell's history may keep what was typed";
+            refuse("--token-env", why).with_hint(looks_like_a_secret(variable).then_some(hint))
+        })?;
         return Ok(Secret::Env(variable.clone()));
     }
     if let Some(file) = &arguments.token_file {
@@ -335,23 +338,16 @@ fn secret(
     }
 }
 
-/// Said without repeating what was given.
+/// Said without repeating what was given. A reason not to take an answer is short: the prompt shows one line.
 fn pasted(label: &str) -> String {
-    format!(
-        "that looks like the {label} itself. Only the place where it is gets written, so nothing was stored; \
-         mind that your terminal or shell may remember what you typed"
-    )
+    format!("that looks like the {label} itself: give its place, not its value")
 }
 
 fn check_variable(variable: &str, label: &str) -> Result<(), String> {
     match (looks_like_a_secret(variable), is_variable(variable)) {
         (true, _) => Err(pasted(label)),
         (false, true) => Ok(()),
-        (false, false) => {
-            Err("the name of an environment variable has letters, digits and underscores, such as \
-             OKTA_TOKEN"
-                .to_owned())
-        }
+        (false, false) => Err("letters, digits and underscores only, such as OKTA_TOKEN".to_owned()),
     }
 }
 

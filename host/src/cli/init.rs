@@ -48,8 +48,12 @@ fn make(
     if path.symlink_metadata().is_ok() {
         return Err(EditError::Exists { path: path.to_owned() }.into());
     }
-    let plugins = Plugins::default();
     let folder = path.parent().unwrap_or(Path::new(""));
+    if !folder.as_os_str().is_empty() && !folder.is_dir() {
+        return Err(Failure::usage(format!("there is no folder {}", folder.display()))
+            .with_hint(Some("make it, or name another `--config`")));
+    }
+    let plugins = Plugins::default();
     let situation = Situation { connections, plugins: &plugins, taken: Vec::new(), folder };
     let connector = collect(arguments, &situation, ask)?;
     let text = new_file(&connector);

@@ -46,9 +46,9 @@ impl Output {
         }
     }
 
-    /// Said beside the result.
+    /// Said to people beside the result.
     pub fn note(self, text: &str) {
-        if !self.quiet {
+        if !self.quiet && !self.json {
             anstream::eprintln!("{text}");
         }
     }

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use semver::Version;
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -15,6 +16,7 @@ use super::position::{At, Step};
 use super::read::read;
 use super::written;
 use crate::model::Method;
+use crate::plugin::Limits;
 
 pub(super) fn check(
     source: &Source,
@@ -27,13 +29,13 @@ pub(super) fn check(
         .unwrap_or_else(|| base.join(DEFAULT_DATABASE));
     let plugins = Plugins {
         path: checker.path(&keys(&["plugins", "path"]), file.plugins.path),
-        limits: file.plugins.limits,
+        limits: Limits::default().with(&file.plugins.limits),
     };
     let connectors = file
         .connector
         .into_iter()
         .filter_map(|(name, connector)| {
-            let connector = checker.connector(&name, connector)?;
+            let connector = checker.connector(&name, connector, &plugins.limits)?;
             Some((name, connector))
         })
         .collect();
@@ -101,7 +103,7 @@ impl Checker<'_> {
         Some(self.base.join(written))
     }
 
-    fn connector(&mut self, name: &str, written: written::Connector) -> Option<Connector> {
+    fn connector(&mut self, name: &str, written: written::Connector, limits: &Limits) -> Option<Connector> {
         let path = keys(&["connector", name]);
         if !is_name(name) {
             let message = format!("`{name}` can't be the name of a connector");
@@ -127,7 +129,7 @@ impl Checker<'_> {
         });
         let transforms = transforms.collect();
         let credential = credential?;
-        let (endpoint, limits) = (written.endpoint, written.limits);
+        let (endpoint, limits) = (written.endpoint, limits.with(&written.limits));
         Some(Connector { plugin, endpoint, credential, settings, http, limits, transforms })
     }
 
@@ -143,10 +145,10 @@ impl Checker<'_> {
                 "`plugin` is the name in a plugin's manifest, not a file; `rollcall plugin list` lists them";
             self.wrong(&under(path, "plugin"), format!("`{name}` can't be the name of a plugin"), Some(hint));
         }
-        if version.as_ref().is_some_and(|version| version.is_empty() || version.contains(char::is_whitespace))
+        if version.as_ref().is_some_and(|version| Version::parse(version).is_err())
         {
             let hint = "it is compared with the version in the plugin's manifest, such as `1.2.0`";
-            self.wrong(&under(path, "plugin-version"), "`plugin-version` has to be one version", Some(hint));
+            self.wrong(&under(path, "plugin-version"), "`plugin-version` has to be a version", Some(hint));
         }
         let sha256 = sha256.map(|sha256| sha256.to_ascii_lowercase());
         if sha256.as_ref().is_some_and(|hex| hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit())) {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::model::Method;
+use crate::plugin::Limits;
 
 /// One configured use of a source plugin.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,8 +17,8 @@ pub struct Connector {
     /// Handed to the plugin once they match its manifest's schema.
     pub settings: Map<String, Value>,
     pub http: HttpOptions,
-    /// Plugin limits that differ from those of `[plugins.limits]`.
-    pub limits: toml::Table,
+    /// What the plugin and the transforms may use: its own limits over those of `[plugins.limits]`.
+    pub limits: Limits,
     /// In the order of the file.
     pub transforms: Vec<TransformUse>,
 }

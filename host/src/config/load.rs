@@ -7,7 +7,7 @@ use super::check;
 use super::connector::Connector;
 use super::fault::{ConfigError, Source};
 use super::position::{At, Step};
-use super::suggest::nearest;
+use crate::plugin::{Limits, nearest};
 
 /// Where the configuration is unless `--config` or `ROLLCALL_CONFIG` says otherwise: in the working directory.
 pub const DEFAULT_FILE: &str = "rollcall.toml";
@@ -30,8 +30,8 @@ pub struct Config {
 pub struct Plugins {
     /// A folder of `.wasm` files, resolved.
     pub path: Option<PathBuf>,
-    /// The defaults of every plugin.
-    pub limits: toml::Table,
+    /// What a plugin may use unless its connector says otherwise.
+    pub limits: Limits,
 }
 
 impl Config {

@@ -36,7 +36,6 @@ mod load;
 mod mistakes;
 mod position;
 mod read;
-mod suggest;
 mod template;
 mod written;
 
@@ -45,5 +44,4 @@ pub use connector::{Connector, Credential, HttpOptions, PluginChoice, Secret, Tr
 pub use fault::{ConfigError, Fault};
 pub use load::{Config, DEFAULT_FILE, Plugins};
 pub use position::{At, Step};
-pub use suggest::nearest;
 pub use template::{NewConnector, new_file};

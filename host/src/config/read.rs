@@ -3,8 +3,9 @@
 use super::fault::{Fault, Source};
 use super::load::list;
 use super::position::{At, SECRET_KEYS, Step};
-use super::suggest::nearest;
+
 use super::written::File;
+use crate::plugin::nearest;
 
 pub(super) fn read(source: &Source) -> Result<File, Fault> {
     toml::from_str(&source.text).map_err(|error| explain(source, error))
@@ -54,7 +55,8 @@ fn explain(source: &Source, mut error: toml::de::Error) -> Fault {
         };
         return source.fault(&path, At::Key, format!("`{key}` is missing {place}"), Some(hint.to_owned()));
     }
-    let Some(types) = message.strip_prefix("invalid type: ") else {
+    let types = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
+    let Some(types) = types else {
         // Not TOML.
         let message = match message.as_str() {
             text if text.starts_with("string values must be quoted") => {
@@ -74,6 +76,7 @@ fn explain(source: &Source, mut error: toml::de::Error) -> Fault {
     // Serde's words for the value itself are left out: the excerpt shows it, or hides it.
     let found = match found.split([' ', '`', '"']).next() {
         Some("string") => "text",
+        Some("integer") if found.contains('-') => "a negative one",
         Some("integer") => "a number",
         Some("floating") => "a fraction",
         Some("boolean") => "true or false",
@@ -83,7 +86,7 @@ fn explain(source: &Source, mut error: toml::de::Error) -> Fault {
     };
     let expected = match expected {
         "a string" | "path string" => "text in quotes",
-        "i64" => "a whole number",
+        "i64" | "u64" => "a whole number",
         "f64" => "a number",
         "a sequence" => "a list",
         "a map" => "a table",

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::plugin::LimitOverrides;
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct File {
@@ -23,7 +25,7 @@ pub(super) struct Directory {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct Plugins {
     pub path: Option<PathBuf>,
-    pub limits: toml::Table,
+    pub limits: LimitOverrides,
 }
 
 #[derive(Debug, Deserialize)]
@@ -39,7 +41,7 @@ pub(super) struct Connector {
     #[serde(default)]
     pub http: Http,
     #[serde(default)]
-    pub limits: toml::Table,
+    pub limits: LimitOverrides,
     #[serde(default)]
     pub transform: Vec<Transform>,
 }
