@@ -275,3 +275,7 @@ fn later(now: Instant, by: Duration) -> Instant {
 #[cfg(test)]
 #[path = "bucket_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "bucket_properties.rs"]
+mod properties;

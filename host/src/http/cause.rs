@@ -73,7 +73,10 @@ impl Cause {
     pub(super) fn of(error: &reqwest::Error) -> Self {
         if let Some(tls) = sources(error).find_map(tls_error) {
             return match tls {
-                rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => Cause::UnknownIssuer,
+                // A wrong signature: issued by a namesake of a CA that is trusted, such as its predecessor.
+                rustls::Error::InvalidCertificate(
+                    CertificateError::UnknownIssuer | CertificateError::BadSignature,
+                ) => Cause::UnknownIssuer,
                 rustls::Error::InvalidCertificate(problem) => Cause::Certificate(problem.to_string()),
                 other => Cause::Tls(other.to_string()),
             };

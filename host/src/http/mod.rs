@@ -15,8 +15,12 @@ mod client;
 mod credential;
 mod endpoint;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod grant;
 mod limits;
+#[cfg(test)]
+mod live_tests;
 mod options;
 mod pacer;
 mod parallel;
@@ -24,6 +28,8 @@ mod path;
 mod retry;
 mod secret;
 mod telling;
+#[cfg(test)]
+mod tls_tests;
 mod transport;
 mod wire;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::credential::Credential;
 use super::endpoint::Endpoint;
 use super::error::HttpError;
-use super::telling::Listener;
 use super::grant::Allow;
+use super::telling::Listener;
 use crate::model::{HttpRules, RateLimitRules};
 
 /// What a [`Client`](super::Client) is made of. The keys named here are those of `[connector.NAME.http]`.

@@ -1,8 +1,12 @@
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::header::HeaderMap;
 use reqwest::{Certificate, Method, Proxy, redirect};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use url::Url;
 
 use super::cause::Cause;
@@ -64,7 +68,7 @@ impl Network {
             .read_timeout(options.timeout)
             .https_only(options.endpoint.is_secure());
         if let Some(path) = &options.ca_bundle {
-            for certificate in certificates(options)? {
+            for certificate in certificates(&options.connector, path)? {
                 builder = builder.add_root_certificate(certificate);
             }
             tracing::debug!(path = %path.display(), "trusting a private CA bundle");
@@ -101,15 +105,23 @@ fn explicit_proxy(options: &ClientOptions, proxy: &str) -> Result<Proxy, HttpErr
     Proxy::all(url).map_err(|_| wrong())
 }
 
-fn certificates(options: &ClientOptions) -> Result<Vec<Certificate>, HttpError> {
-    let path = options.ca_bundle.clone().unwrap_or_default();
+fn certificates(connector: &str, path: &Path) -> Result<Vec<Certificate>, HttpError> {
     let wrong = |reason: String| HttpError::CaBundle {
-        connector: options.connector.clone(),
-        path: path.clone(),
+        connector: connector.to_owned(),
+        path: path.to_owned(),
         reason,
     };
-    let pem = std::fs::read(&path).map_err(|error| wrong(error.to_string()))?;
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(deepest(&error)))?;
+    let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let mut certificates = Vec::new();
+    for der in CertificateDer::pem_slice_iter(&pem) {
+        let der = der.map_err(|error| wrong(error.to_string()))?;
+        // The HTTP library would say so as well, but not which of the places that it trusts is to blame.
+        let nth = certificates.len() + 1;
+        RootCertStore::empty()
+            .add(der.clone())
+            .map_err(|error| wrong(format!("certificate {nth}: {error}")))?;
+        certificates.push(Certificate::from_der(&der).map_err(|error| wrong(deepest(&error)))?);
+    }
     if certificates.is_empty() {
         return Err(wrong("it holds no certificate".into()));
     }
