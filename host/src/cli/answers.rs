@@ -7,7 +7,8 @@ use clap::Args;
 use super::connect::{Connections, label};
 use super::prompt::{Ask, Question};
 use super::report::Failure;
-use crate::config::{NewConnector, Plugins, Secret, is_name, is_variable, looks_like_a_secret};
+use crate::config::{NewConnector, Plugins, is_name, is_variable, looks_like_a_secret};
+use crate::http::SecretSource;
 use crate::model::{CredentialRule, Manifest};
 use crate::plugin::nearest;
 
@@ -268,7 +269,7 @@ fn secret(
     rule: Option<&CredentialRule>,
     situation: &Situation<'_>,
     ask: &dyn Ask,
-) -> Result<Secret, Failure> {
+) -> Result<SecretSource, Failure> {
     let label = label(rule);
     let refuse = |option: &str, why: String| Failure::usage(format!("`{option}`: {why}"));
     if let Some(variable) = &arguments.token_env {
@@ -276,13 +277,13 @@ fn secret(
             let hint = "nothing was written, but the shell's history may keep what was typed";
             refuse("--token-env", why).with_hint(looks_like_a_secret(variable).then_some(hint))
         })?;
-        return Ok(Secret::Env(variable.clone()));
+        return Ok(SecretSource::Env(variable.clone()));
     }
     if let Some(file) = &arguments.token_file {
-        return Ok(Secret::File(beside(situation.folder, file)));
+        return Ok(SecretSource::File(beside(situation.folder, file)));
     }
     if let Some(command) = &arguments.token_command {
-        return words(command).map(Secret::Command).map_err(|why| refuse("--token-command", why));
+        return words(command).map(SecretSource::Command).map_err(|why| refuse("--token-command", why));
     }
 
     let mut help = rule.map(CredentialRule::help).unwrap_or_default().trim().to_owned();
@@ -315,7 +316,7 @@ fn secret(
                     _ => Ok(()),
                 },
             })?;
-            Ok(Secret::File(beside(situation.folder, Path::new(&file))))
+            Ok(SecretSource::File(beside(situation.folder, Path::new(&file))))
         }
         "command" => {
             let command = ask.text(&Question {
@@ -327,9 +328,9 @@ fn secret(
                     false => words(command).map(drop),
                 },
             })?;
-            words(&command).map(Secret::Command).map_err(Failure::usage)
+            words(&command).map(SecretSource::Command).map_err(Failure::usage)
         }
-        _ => Ok(Secret::Env(ask.text(&Question {
+        _ => Ok(SecretSource::Env(ask.text(&Question {
             label: "Name of the variable",
             help: "",
             default: Some(format!("{}_TOKEN", manifest.name.to_uppercase().replace('-', "_"))),

@@ -11,7 +11,8 @@ use super::output::Output;
 use super::prompt::Ask;
 use super::report::Failure;
 use super::table::Table;
-use crate::config::{Config, Connector, NewConnector, Secret, edit};
+use crate::config::{Config, Connector, NewConnector, edit};
+use crate::http::SecretSource;
 
 /// Add, list, test and remove connectors: the providers that are read.
 #[derive(Debug, Subcommand)]
@@ -120,11 +121,10 @@ fn list_table(config: &Config) -> Table {
     let mut table = Table::new(["name", "plugin", "endpoint", "secret"]);
     for (name, connector) in &config.connectors {
         let secret = match &connector.credential.secret {
-            Secret::Env(variable) if !is_set(variable) => format!("variable {variable} (not set here)"),
-            Secret::Env(variable) => format!("variable {variable}"),
-            Secret::File(path) => format!("file {}", path.display()),
-            // Arguments may be long, and may be a secret after all.
-            Secret::Command(words) => format!("command {}", words.first().map_or("", String::as_str)),
+            SecretSource::Env(variable) if !is_set(variable) => {
+                format!("environment variable {variable}, not set here")
+            }
+            secret => secret.to_string(),
         };
         let plugin = match &connector.plugin.version {
             Some(version) => format!("{} {version}", connector.plugin.name),
@@ -142,9 +142,9 @@ fn list_json(config: &Config) -> Value {
 
 fn json(name: &str, connector: &Connector) -> Value {
     let credential = match &connector.credential.secret {
-        Secret::Env(variable) => json!({ "env": variable, "set": is_set(variable) }),
-        Secret::File(path) => json!({ "file": path.display().to_string() }),
-        Secret::Command(words) => json!({ "command": words.first() }),
+        SecretSource::Env(variable) => json!({ "env": variable, "set": is_set(variable) }),
+        SecretSource::File(path) => json!({ "file": path.display().to_string() }),
+        SecretSource::Command(words) => json!({ "command": words.first() }),
     };
     json!({
         "name": name,
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(list_json(&config), json!({ "connectors": [acme] }));
         insta::assert_snapshot!(list_table(&config).render(None), @r"
         NAME  PLUGIN  ENDPOINT       SECRET
-        acme  okta    acme.okta.com  variable ROLLCALL_NOT_SET (not set here)
+        acme  okta    acme.okta.com  environment variable ROLLCALL_NOT_SET, not set here
         ");
     }
 }

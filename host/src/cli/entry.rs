@@ -6,19 +6,20 @@ use clap::error::ErrorKind;
 use super::arguments::{Arguments, Command};
 use super::connect::Connections;
 use super::exit::Exit;
+use super::installed::Installed;
 use super::output::{Output, print_json};
 use super::prompt::Terminal;
 use super::report::Failure;
 use super::{connector, init, logging};
 
 /// Does what the command line says. This is the whole process.
-pub fn main_with(connections: &dyn Connections) -> ExitCode {
+pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return refused(&error).into(),
     };
     let output = Output { json: arguments.global.json, quiet: arguments.global.quiet };
-    match run(arguments, output, connections) {
+    match run(arguments, output, &Installed { output }) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             tell(&failure, output.json);

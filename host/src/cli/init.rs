@@ -10,7 +10,8 @@ use super::output::Output;
 use super::prompt::Ask;
 use super::report::Failure;
 use crate::config::edit::{EditError, create};
-use crate::config::{Config, NewConnector, Plugins, Secret, new_file};
+use crate::config::{Config, NewConnector, Plugins, new_file};
+use crate::http::SecretSource;
 
 /// Make a rollcall.toml with a first connector.
 ///
@@ -85,7 +86,7 @@ pub(super) fn test(
     if arguments.no_test {
         return Ok(Test::NotWanted);
     }
-    if let Secret::Env(variable) = &connector.secret
+    if let SecretSource::Env(variable) = &connector.secret
         && std::env::var_os(variable).is_none_or(|value| value.is_empty())
     {
         return Ok(Test::NotSet(variable.clone()));
@@ -253,7 +254,7 @@ mod tests {
         ]);
         let made = make(&ConnectorArguments::default(), &folder.path, QUIET, &known, &ask);
         let (connector, test) = made.map_err(|failure| failure.text()).unwrap();
-        assert_eq!(connector.secret, Secret::Env("ROLLCALL_NOT_SET".into()));
+        assert_eq!(connector.secret, SecretSource::Env("ROLLCALL_NOT_SET".into()));
         assert_eq!(test, Test::NotSet("ROLLCALL_NOT_SET".into()));
         assert!(known.tested.borrow().is_empty());
         assert!(!fs::read_to_string(&folder.path).unwrap().contains(TOKEN));
@@ -276,10 +277,10 @@ mod tests {
         for (arguments, secret) in [
             (
                 ConnectorArguments { token_file: Some("/run/okta".into()), ..acme(SET) },
-                Secret::File("/run/okta".into()),
+                SecretSource::File("/run/okta".into()),
             ),
             (ConnectorArguments { token_command: Some("pass 'my okta'".into()), ..acme(SET) }, {
-                Secret::Command(vec!["pass".into(), "my okta".into()])
+                SecretSource::Command(vec!["pass".into(), "my okta".into()])
             }),
         ] {
             let (folder, known) = (Folder::new(), Known::new(vec![okta()]));

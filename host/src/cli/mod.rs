@@ -5,7 +5,8 @@
 //! * `output` prints results (tables for people, one JSON object with `--json`), on stdout.
 //! * `progress` and `logging` tell what goes on meanwhile, on stderr.
 //! * `prompt` asks, and says which option answers when nobody can be asked.
-//! * `connect` is what the commands need of plugins and the network, so that they are tested without either.
+//! * `connect` is what the commands need of plugins and the network, so that they are tested without either;
+//!   `installed` is the real thing, on top of `open`, which makes of a configured connector what a run works with.
 
 mod answers;
 mod arguments;
@@ -15,19 +16,24 @@ mod entry;
 mod exit;
 mod human;
 mod init;
+mod installed;
 mod interrupt;
 mod logging;
+mod open;
 mod output;
+mod probe;
 mod progress;
 mod prompt;
 mod report;
 mod table;
 
 pub use connect::{Connections, ProbeReport};
-pub use entry::main_with;
+pub use entry::main;
 pub use exit::Exit;
 pub use human::{ago, count, duration, plural};
+pub use installed::library;
 pub use interrupt::{Interrupt, block_on};
+pub use open::{client, plugins};
 pub use output::Output;
 pub use progress::Progress;
 pub use report::Failure;

@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use semver::Version;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use url::Url;
 
-use super::connector::{Connector, Credential, HttpOptions, PluginChoice, Secret, TransformUse};
+use super::connector::{Connector, Credential, HttpOptions, PluginChoice, TransformUse};
 use super::fault::{ConfigError, Fault, Source};
 use super::load::{DEFAULT_DATABASE, Plugins};
 use super::position::{At, Step};
 use super::read::read;
 use super::written;
+use crate::http::{Allow, SecretSource};
 use crate::model::Method;
 use crate::plugin::Limits;
 
@@ -145,8 +146,7 @@ impl Checker<'_> {
                 "`plugin` is the name in a plugin's manifest, not a file; `rollcall plugin list` lists them";
             self.wrong(&under(path, "plugin"), format!("`{name}` can't be the name of a plugin"), Some(hint));
         }
-        if version.as_ref().is_some_and(|version| Version::parse(version).is_err())
-        {
+        if version.as_ref().is_some_and(|version| Version::parse(version).is_err()) {
             let hint = "it is compared with the version in the plugin's manifest, such as `1.2.0`";
             self.wrong(&under(path, "plugin-version"), "`plugin-version` has to be a version", Some(hint));
         }
@@ -210,15 +210,15 @@ impl Checker<'_> {
                     let hint = "letters, digits and underscores, such as OKTA_TOKEN".to_owned();
                     self.faults.push(self.source.concealed(&at, message, Some(hint)));
                 }
-                Secret::Env(name)
+                SecretSource::Env(name)
             }
-            (None, Some(file), None) => Secret::File(self.path(&under(path, "file"), Some(file))?),
+            (None, Some(file), None) => SecretSource::File(self.path(&under(path, "file"), Some(file))?),
             (None, None, Some(command)) => {
                 if command.first().is_none_or(String::is_empty) {
                     let hint = "the program and its arguments, such as `command = [\"pass\", \"okta\"]`";
                     self.wrong(&under(path, "command"), "`command` has to name a program", Some(hint));
                 }
-                Secret::Command(command)
+                SecretSource::Command(command)
             }
             (None, None, None) => {
                 let hint = "`credential = { env = \"OKTA_TOKEN\" }`, `{ file = \"token.txt\" }` or \
@@ -234,14 +234,12 @@ impl Checker<'_> {
         Some(Credential { secret, scheme, username })
     }
 
-    fn settings(&mut self, path: &[Step], table: toml::Table) -> Map<String, Value> {
-        table
-            .into_iter()
-            .filter_map(|(key, value)| {
-                let value = self.json(&under(path, key.as_str()), value)?;
-                Some((key, value))
-            })
-            .collect()
+    fn settings(&mut self, path: &[Step], table: toml::Table) -> Value {
+        let settings = table.into_iter().filter_map(|(key, value)| {
+            let value = self.json(&under(path, key.as_str()), value)?;
+            Some((key, value))
+        });
+        Value::Object(settings.collect())
     }
 
     /// TOML's dates become the same text in JSON.
@@ -251,7 +249,7 @@ impl Checker<'_> {
             toml::Value::Integer(integer) => Value::from(integer),
             toml::Value::Boolean(boolean) => Value::Bool(boolean),
             toml::Value::Datetime(datetime) => Value::String(datetime.to_string()),
-            toml::Value::Table(table) => Value::Object(self.settings(path, table)),
+            toml::Value::Table(table) => self.settings(path, table),
             toml::Value::Float(float) => match serde_json::Number::from_f64(float) {
                 Some(number) => Value::Number(number),
                 None => {
@@ -290,7 +288,7 @@ impl Checker<'_> {
             response_limit: response_limit.map_or(default.response_limit, |mib| mib << 20),
             proxy: written.proxy.and_then(|proxy| self.proxy(&under(path, "proxy"), &proxy)),
             ca_bundle: self.path(&under(path, "ca-bundle"), written.ca_bundle),
-            allow: self.methods(&under(path, "allow"), &written.allow),
+            allow: self.allowed(&under(path, "allow"), &written.allow),
         }
     }
 
@@ -330,21 +328,28 @@ impl Checker<'_> {
         }
     }
 
-    fn methods(&mut self, path: &[Step], written: &[String]) -> Vec<Method> {
-        let known = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
+    fn allowed(&mut self, path: &[Step], written: &[String]) -> Vec<Allow> {
         written
             .iter()
             .enumerate()
             .filter_map(|(index, text)| {
-                let method = known.into_iter().find(|known| known.as_str() == text);
-                if method.is_none() {
-                    let message = "`allow` holds methods: `POST`, `PUT`, `PATCH` or `DELETE`";
+                let allow = allow(text);
+                if allow.is_none() {
+                    let message = "`allow` holds a method and the beginning of a path";
                     let hint =
-                        "on which paths is in the plugin's manifest; `rollcall plugin inspect` shows it";
+                        "such as `\"POST /api/v1/logs\"`; methods are GET, POST, PUT, PATCH and DELETE";
                     self.wrong(&under(path, index), message, Some(hint));
                 }
-                method
+                allow
             })
             .collect()
     }
+}
+
+fn allow(text: &str) -> Option<Allow> {
+    let (method, path) = text.split_once(' ')?;
+    let methods = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
+    let method = methods.into_iter().find(|known| known.as_str() == method)?;
+    let fits = path.starts_with('/') && !path.contains(|c: char| c.is_whitespace() || c.is_control());
+    fits.then(|| Allow { method, path: path.to_owned() })
 }

@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use url::Url;
 
-use crate::model::Method;
+use crate::http::{Allow, SecretSource};
 use crate::plugin::Limits;
 
 /// One configured use of a source plugin.
@@ -14,8 +14,8 @@ pub struct Connector {
     /// As written; the manifest's endpoint rules are applied to it where it is used.
     pub endpoint: String,
     pub credential: Credential,
-    /// Handed to the plugin once they match its manifest's schema.
-    pub settings: Map<String, Value>,
+    /// A JSON object. Handed to the plugin once it matches the manifest's schema.
+    pub settings: Value,
     pub http: HttpOptions,
     /// What the plugin and the transforms may use: its own limits over those of `[plugins.limits]`.
     pub limits: Limits,
@@ -35,22 +35,11 @@ pub struct PluginChoice {
 /// How to authenticate. Holds no secret: only where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credential {
-    pub secret: Secret,
+    pub secret: SecretSource,
     /// One of the manifest's schemes (`header`, `bearer`, `basic`); `None`: the manifest's first.
     pub scheme: Option<String>,
     /// For the scheme `basic`.
     pub username: Option<String>,
-}
-
-/// Where a secret is. It is read when it is needed, not before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Secret {
-    /// The environment variable of this name.
-    Env(String),
-    /// The file's content without surrounding white space.
-    File(PathBuf),
-    /// What this program prints, without surrounding white space. Never empty.
-    Command(Vec<String>),
 }
 
 /// How requests are made.
@@ -72,7 +61,7 @@ pub struct HttpOptions {
     /// PEM file of certificates to trust besides the public ones.
     pub ca_bundle: Option<PathBuf>,
     /// What the plugin may do beyond GET, as far as its manifest asks for it.
-    pub allow: Vec<Method>,
+    pub allow: Vec<Allow>,
 }
 
 impl Default for HttpOptions {
@@ -95,5 +84,5 @@ impl Default for HttpOptions {
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransformUse {
     pub plugin: PluginChoice,
-    pub settings: Map<String, Value>,
+    pub settings: Value,
 }

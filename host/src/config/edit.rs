@@ -413,7 +413,7 @@ credential = { env = "THIRD_TOKEN" }
                 "[connector.{name}]\nplugin = \"okta\"\nendpoint = \"x\"\ncredential.env = \"T\" # {name}\n"
             )),
             "[g-k]{1,3}".prop_map(|name| format!(
-                "[connector.{name}.http]\nallow = [\n  \"POST\",\n\n  # b\n]\n\n[connector.{name}]\nplugin = \
+                "[connector.{name}.http]\nallow = [\n  \"POST /a\",\n\n  # b\n]\n\n[connector.{name}]\nplugin = \
                  'okta'\nendpoint = 'x'\ncredential.file = 't'\n"
             )),
         ];

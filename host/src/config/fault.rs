@@ -93,6 +93,12 @@ impl Fault {
     }
 }
 
+impl From<Fault> for ConfigError {
+    fn from(fault: Fault) -> Self {
+        ConfigError::Wrong { faults: vec![fault] }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Fault { file, line, column, message, .. } = self;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::check;
 use super::connector::Connector;
-use super::fault::{ConfigError, Source};
+use super::fault::{ConfigError, Fault, Source};
 use super::position::{At, Step};
 use crate::plugin::{Limits, nearest};
 
@@ -84,18 +84,12 @@ impl Config {
     /// "#;
     /// let config = Config::parse("rollcall.toml".as_ref(), text)?;
     /// let path = ["connector".into(), "acme".into(), "settings".into(), "page-size".into()];
-    /// let error = config.fault(&path, At::Value, "`page-size` has to be at least 1", None);
-    /// assert_eq!(error.to_string(), "rollcall.toml:6:22: `page-size` has to be at least 1");
+    /// let fault = config.fault(&path, At::Value, "`page-size` has to be at least 1", None);
+    /// assert_eq!(fault.to_string(), "rollcall.toml:6:22: `page-size` has to be at least 1");
     /// # Ok::<(), rollcall::config::ConfigError>(())
     /// ```
-    pub fn fault(
-        &self,
-        path: &[Step],
-        at: At,
-        message: impl Into<String>,
-        hint: Option<String>,
-    ) -> ConfigError {
-        ConfigError::Wrong { faults: vec![self.source.fault(path, at, message.into(), hint)] }
+    pub fn fault(&self, path: &[Step], at: At, message: impl Into<String>, hint: Option<String>) -> Fault {
+        self.source.fault(path, at, message.into(), hint)
     }
 }
 
@@ -140,7 +134,10 @@ mod tests {
         assert_eq!(config.directory, Path::new("/etc/rollcall/rollcall.db"));
         assert_eq!(config.plugins, Plugins::default());
         let acme = &config.connectors["acme"];
-        assert_eq!(acme.credential.secret, super::super::Secret::File("/etc/rollcall/okta-token".into()));
+        assert_eq!(
+            acme.credential.secret,
+            crate::http::SecretSource::File("/etc/rollcall/okta-token".into())
+        );
         assert_eq!(acme.http.ca_bundle, Some("/etc/ca.pem".into()));
 
         let here = Config::parse(Path::new("rollcall.toml"), TEXT).unwrap();

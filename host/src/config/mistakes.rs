@@ -57,7 +57,7 @@ fn every_mistake() {
         ("number as text", with("http.parallel = \"8\"")),
         ("fraction for a whole number", with("http.attempts = 2.5")),
         ("text as number", GOOD.replace("\"okta\"", "1")),
-        ("list as text", with("http.allow = \"POST\"")),
+        ("list as text", with("http.allow = \"POST /a\"")),
         ("table as list", with("settings = []")),
         ("connector as text", "[connector]\nacme = \"okta\"".to_owned()),
         ("path as number", "[directory]\npath = 1".to_owned()),
@@ -99,7 +99,7 @@ fn every_mistake() {
         ("proxy with a password", with("http.proxy = \"http://mia:SeCrEt@proxy:3128\"")),
         ("proxy with a broken password", with("http.proxy = \"http://mia:SeCrEt@proxy:port\"")),
         ("bundle empty", with("http.ca-bundle = \"\"")),
-        ("method", with("http.allow = [\"POST\", \"post\", \"POST /b\"]")),
+        ("grant", with("http.allow = [\"POST /a\", \"post /b\", \"POST b\", \"POST\"]")),
         ("setting that is no number", with("settings.ratios = [1.0, nan]")),
         (
             "several",
@@ -139,7 +139,7 @@ fn a_file_with_everything_is_no_mistake() {
         response-limit-mib = 1
         proxy = "http://proxy:3128"
         ca-bundle = "ca.pem"
-        allow = ["POST"]
+        allow = ["POST /api/v1/logs"]
         [connector.acme.limits]
         memory-mib = 128
         [[connector.acme.transform]]

@@ -40,7 +40,7 @@ mod template;
 mod written;
 
 pub use check::{is_name, is_variable, looks_like_a_secret};
-pub use connector::{Connector, Credential, HttpOptions, PluginChoice, Secret, TransformUse};
+pub use connector::{Connector, Credential, HttpOptions, PluginChoice, TransformUse};
 pub use fault::{ConfigError, Fault};
 pub use load::{Config, DEFAULT_FILE, Plugins};
 pub use position::{At, Step};

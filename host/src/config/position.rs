@@ -12,6 +12,17 @@ pub enum Step {
     Index(usize),
 }
 
+impl Step {
+    /// `groups.include.0`. A key that has a dot in it can't be told from two; a number is an index where there
+    /// is a list, else a key.
+    pub fn dotted(path: &str) -> impl Iterator<Item = Step> + '_ {
+        path.split('.').filter(|part| !part.is_empty()).map(|part| match part.parse::<usize>() {
+            Ok(index) => Step::Index(index),
+            Err(_) => Step::Key(part.to_owned()),
+        })
+    }
+}
+
 impl From<&str> for Step {
     fn from(key: &str) -> Self {
         Step::Key(key.to_owned())
@@ -38,18 +49,18 @@ pub(super) fn locate(text: &str, path: &[Step], at: At) -> Option<Range<usize>> 
     let mut node = Node::Item(document.as_item());
     let mut found = None;
     for step in path {
-        let (key, next) = match step {
-            Step::Key(key) => {
-                let Some((key, item)) = node.table().and_then(|table| table.get_key_value(key)) else {
-                    break;
-                };
-                (key.span(), Node::Item(item))
-            }
-            Step::Index(index) => {
-                let Some(element) = node.element(*index) else { break };
-                (element.span(), element)
-            }
+        let entry = |key: &str| {
+            let (key, item) = node.table()?.get_key_value(key)?;
+            Some((key.span(), Node::Item(item)))
         };
+        let inner = match step {
+            Step::Key(key) => entry(key),
+            Step::Index(index) => match node.element(*index) {
+                Some(element) => Some((element.span(), element)),
+                None => entry(&index.to_string()),
+            },
+        };
+        let Some((key, next)) = inner else { break };
         found = key.or(found);
         node = next;
         if at == At::Value && std::ptr::eq(step, &path[path.len() - 1]) {

@@ -9,7 +9,8 @@ use std::path::Path;
 use serde_json::Value;
 use toml_edit::{Key, Value as Toml};
 
-use super::connector::{HttpOptions, Secret};
+use super::connector::HttpOptions;
+use crate::http::SecretSource;
 
 /// A connector that is to be written.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +20,7 @@ pub struct NewConnector {
     pub plugin: String,
     pub endpoint: String,
     /// A file's path is written as it is here.
-    pub secret: Secret,
+    pub secret: SecretSource,
     pub scheme: Option<String>,
     pub username: Option<String>,
     /// The manifest's settings schema: its properties are shown with their defaults.
@@ -56,9 +57,9 @@ pub(super) fn block(connector: &NewConnector) -> String {
     line(&format!("plugin = {}", text(plugin)));
     line(&format!("endpoint = {}", text(endpoint)));
     let mut credential = match secret {
-        Secret::Env(name) => format!("env = {}", text(name)),
-        Secret::File(path) => format!("file = {}", text(&slashes(path))),
-        Secret::Command(words) => {
+        SecretSource::Env(name) => format!("env = {}", text(name)),
+        SecretSource::File(path) => format!("file = {}", text(&slashes(path))),
+        SecretSource::Command(words) => {
             format!("command = [{}]", words.iter().map(|word| text(word)).collect::<Vec<_>>().join(", "))
         }
     };
@@ -187,7 +188,7 @@ pub(super) mod tests {
             name: "acme".into(),
             plugin: "okta".into(),
             endpoint: "acme.okta.com".into(),
-            secret: Secret::Env("OKTA_TOKEN".into()),
+            secret: SecretSource::Env("OKTA_TOKEN".into()),
             scheme: None,
             username: None,
             schema: serde_json::json!({
@@ -242,7 +243,7 @@ pub(super) mod tests {
         let (shown, silent) = (&shown.connectors["acme"], &silent.connectors["acme"]);
         assert_eq!(shown.http, silent.http);
         assert_eq!(
-            serde_json::to_value(&shown.settings).unwrap(),
+            shown.settings,
             serde_json::json!({
                 "active-statuses": ["ACTIVE", "PROVISIONED"],
                 "groups": {
@@ -258,9 +259,13 @@ pub(super) mod tests {
     #[test]
     fn every_kind_of_secret_is_read_back() {
         for (secret, scheme, username) in [
-            (Secret::Env("OKTA_TOKEN".into()), None, None),
-            (Secret::File("/run/secrets/okta \"token\"".into()), Some("header"), None),
-            (Secret::Command(vec!["pass".into(), "it's \"okta\"".into()]), Some("basic"), Some("svc\\x")),
+            (SecretSource::Env("OKTA_TOKEN".into()), None, None),
+            (SecretSource::File("/run/secrets/okta \"token\"".into()), Some("header"), None),
+            (
+                SecretSource::Command(vec!["pass".into(), "it's \"okta\"".into()]),
+                Some("basic"),
+                Some("svc\\x"),
+            ),
         ] {
             let (scheme, username) = (scheme.map(str::to_owned), username.map(str::to_owned));
             let connector = NewConnector { secret, scheme, username, ..acme() };
