@@ -198,12 +198,12 @@ impl Anatomy {
         let mut validator = Validator::new_with_features(WasmFeatures::all());
         let mut imports = Vec::new();
         let mut exports = Vec::new();
+        // How many modules and components this one is inside of.
         let mut depth = 0usize;
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload.map_err(damaged)?;
             match &payload {
                 Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-                Payload::End(_) => depth = depth.saturating_sub(1),
                 Payload::ComponentImportSection(reader) if depth == 0 => {
                     for import in reader.clone() {
                         imports.push(import.map_err(damaged)?.name.name.to_owned());
@@ -216,7 +216,15 @@ impl Anatomy {
                 }
                 _ => {}
             }
-            if let ValidPayload::End(types) = validator.payload(&payload).map_err(damaged)? {
+            let valid = validator.payload(&payload).map_err(damaged)?;
+            if !matches!(payload, Payload::End(_)) {
+                continue;
+            }
+            if depth > 0 {
+                depth -= 1;
+                continue;
+            }
+            if let ValidPayload::End(types) = valid {
                 let types = types.as_ref();
                 let item = |name: &String, found: Option<&wasmparser::component_types::ComponentItem>| {
                     let (kind, functions) = match found.map(|found| found.ty) {

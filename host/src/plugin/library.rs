@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
@@ -294,32 +295,34 @@ impl Library {
         Ok(Pool::new(admitted, setup.settings.to_string(), setup.connector, setup.limits)?)
     }
 
-    /// Reads the plugin's bytes, which must be those that were listed, and admits them.
+    /// Admits a plugin whose bytes are still those that were listed.
     pub fn admit(&self, plugin: &Listed, limits: &Limits) -> Result<Admitted, LoadError> {
         let label = format!("{} {}", plugin.manifest.name, plugin.manifest.version);
-        let place = plugin.place.to_string();
         let expected = Expected { origin: &label, sha256: Some(&plugin.sha256) };
-        let admitted = match &plugin.place {
-            Place::BuiltIn => {
-                let bytes = BUILT_IN.iter().find(|bytes| sha256_hex(bytes) == plugin.sha256);
-                let bytes = bytes.ok_or_else(|| LoadError::Read {
-                    plugin: label.clone(),
-                    place: place.clone(),
-                    reason: "it belongs to another library".into(),
-                })?;
-                self.sandbox.admit(bytes, expected, limits)
-            }
-            Place::File(path) => {
-                let read = fs::read(path);
-                let bytes = read.map_err(|error| LoadError::Read {
-                    plugin: label.clone(),
-                    place,
-                    reason: error.to_string(),
-                })?;
-                self.sandbox.admit(&bytes, expected, limits)
-            }
+        Ok(self.sandbox.admit(&self.bytes(plugin)?, expected, limits)?)
+    }
+
+    /// The component's bytes.
+    pub fn bytes(&self, plugin: &Listed) -> Result<Cow<'static, [u8]>, LoadError> {
+        let unreadable = |reason: String| LoadError::Read {
+            plugin: format!("{} {}", plugin.manifest.name, plugin.manifest.version),
+            place: plugin.place.to_string(),
+            reason,
         };
-        Ok(admitted?)
+        match &plugin.place {
+            Place::BuiltIn => BUILT_IN
+                .iter()
+                .find(|bytes| sha256_hex(bytes) == plugin.sha256)
+                .map(|bytes| Cow::Borrowed(*bytes))
+                .ok_or_else(|| unreadable("it belongs to another build of Rollcall".into())),
+            Place::File(path) => {
+                fs::read(path).map(Cow::Owned).map_err(|error| unreadable(error.to_string()))
+            }
+        }
+    }
+
+    pub fn into_sandbox(self) -> Sandbox {
+        self.sandbox
     }
 }
 

@@ -2,7 +2,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::admission::Admitted;
-use super::bindings::{self, copied, types};
+use super::bindings::{copied, types};
 use super::call::{CallError, Identity, Source, Transform};
 use super::guest::{ExportFault, Functions, Guest, Mould, SourceFunctions, TransformFunctions};
 use super::limits::{Limit, LimitReached, Limits};
@@ -123,23 +123,15 @@ impl<F: Functions> Pool<F> {
         }
     }
 
-    fn stopped(&self, function: &'static str, reason: StopReason) -> CallError {
-        self.error(function, Failure::Stopped(reason))
-    }
-
-    fn over(&self, function: &'static str, reached: LimitReached) -> CallError {
-        self.stopped(function, StopReason::Limit { reached, connector: self.mould.connector.clone() })
+    fn over(&self, reached: LimitReached) -> Failure {
+        Failure::Stopped(StopReason::Limit { reached, connector: self.mould.connector.clone() })
     }
 
     /// Counts what an answer adds to the run.
-    fn count(&self, function: &'static str, answer: &impl Weight) -> Result<(), CallError> {
-        let counted = self.mould.meter.output(answer.weight(), self.limits());
-        counted.map_err(|reached| self.over(function, reached))
-    }
-
-    fn count_requests(&self, function: &'static str, requests: usize) -> Result<(), CallError> {
-        let counted = self.mould.meter.requests(requests, self.limits());
-        counted.map_err(|reached| self.over(function, reached))
+    fn count(&self, answer: &impl Weight, requests: usize) -> Result<(), Failure> {
+        let (meter, limits) = (&self.mould.meter, self.limits());
+        let counted = meter.output(answer.weight(), limits).and_then(|()| meter.requests(requests, limits));
+        counted.map_err(|reached| self.over(reached))
     }
 }
 
@@ -196,26 +188,22 @@ impl Source for Pool<SourceFunctions> {
     }
 
     fn plan(&self, scope: &Scope, known: &[Attribute]) -> Result<Vec<Request>, CallError> {
-        const NAME: &str = "plan";
-        let given = self.use_one(NAME, |guest, functions| {
-            answer(guest.call(functions.plan, (scope.into(), copied(known))))
-        })?;
-        let requests: Vec<Request> = given.into_iter().map(Request::from).collect();
-        self.count(NAME, &requests)?;
-        self.count_requests(NAME, requests.len())?;
-        Ok(requests)
+        self.use_one("plan", |guest, functions| {
+            let given = answer(guest.call(functions.plan, (scope.into(), copied(known))))?;
+            let requests: Vec<Request> = given.into_iter().map(Request::from).collect();
+            self.count(&requests, requests.len())?;
+            Ok(requests)
+        })
     }
 
     fn decode(&self, request: &Request, response: &Response) -> Result<Page, CallError> {
-        const NAME: &str = "decode";
-        let given = self.use_one(NAME, |guest, functions| {
-            answer(guest.call(functions.decode, (request.into(), response.into())))
-        })?;
-        let page = Page::from(given);
-        self.limits().check(Limit::Records, records(&page)).map_err(|reached| self.over(NAME, reached))?;
-        self.count(NAME, &page)?;
-        self.count_requests(NAME, page.next.len())?;
-        Ok(page)
+        self.use_one("decode", |guest, functions| {
+            let page = Page::from(answer(guest.call(functions.decode, (request.into(), response.into())))?);
+            let checked = self.limits().check(Limit::Records, records(&page));
+            checked.map_err(|reached| self.over(reached))?;
+            self.count(&page, page.next.len())?;
+            Ok(page)
+        })
     }
 }
 
@@ -225,40 +213,29 @@ impl Transform for Pool<TransformFunctions> {
     }
 
     fn shape_groups(&self, groups: &[Group]) -> Result<Vec<GroupVerdict>, CallError> {
-        const NAME: &str = "shape-groups";
-        let given = self.use_one(NAME, |guest, functions| {
-            answer(guest.call(functions.shape_groups, (copied(groups),)))
-        })?;
-        self.one_for_each(NAME, "groups", given.len(), groups.len())?;
-        let verdicts: Vec<GroupVerdict> = given.into_iter().map(GroupVerdict::from).collect();
-        self.count(NAME, &verdicts)?;
-        Ok(verdicts)
+        self.use_one("shape-groups", |guest, functions| {
+            let given = answer(guest.call(functions.shape_groups, (copied(groups),)))?;
+            one_for_each("groups", given.len(), groups.len())?;
+            let verdicts: Vec<GroupVerdict> = given.into_iter().map(GroupVerdict::from).collect();
+            self.count(&verdicts, 0)?;
+            Ok(verdicts)
+        })
     }
 
     fn shape_people(&self, people: &[Person]) -> Result<Vec<Verdict>, CallError> {
-        const NAME: &str = "shape-people";
-        let people_given: Vec<bindings::transform::Person> = copied(people);
-        let given = self
-            .use_one(NAME, |guest, functions| answer(guest.call(functions.shape_people, (people_given,))))?;
-        self.one_for_each(NAME, "people", given.len(), people.len())?;
-        let verdicts: Vec<Verdict> = given.into_iter().map(Verdict::from).collect();
-        self.count(NAME, &verdicts)?;
-        Ok(verdicts)
+        self.use_one("shape-people", |guest, functions| {
+            let given = answer(guest.call(functions.shape_people, (copied(people),)))?;
+            one_for_each("people", given.len(), people.len())?;
+            let verdicts: Vec<Verdict> = given.into_iter().map(Verdict::from).collect();
+            self.count(&verdicts, 0)?;
+            Ok(verdicts)
+        })
     }
 }
 
-impl Pool<TransformFunctions> {
-    fn one_for_each(
-        &self,
-        function: &'static str,
-        of: &str,
-        given: usize,
-        wanted: usize,
-    ) -> Result<(), CallError> {
-        if given == wanted {
-            return Ok(());
-        }
-        let reason = StopReason::Broke(format!("it gave {given} verdicts for {wanted} {of}"));
-        Err(self.stopped(function, reason))
+fn one_for_each(of: &str, given: usize, wanted: usize) -> Result<(), Failure> {
+    if given == wanted {
+        return Ok(());
     }
+    Err(Failure::Stopped(StopReason::Broke(format!("it gave {given} verdicts for {wanted} {of}"))))
 }
