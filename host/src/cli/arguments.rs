@@ -6,6 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use super::connector::ConnectorCommand;
 use super::init::InitArguments;
+use super::plugin::PluginArgs;
 use crate::config::DEFAULT_FILE;
 
 /// Keep a directory of users, groups and memberships in step with an identity provider.
@@ -48,6 +49,7 @@ pub(super) enum Command {
     Init(InitArguments),
     #[command(subcommand)]
     Connector(ConnectorCommand),
+    Plugin(PluginArgs),
 }
 
 #[cfg(test)]

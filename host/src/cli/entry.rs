@@ -1,3 +1,4 @@
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -8,9 +9,11 @@ use super::connect::Connections;
 use super::exit::Exit;
 use super::installed::Installed;
 use super::output::{Output, print_json};
+use super::plugin::PluginCliError;
 use super::prompt::Terminal;
 use super::report::Failure;
-use super::{connector, init, logging};
+use super::{connector, init, logging, plugin};
+use crate::config::{Config, ConfigError};
 
 /// Does what the command line says. This is the whole process.
 pub fn main() -> ExitCode {
@@ -33,9 +36,33 @@ fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> R
     logging::start(global.verbose, global.quiet)?;
     match command {
         Command::Init(arguments) => init::run(&arguments, &global.config, output, connections, &Terminal),
+        Command::Plugin(arguments) => {
+            let folder = plugin_folder(&global.config)?;
+            plugin::run(&arguments, folder.as_deref(), output.json)?;
+            Ok(Exit::Done)
+        }
         Command::Connector(command) => {
             connector::run(command, &global.config, output, connections, &Terminal)
         }
+    }
+}
+
+/// Plugins can be looked at before there is a configuration.
+fn plugin_folder(path: &Path) -> Result<Option<PathBuf>, Failure> {
+    match Config::load(path) {
+        Ok(config) => Ok(config.plugins.path),
+        Err(ConfigError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl From<PluginCliError> for Failure {
+    fn from(error: PluginCliError) -> Self {
+        let exit = match error {
+            PluginCliError::Find(_) | PluginCliError::Library(_) => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Failure::of(exit, &error).with_hint(error.hint())
     }
 }
 

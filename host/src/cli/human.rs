@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use unicode_width::UnicodeWidthStr;
 
 /// `1234567` → `1,234,567`.
 pub fn count(number: u64) -> String {
@@ -61,6 +62,27 @@ pub fn ago(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// Each line of the text broken between words where it is wider than `width`; what follows a break is as far
+/// in as the line was.
+pub fn wrap(text: &str, width: usize) -> String {
+    let mut out = Vec::new();
+    for line in text.lines() {
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let mut broken = indent.to_owned();
+        for word in line.split_whitespace() {
+            let begins = broken.len() == indent.len();
+            if !begins && broken.width() + 1 + word.width() > width {
+                out.push(std::mem::replace(&mut broken, indent.to_owned()));
+            } else if !begins {
+                broken.push(' ');
+            }
+            broken.push_str(word);
+        }
+        out.push(broken);
+    }
+    out.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +124,13 @@ mod tests {
         ] {
             assert_eq!(duration(Duration::from_millis(millis)), text, "{millis}");
         }
+    }
+
+    #[test]
+    fn wrapping() {
+        assert_eq!(wrap("one two three\n  four five\n\nsix", 9), "one two\nthree\n  four\n  five\n\nsix");
+        assert_eq!(wrap("a-very-long-word b", 4), "a-very-long-word\nb");
+        assert_eq!(wrap("名前 名前", 8), "名前\n名前");
     }
 
     #[test]

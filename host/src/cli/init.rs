@@ -96,6 +96,9 @@ pub(super) fn test(
         Ok(report) => return Ok(Test::Passed(report)),
         Err(failure) => failure,
     };
+    if failure.exit() == Exit::Interrupted {
+        return Err(failure.with_hint(Some("nothing was written")));
+    }
     if !ask.is_possible() || arguments.yes {
         let also = "nothing was written; `--no-test` writes without a test";
         let hint = failure.hint().map_or_else(|| also.to_owned(), |hint| format!("{hint}; {also}"));

@@ -35,7 +35,7 @@ impl Connections for Installed {
 
     fn test(&self, config: &Config, connector: &str) -> Result<ProbeReport, Failure> {
         let library = library(&config.plugins)?;
-        let (source, _) = open::plugins(config, &library, connector)?;
+        let source = open::plugins(config, &library, connector)?.source;
         let progress = Arc::new(Progress::start(connector, self.output));
         block_on(|interrupt| async move {
             let started = Instant::now();

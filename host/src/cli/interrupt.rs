@@ -1,48 +1,47 @@
 use std::future::Future;
 use std::io;
+use std::sync::OnceLock;
+use std::thread;
 
+use tokio::runtime;
 use tokio::sync::watch;
 
 use super::exit::Exit;
+use super::progress;
 use super::report::Failure;
 
 /// Set by the first SIGINT (Ctrl-C) or SIGTERM: whoever works ends what it does, and applies nothing. The second
-/// signal ends the process at once.
+/// signal ends the process at once, as does the first when nobody works, such as at a question.
 #[derive(Debug, Clone)]
 pub struct Interrupt {
-    received: watch::Receiver<bool>,
+    phase: watch::Receiver<Phase>,
 }
 
-impl Interrupt {
-    /// Takes the signals over; from inside a tokio runtime.
-    fn listen() -> io::Result<Self> {
-        let (set, received) = watch::channel(false);
-        let mut signals = Signals::new()?;
-        tokio::spawn(async move {
-            signals.next().await;
-            anstream::eprintln!("stopping; once more to stop at once");
-            // Whoever waits may be gone: then there is nobody to tell.
-            set.send_replace(true);
-            signals.next().await;
-            std::process::exit(Exit::Interrupted as i32);
-        });
-        Ok(Self { received })
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Working,
+    Stopping,
+}
 
+/// The process has one: once its signals are taken over they stay so.
+static PHASE: OnceLock<watch::Sender<Phase>> = OnceLock::new();
+
+impl Interrupt {
     /// One that no signal sets.
     pub fn never() -> Self {
-        let (_, received) = watch::channel(false);
-        Self { received }
+        let (_, phase) = watch::channel(Phase::Working);
+        Self { phase }
     }
 
     pub fn is_set(&self) -> bool {
-        *self.received.borrow()
+        *self.phase.borrow() == Phase::Stopping
     }
 
     /// Returns when it is set.
     pub async fn wait(&self) {
-        let mut received = self.received.clone();
-        if received.wait_for(|set| *set).await.is_err() {
+        let mut phase = self.phase.clone();
+        if phase.wait_for(|phase| *phase == Phase::Stopping).await.is_err() {
             // Nobody is left who could set it.
             std::future::pending::<()>().await;
         }
@@ -55,8 +54,39 @@ where
     F: Future<Output = Result<T, Failure>>,
 {
     let failed = |error: io::Error| Failure::new(Exit::Failed, "failed to start").because(&error);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
-    runtime.block_on(async { work(Interrupt::listen().map_err(failed)?).await })
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    let phase = listen().map_err(failed)?;
+    phase.send_replace(Phase::Working);
+    let result = runtime.block_on(work(Interrupt { phase: phase.subscribe() }));
+    phase.send_replace(Phase::Idle);
+    result
+}
+
+/// Takes the signals over, the first time; a thread of their own answers them from then on.
+fn listen() -> io::Result<&'static watch::Sender<Phase>> {
+    if let Some(phase) = PHASE.get() {
+        return Ok(phase);
+    }
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut signals = runtime.block_on(async { Signals::new() })?;
+    let phase = PHASE.get_or_init(|| watch::Sender::new(Phase::Idle));
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        loop {
+            runtime.block_on(signals.next());
+            let first = phase.send_if_modified(|phase| {
+                let working = *phase == Phase::Working;
+                if working {
+                    *phase = Phase::Stopping;
+                }
+                working
+            });
+            if !first {
+                std::process::exit(Exit::Interrupted as i32);
+            }
+            progress::above(|| anstream::eprintln!("stopping; once more to stop at once"));
+        }
+    })?;
+    Ok(phase)
 }
 
 #[cfg(unix)]

@@ -12,13 +12,16 @@ use crate::plugin::{
     CallError, FindError, Library, Listed, LoadError, SettingsError, Setup, Source, Transform,
 };
 
-/// The connector's source, and its transforms in their order, each configured. Compiles what is not in the
-/// cache: not for a thread of the reactor.
-pub fn plugins(
-    config: &Config,
-    library: &Library,
-    name: &str,
-) -> Result<(Arc<dyn Source>, Vec<Arc<dyn Transform>>), Failure> {
+/// The plugins of one connector, each configured.
+pub struct ConnectorPlugins {
+    pub source: Arc<dyn Source>,
+    /// In the order in which they shape.
+    pub transforms: Vec<Arc<dyn Transform>>,
+}
+
+/// Finds and configures the connector's plugins. Compiles what is not in the cache: not for a thread of the
+/// reactor.
+pub fn plugins(config: &Config, library: &Library, name: &str) -> Result<ConnectorPlugins, Failure> {
     let connector = config.connector(name)?;
     let here = Place { config, path: vec!["connector".into(), name.into()] };
     let setup = |settings| Setup { connector: name, settings, limits: &connector.limits };
@@ -32,7 +35,7 @@ pub fn plugins(
         let loaded = library.transform(listed, setup(&transform.settings));
         transforms.push(loaded.map_err(|error| here.explain(listed, error))?);
     }
-    Ok((source, transforms))
+    Ok(ConnectorPlugins { source, transforms })
 }
 
 /// What performs the connector's requests, and where they go. Reads the secret; opens no connection.
@@ -126,9 +129,10 @@ impl Place<'_> {
         let fault = |error: &SettingsError| -> Fault {
             let mut path = self.under(["settings".into()]).path;
             path.extend(Step::dotted(&error.path));
-            self.config.fault(&path, At::Value, error.to_string(), hint.clone())
+            // The key: it may be the key that is wrong.
+            self.config.fault(&path, At::Key, error.to_string(), hint.clone())
         };
-        ConfigError::Wrong { faults: errors.iter().map(fault).collect() }.into()
+        ConfigError::wrong(errors.iter().map(fault).collect()).into()
     }
 
     /// The way to authenticate that is configured, or the plugin's first.
@@ -168,4 +172,127 @@ fn named_path(error: &PluginError) -> &str {
         _ => None,
     });
     named.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+    use wasm_encoder::{Component, CustomSection};
+
+    use super::*;
+    use crate::cli::connect::tests::okta;
+    use crate::http::SecretSource;
+    use crate::plugin::{API, Cache, Sandbox};
+
+    /// A configuration beside a plugin folder with one source, `okta`, of which only the manifest is real.
+    struct Setting {
+        folder: tempfile::TempDir,
+        library: Library,
+    }
+
+    impl Setting {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let mut manifest = okta();
+            manifest.name = "octane".into();
+            manifest.api = API.into();
+            manifest.settings = json!({
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                    "page-size": { "type": "integer", "minimum": 1 },
+                    "groups": { "type": "object", "properties": { "include": { "items": { "type": "string" } } } },
+                },
+            });
+            let bytes = serde_json::to_vec(&manifest).unwrap();
+            let mut component = Component::new();
+            component.section(&CustomSection { name: Manifest::SECTION.into(), data: bytes.into() });
+            fs::write(folder.path().join("octane.wasm"), component.finish()).unwrap();
+            let library = Library::open(Some(folder.path()), Sandbox::new(Cache::none()).unwrap()).unwrap();
+            Self { folder, library }
+        }
+
+        fn config(&self, lines: &str) -> Config {
+            let text = format!(
+                "[connector.acme]\nplugin = \"octane\"\nendpoint = \"acme.okta.com\"\n\
+                 credential = {{ env = \"ROLLCALL_NOT_SET\" }}\n{lines}\n"
+            );
+            Config::parse(&self.folder.path().join("rollcall.toml"), &text).unwrap()
+        }
+
+        /// The whole answer to what is wrong with the plugins.
+        fn answer(&self, config: &Config) -> String {
+            let failure = plugins(config, &self.library, "acme").map(drop).unwrap_err();
+            self.plain(&failure)
+        }
+
+        fn plain(&self, failure: &Failure) -> String {
+            let text = anstream::adapter::strip_str(&failure.text()).to_string();
+            text.replace(&format!("{}/", self.folder.path().display()), "")
+        }
+
+        async fn client(&self, config: &Config) -> Result<(Client, Endpoint), Failure> {
+            let manifest = &self.library.find("octane", None, None).unwrap().manifest;
+            client(config, "acme", manifest, Arc::new(|_| {})).await
+        }
+    }
+
+    #[test]
+    fn a_mistake_about_a_plugin_is_shown_at_its_line() {
+        let setting = Setting::new();
+        let mistyped = Config::parse(
+            &setting.folder.path().join("rollcall.toml"),
+            "[connector.acme]\nplugin = \"octan\"\nendpoint = \"a.b\"\ncredential = { env = \"T\" }\n",
+        )
+        .unwrap();
+        let answers = [
+            setting.answer(&mistyped),
+            setting.answer(&setting.config("plugin-version = \"9.9.9\"")),
+            setting.answer(&setting.config("settings.groups.include = [\"a\", 1]\nsettings.page-size = 0")),
+            setting.answer(&setting.config("settings.pagesize = 5")),
+        ];
+        insta::with_settings!({ filters => vec![("[0-9a-f]{64}", "<sha256>")] }, {
+            insta::assert_snapshot!(answers.join("\n\n"));
+        });
+    }
+
+    #[tokio::test]
+    async fn a_mistake_about_the_connection_is_shown_at_its_line() {
+        let setting = Setting::new();
+        let mut answers = Vec::new();
+        let elsewhere = setting.config("").file().to_owned();
+        let insecure = "[connector.acme]\nplugin = \"octane\"\nendpoint = \"http://acme.okta.com\"\n\
+            credential = { env = \"PATH\", scheme = \"bearer\" }\n";
+        for config in [
+            setting.config(""),
+            Config::parse(&elsewhere, insecure).unwrap(),
+            Config::parse(&elsewhere, &insecure.replace("http://", "")).unwrap(),
+        ] {
+            let failure = setting.client(&config).await.map(drop).unwrap_err();
+            assert_eq!(failure.exit(), Exit::Usage);
+            answers.push(setting.plain(&failure));
+        }
+        insta::assert_snapshot!(answers.join("\n\n"));
+    }
+
+    /// The defaults are told twice: to admins in the configuration, to the client's other users there.
+    #[tokio::test]
+    async fn the_defaults_are_the_clients_own() {
+        let manifest = okta();
+        let rules = manifest.endpoint.unwrap();
+        let endpoint = Endpoint::parse("acme.okta.com", &rules).unwrap();
+        let secret = SecretSource::Command(vec!["echo".into(), "secret".into()]);
+        let credential = Credential::resolve(&manifest.credential[0], &secret, None).await.unwrap();
+        let client = ClientOptions::new("acme", endpoint, credential, manifest.http.unwrap(), None);
+        let config = crate::config::HttpOptions::default();
+        assert_eq!(client.allow, config.allow);
+        assert_eq!(client.parallel, config.parallel);
+        assert_eq!(client.share, config.share);
+        assert_eq!(client.timeout, config.timeout);
+        assert_eq!(client.deadline, Some(config.deadline));
+        assert_eq!(client.attempts, config.attempts);
+        assert_eq!(client.response_limit, config.response_limit);
+    }
 }

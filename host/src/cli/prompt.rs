@@ -7,6 +7,7 @@ use dialoguer::theme::SimpleTheme;
 use dialoguer::{Confirm, Input};
 
 use super::exit::Exit;
+use super::human;
 use super::report::Failure;
 
 /// Whether an answer will do, and if not, why.
@@ -38,7 +39,9 @@ impl Ask for Terminal {
 
     fn text(&self, question: &Question<'_>) -> Result<String, Failure> {
         if !question.help.is_empty() {
-            self.say(question.help);
+            let width = terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| width.0);
+            // A line as wide as a page is hard to read.
+            self.say(&human::wrap(question.help, usize::from(width).min(100)));
         }
         let mut input = Input::<String>::with_theme(&SimpleTheme).with_prompt(question.label);
         if let Some(default) = &question.default {

@@ -42,10 +42,7 @@ pub(super) fn check(
         .collect();
     match checker.faults {
         faults if faults.is_empty() => Ok((directory, plugins, connectors)),
-        mut faults => {
-            faults.sort_by_key(|fault| (fault.line, fault.column));
-            Err(ConfigError::Wrong { faults })
-        }
+        faults => Err(ConfigError::wrong(faults)),
     }
 }
 

@@ -30,7 +30,7 @@ pub enum EditError {
     Duplicate { path: PathBuf, name: String },
     /// The text that the edit would make is wrong, or means something else besides the change.
     #[error("failed to {what} `{name}` in {} without breaking it", path.display())]
-    Unsafe { path: PathBuf, name: String, what: &'static str, source: Option<ConfigError> },
+    Unsafe { path: PathBuf, name: String, what: &'static str, source: Option<Box<ConfigError>> },
     #[error("failed to write {}", path.display())]
     Unwritten { path: PathBuf, source: io::Error },
 }
@@ -85,7 +85,7 @@ pub fn remove(path: &Path, name: &str) -> Result<Config, EditError> {
     let refuse =
         |source| EditError::Unsafe { path: path.to_owned(), name: name.to_owned(), what: "remove", source };
     let new = removed(&text, name).ok_or_else(|| refuse(None))?;
-    let config = Config::parse(path, &new).map_err(|error| refuse(Some(error)))?;
+    let config = Config::parse(path, &new).map_err(|error| refuse(Some(Box::new(error))))?;
     let mut expected = old.connectors.clone();
     expected.remove(name);
     if config.connectors != expected {
@@ -103,7 +103,9 @@ fn with(path: &Path, text: &str, connector: &NewConnector) -> Result<Config, Edi
     }
     let config = match Config::parse(&path, &added(text, connector)) {
         Ok(config) => config,
-        Err(error) => return Err(EditError::Unsafe { path, name, what: "add", source: Some(error) }),
+        Err(error) => {
+            return Err(EditError::Unsafe { path, name, what: "add", source: Some(Box::new(error)) });
+        }
     };
     let mut others = config.connectors.clone();
     others.remove(&name);

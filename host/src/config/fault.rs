@@ -21,6 +21,12 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// The mistakes in the file's order.
+    pub fn wrong(mut faults: Vec<Fault>) -> Self {
+        faults.sort_by_key(|fault| (fault.line, fault.column));
+        ConfigError::Wrong { faults }
+    }
+
     pub fn hint(&self) -> Option<String> {
         match self {
             ConfigError::Missing { .. } => Some(
