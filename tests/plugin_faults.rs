@@ -137,6 +137,17 @@ fn too_much_output() {
 }
 
 #[test]
+fn log_flood() {
+    let limits = limits("log-lines-per-run = 10");
+    let upper = built("upper");
+    let library = library(&[("fixture.wasm", &assembled("log_flood")), ("upper.wasm", &upper)]);
+    let flood = load(&library, "log-flood", &limits).unwrap();
+    let error = flood.shape_people(&[]).unwrap_err().to_string();
+    assert!(error.ends_with("over its limit log-lines-per-run of 10 lines (1001 lines)"), "{error}");
+    assert_running(&library);
+}
+
+#[test]
 fn too_many_instances() {
     let library = library(&[("fixture.wasm", &assembled("good"))]);
     let error = load(&library, "good", &limits("instances = 0")).map(drop).unwrap_err().to_string();
@@ -352,6 +363,9 @@ fn wasi() {
     let wasi = load(&library, "wasi", &Limits::default()).unwrap();
     let error = wasi.shape_people(&[person("1", "boom")]).unwrap_err().to_string();
     assert!(error.contains("panicked at wasi/src/lib.rs:"), "{error}");
+    // The host's async code may let go of it.
+    wasi.shape_people(&[person("1", "ann")]).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(async { drop(wasi) });
     assert_running(&library);
 }
 

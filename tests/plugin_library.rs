@@ -1,7 +1,6 @@
 //! Finding, overriding and configuring plugins.
 
 #[path = "fixtures/component.rs"]
-#[expect(dead_code, reason = "the faults need more of it")]
 mod component;
 
 use std::fs;

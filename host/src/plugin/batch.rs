@@ -98,7 +98,7 @@ mod tests {
         fn shape_people(&self, people: &[Person]) -> Result<Vec<Verdict>, CallError> {
             self.calls.fetch_add(1, Ordering::Relaxed);
             if people.iter().any(|person| self.bad.iter().any(|bad| person.user.id == bad.to_string())) {
-                let (plugin, reason) = (self.identity.clone(), self.reason.clone());
+                let (plugin, reason) = (Box::new(self.identity.clone()), self.reason.clone());
                 return Err(CallError::Stopped { plugin, function: "shape-people", reason });
             }
             Ok(people.iter().cloned().map(Verdict::Keep).collect())

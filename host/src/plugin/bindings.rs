@@ -4,7 +4,12 @@
 
 mod generated {
     pub mod source {
-        wasmtime::component::bindgen!({ path: "../wit/0.1", world: "source-plugin" });
+        wasmtime::component::bindgen!({
+            path: "../wit/0.1",
+            world: "source-plugin",
+            // So that a plugin that floods the log can be stopped.
+            imports: { default: trappable },
+        });
     }
 
     pub mod transform {

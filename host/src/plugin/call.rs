@@ -44,10 +44,10 @@ pub trait Transform: Send + Sync {
 pub enum CallError {
     /// The plugin answered with an error of its own.
     #[error("{error}")]
-    Answered { plugin: Identity, error: PluginError },
+    Answered { plugin: Box<Identity>, error: PluginError },
     /// The plugin stopped: a trap, a panic, a limit. The store was thrown away.
     #[error("plugin {plugin} stopped in {function}: {reason}")]
-    Stopped { plugin: Identity, function: &'static str, reason: StopReason },
+    Stopped { plugin: Box<Identity>, function: &'static str, reason: StopReason },
 }
 
 impl CallError {

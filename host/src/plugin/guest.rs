@@ -213,6 +213,15 @@ impl Guest {
     }
 }
 
+impl Drop for Guest {
+    fn drop(&mut self) {
+        // A runtime that is dropped in async code would panic; this one has nothing to wait for.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 fn refuel(store: &mut Store<State>, limits: &Limits, yields: bool) -> wasmtime::Result<()> {
     store.set_fuel(limits.get(Limit::Fuel))?;
     if yields {

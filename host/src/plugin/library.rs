@@ -274,7 +274,8 @@ impl Library {
         Ok(found)
     }
 
-    /// A configured source: admitted, its settings checked, one instance configured.
+    /// A configured source: its settings checked, admitted, one instance configured. Blocks, as its calls do:
+    /// to be called on a blocking thread.
     pub fn source(&self, plugin: &Listed, setup: Setup<'_>) -> Result<Arc<dyn Source>, LoadError> {
         Ok(Arc::new(self.configured::<SourceFunctions>(plugin, setup)?))
     }

@@ -81,9 +81,9 @@ limits! {
     output_mib_per_call, OutputPerCall, "output-mib-per-call", 64, "MiB";
     /// What all calls of a run may hand to the host, together: a million people of 4 KiB, four times over.
     output_mib_per_run, OutputPerRun, "output-mib-per-run", 16_384, "MiB";
-    /// Lines in the log over a run; more are counted and dropped.
+    /// Lines in the log over a run; more are dropped, and a hundred times as many stop the plugin.
     log_lines_per_run, LogLines, "log-lines-per-run", 10_000, "lines";
-    /// Text in the log over a run; the line that goes over is cut.
+    /// Text in the log over a run; the line that goes over is cut, and a hundred times as much stops the plugin.
     log_kib_per_run, LogBytes, "log-kib-per-run", 1_024, "KiB";
     /// Requests over a run: stops a plugin that asks for the same page for ever. Half a million groups need
     /// as many.

@@ -116,7 +116,7 @@ impl<F: Functions> Pool<F> {
     }
 
     fn error(&self, function: &'static str, failure: Failure) -> CallError {
-        let plugin = self.identity.clone();
+        let plugin = Box::new(self.identity.clone());
         match failure {
             Failure::Answered(error) => CallError::Answered { plugin, error: error.into() },
             Failure::Stopped(reason) => CallError::Stopped { plugin, function, reason },

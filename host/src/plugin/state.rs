@@ -37,17 +37,37 @@ impl Meter {
         limits.check(Limit::Requests, total)
     }
 
-    /// How many bytes of a line may still be logged, or nothing.
-    fn log(&self, bytes: u64, limits: &Limits) -> Result<u64, LimitReached> {
+    /// Counts a line for the log. An error when the plugin has gone so far over the limit that it has to be
+    /// stopped: lines that are dropped cost the host time too, which no fuel pays for.
+    fn log(&self, bytes: u64, limits: &Limits) -> Result<Loggable, LimitReached> {
         let lines = self.log_lines.fetch_add(1, Ordering::Relaxed) + 1;
-        limits.check(Limit::LogLines, lines)?;
         let before = self.log_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let allowed = limits.amount(Limit::LogBytes);
-        if before >= allowed {
-            return Err(limits.reached(Limit::LogBytes, Some(before + bytes)));
+        for (limit, amount) in [(Limit::LogLines, lines), (Limit::LogBytes, before)] {
+            if amount > limits.amount(limit).saturating_mul(FLOOD) {
+                return Err(limits.reached(limit, Some(amount)));
+            }
         }
-        Ok(bytes.min(allowed - before))
+        let allowed = limits.amount(Limit::LogBytes).saturating_sub(before);
+        Ok(match lines.checked_sub(limits.amount(Limit::LogLines)) {
+            Some(1) => Loggable::FirstDropped,
+            Some(2..) => Loggable::Dropped,
+            _ if allowed == 0 && bytes > 0 => Loggable::Dropped,
+            _ => Loggable::Bytes(bytes.min(allowed)),
+        })
     }
+}
+
+/// How many times the log's limits a plugin may send before it is stopped. Until then lines are only dropped.
+const FLOOD: u64 = 100;
+
+/// What becomes of a line.
+#[derive(Debug, PartialEq, Eq)]
+enum Loggable {
+    /// It goes to the log, this much of it.
+    Bytes(u64),
+    Dropped,
+    /// It and all that follow are dropped.
+    FirstDropped,
 }
 
 /// What a plugin's store holds for the host.
@@ -80,40 +100,41 @@ impl State {
         self.panic.take().or_else(|| said.rfind(PANIC).map(|start| said[start..].to_owned()))
     }
 
-    /// After a call that returned: what was printed or held back goes to the log.
+    /// After a call: what was printed or held back goes to the log.
     pub fn flush(&mut self) {
-        if let Some(text) = self.panic.take() {
-            self.line(host::Level::Error, &text);
+        let mut lines = Vec::from_iter(self.panic.take().map(|text| (host::Level::Error, text)));
+        if let Some(wasi) = &self.wasi {
+            for (level, text) in
+                [(host::Level::Info, wasi.stdout.take()), (host::Level::Warn, wasi.stderr.take())]
+            {
+                lines.extend(text.lines().map(|line| (level, line.to_owned())));
+            }
         }
-        let Some(wasi) = &self.wasi else { return };
-        let printed = [(host::Level::Info, wasi.stdout.take()), (host::Level::Warn, wasi.stderr.take())];
-        for (level, text) in printed {
-            for line in text.lines() {
-                self.line(level, line);
+        for (level, line) in lines {
+            // What was kept of a guest's output is too little to be a flood.
+            if self.line(level, &line).is_err() {
+                return;
             }
         }
     }
 
-    fn line(&self, level: host::Level, message: &str) {
+    fn line(&self, level: host::Level, message: &str) -> Result<(), LimitReached> {
         let plugin = &*self.plugin;
-        let allowed = match self.meter.log(message.len() as u64, &self.limits) {
-            Ok(allowed) => allowed,
-            Err(reached) => {
-                // Told once for each limit: at the first line that is over it.
-                if reached.limit == Limit::LogBytes || reached.seen == Some(reached.allowed + 1) {
-                    let hint = reached.hint(None);
-                    tracing::debug!(
-                        plugin,
-                        hint,
-                        "further log lines of the plugin are dropped: it is {reached}"
-                    );
-                }
-                return;
+        let allowed = match self.meter.log(message.len() as u64, &self.limits)? {
+            Loggable::Bytes(allowed) => allowed,
+            Loggable::Dropped => return Ok(()),
+            Loggable::FirstDropped => {
+                let key = Limit::LogLines.key();
+                tracing::warn!(
+                    plugin,
+                    "further log lines of this plugin are dropped: it is over its limit {key}"
+                );
+                return Ok(());
             }
         };
         let cut = message.floor_char_boundary(usize::try_from(allowed).unwrap_or(usize::MAX));
         // A control character could forge lines of our log or move a terminal's cursor.
-        let text: String = message[..cut].chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let text = message[..cut].replace(char::is_control, " ");
         let note = if cut < message.len() { " (cut: log limit)" } else { "" };
         match level {
             host::Level::Debug => tracing::debug!(plugin, "{text}{note}"),
@@ -121,19 +142,19 @@ impl State {
             host::Level::Warn => tracing::warn!(plugin, "{text}{note}"),
             host::Level::Error => tracing::error!(plugin, "{text}{note}"),
         }
+        Ok(())
     }
 }
 
 impl host::Host for State {
-    fn log(&mut self, level: host::Level, message: String) {
+    fn log(&mut self, level: host::Level, message: String) -> wasmtime::Result<()> {
         // Held back: if a trap follows, this is its reason and is told there.
-        if matches!(level, host::Level::Error) && message.starts_with(PANIC) {
-            if let Some(earlier) = self.panic.replace(message) {
-                self.line(host::Level::Error, &earlier);
-            }
+        let told = if matches!(level, host::Level::Error) && message.starts_with(PANIC) {
+            self.panic.replace(message).map_or(Ok(()), |earlier| self.line(host::Level::Error, &earlier))
         } else {
-            self.line(level, &message);
-        }
+            self.line(level, &message)
+        };
+        Ok(told?)
     }
 }
 
@@ -295,12 +316,24 @@ mod tests {
 
     #[test]
     fn the_log_is_cut_and_then_dropped() {
-        let limits = limits("log-kib-per-run = 1\nlog-lines-per-run = 3");
+        let bounds = limits("log-kib-per-run = 1\nlog-lines-per-run = 4");
         let meter = Meter::default();
-        assert_eq!(meter.log(1000, &limits), Ok(1000));
-        assert_eq!(meter.log(100, &limits), Ok(24));
-        assert_eq!(meter.log(1, &limits).unwrap_err().limit, Limit::LogBytes);
-        assert_eq!(meter.log(1, &limits).unwrap_err().limit, Limit::LogLines);
+        assert_eq!(meter.log(1000, &bounds), Ok(Loggable::Bytes(1000)));
+        assert_eq!(meter.log(100, &bounds), Ok(Loggable::Bytes(24)));
+        assert_eq!(meter.log(1, &bounds), Ok(Loggable::Dropped));
+        assert_eq!(meter.log(0, &bounds), Ok(Loggable::Bytes(0)));
+        assert_eq!(meter.log(1, &bounds), Ok(Loggable::FirstDropped));
+        assert_eq!(meter.log(1, &bounds), Ok(Loggable::Dropped));
+    }
+
+    #[test]
+    fn a_flood_of_lines_or_of_text_stops_the_plugin() {
+        let bounds = limits("log-kib-per-run = 1\nlog-lines-per-run = 2");
+        let (lines, text) = (Meter::default(), Meter::default());
+        assert!((0..200).all(|_| lines.log(0, &bounds).is_ok()));
+        assert_eq!(lines.log(0, &bounds).unwrap_err().limit, Limit::LogLines);
+        assert!(text.log(1 << 20, &bounds).is_ok());
+        assert_eq!(text.log(0, &bounds).unwrap_err().limit, Limit::LogBytes);
     }
 
     #[test]

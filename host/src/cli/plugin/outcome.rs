@@ -1,4 +1,7 @@
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::iter;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
@@ -170,20 +173,49 @@ fn inspected(out: &mut String, found: &Inspected) -> Written {
         if found.settings.is_empty() {
             writeln!(out, "\nIt has no settings.")?;
         } else {
-            let rows = found.settings.iter().map(|setting| {
-                let default = match (&setting.default, setting.required) {
-                    (Some(default), _) => default.clone(),
-                    (None, true) => "(required)".into(),
-                    (None, false) => String::new(),
-                };
-                [setting.key.clone(), setting.kind.clone(), default, setting.help.clone()]
-            });
-            writeln!(out, "\n{}", table(["SETTING", "TYPE", "DEFAULT", "HELP"], rows))?;
+            writeln!(out, "\nSETTINGS")?;
+            found.settings.iter().try_for_each(|one| setting(out, one))?;
         }
     }
+    let mut sizes: BTreeMap<&str, (usize, u64)> = BTreeMap::new();
+    for section in &found.anatomy.sections {
+        let (count, size) = sizes.entry(&section.name).or_default();
+        *count += 1;
+        *size += section.bytes as u64;
+    }
+    let mut sizes: Vec<_> = sizes.into_iter().collect();
+    sizes.sort_by_key(|(_, (_, size))| Reverse(*size));
     let rows =
-        found.anatomy.sections.iter().map(|section| [section.name.clone(), bytes(section.bytes as u64)]);
-    writeln!(out, "\n{}", table(["SECTION", "SIZE"], rows))
+        sizes.into_iter().map(|(name, (count, size))| [name.to_owned(), count.to_string(), bytes(size)]);
+    writeln!(out, "\n{}", table(["SECTION", "COUNT", "SIZE"], rows))
+}
+
+fn setting(out: &mut String, setting: &Setting) -> Written {
+    let required = if setting.required { ", required" } else { "" };
+    writeln!(out, "  {}: {}{required}", setting.key, setting.kind)?;
+    let default = setting.default.as_ref().map(|default| format!("Default: {default}"));
+    for text in iter::once(setting.help.clone()).chain(default) {
+        paragraph(out, &text)?;
+    }
+    Ok(())
+}
+
+/// Indented, in lines of at most 100 letters; a longer word has a line of its own.
+fn paragraph(out: &mut String, text: &str) -> Written {
+    const INDENT: &str = "      ";
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        let word = word.replace(char::is_control, " ");
+        if !line.is_empty() && INDENT.len() + line.chars().count() + 1 + word.chars().count() > 100 {
+            writeln!(out, "{INDENT}{line}")?;
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line += &word;
+    }
+    if line.is_empty() { Ok(()) } else { writeln!(out, "{INDENT}{line}") }
 }
 
 fn source_facts(manifest: &Manifest) -> Vec<[String; 2]> {
@@ -242,7 +274,7 @@ fn bytes(count: u64) -> String {
 
 fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let header = header.map(str::to_owned);
-    columns(std::iter::once(header).chain(rows))
+    columns(iter::once(header).chain(rows))
 }
 
 /// Columns two spaces apart. A control character of a plugin's own text is not for the terminal.

@@ -7,7 +7,7 @@ use serde_json::Value;
 pub struct Setting {
     /// Dotted: `groups.include`.
     pub key: String,
-    /// In words: `text`, `list of text`, `one of "a", "b"`, …
+    /// In words: `text`, `list of text`, `"a" | "b"`, …
     pub kind: String,
     /// As JSON.
     pub default: Option<String>,
@@ -43,7 +43,7 @@ fn collect(schema: &Value, prefix: &str, found: &mut Vec<Setting>) {
 
 fn kind(schema: &Value) -> String {
     if let Some(options) = schema["enum"].as_array() {
-        return format!("one of {}", options.iter().map(Value::to_string).collect::<Vec<_>>().join(", "));
+        return options.iter().map(Value::to_string).collect::<Vec<_>>().join(" | ");
     }
     let words = |name: &str| match name {
         "string" => "text".to_owned(),
@@ -111,7 +111,7 @@ mod tests {
             [
                 "groups.deep|text or true or false||false|",
                 "groups.include|list of text|[]|false|",
-                "mode|one of \"a\", \"b\"||true|How.",
+                "mode|\"a\" | \"b\"||true|How.",
                 "size|whole number, 1 to 9|5|false|",
             ]
         );

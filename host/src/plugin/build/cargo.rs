@@ -49,25 +49,19 @@ pub struct Package {
     pub(super) local: BTreeMap<String, PathBuf>,
     /// Name, version and checksum of the other packages that go into the component.
     pub(super) registry: BTreeSet<(String, String, String)>,
-    /// The folders that hold those packages' sources.
-    registry_folders: BTreeSet<PathBuf>,
 }
 
-/// The fields that are used of `cargo metadata --format-version 1`.
+/// The fields that are used of `cargo metadata --no-deps --format-version 1`.
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<MetadataPackage>,
-    resolve: Resolve,
     workspace_root: PathBuf,
     target_directory: PathBuf,
 }
 
 #[derive(Deserialize)]
 struct MetadataPackage {
-    id: String,
     name: String,
-    version: String,
-    source: Option<String>,
     manifest_path: PathBuf,
     targets: Vec<MetadataTarget>,
 }
@@ -76,29 +70,6 @@ struct MetadataPackage {
 struct MetadataTarget {
     name: String,
     kind: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Resolve {
-    nodes: Vec<Node>,
-}
-
-#[derive(Deserialize)]
-struct Node {
-    id: String,
-    deps: Vec<Dependency>,
-}
-
-#[derive(Deserialize)]
-struct Dependency {
-    pkg: String,
-    dep_kinds: Vec<DependencyKind>,
-}
-
-#[derive(Deserialize)]
-struct DependencyKind {
-    /// Nothing, `dev` or `build`.
-    kind: Option<String>,
 }
 
 /// The fields that are used of a `Cargo.lock`.
@@ -127,25 +98,15 @@ impl Package {
     /// Asks cargo about the package in `folder`. `locked` refuses to change its `Cargo.lock`.
     pub fn read(folder: &Path, target: BuildTarget, locked: bool) -> Result<Self, BuildError> {
         let folder = canonical(folder)?;
-        let manifest_path = folder.join("Cargo.toml");
-        if !manifest_path.is_file() {
+        let manifest = folder.join("Cargo.toml");
+        if !manifest.is_file() {
             return Err(BuildError::NotAPlugin { folder, missing: "Cargo.toml" });
         }
         let mut command = Command::new(cargo());
-        command.args(["metadata", "--format-version", "1", "--filter-platform", target.triple()]);
-        command.arg("--manifest-path").arg(&manifest_path).current_dir(&folder);
-        if locked {
-            command.arg("--locked");
-        }
-        let metadata: Metadata = serde_json::from_slice(&output(&mut command)?)
+        command.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]).arg(&manifest);
+        let metadata: Metadata = serde_json::from_slice(&output(command.current_dir(&folder))?)
             .map_err(|error| BuildError::Output { program: shown(&command), detail: error.to_string() })?;
-        Self::from_metadata(folder, &manifest_path, metadata)
-    }
-
-    fn from_metadata(folder: PathBuf, manifest_path: &Path, metadata: Metadata) -> Result<Self, BuildError> {
-        let packages: BTreeMap<&str, &MetadataPackage> =
-            metadata.packages.iter().map(|package| (package.id.as_str(), package)).collect();
-        let Some(root) = metadata.packages.iter().find(|package| package.manifest_path == manifest_path)
+        let Some(root) = metadata.packages.into_iter().find(|package| package.manifest_path == manifest)
         else {
             return Err(BuildError::NotAPlugin { folder, missing: "package in Cargo.toml" });
         };
@@ -153,29 +114,47 @@ impl Package {
             target.kind.iter().any(|kind| matches!(kind.as_str(), "lib" | "rlib" | "cdylib"))
         };
         let Some(library) = root.targets.iter().find(is_library) else {
-            return Err(BuildError::NoLibrary { package: root.name.clone() });
+            return Err(BuildError::NoLibrary { package: root.name });
         };
+        // Unlike the whole metadata, the tree is only of what goes into this package for this target, and so
+        // asks for nothing that other packages of the workspace need.
+        let mut command = Command::new(cargo());
+        command.args([
+            "tree",
+            "--edges",
+            "normal,build",
+            "--prefix",
+            "none",
+            "--no-dedupe",
+            "--format",
+            "{p}",
+        ]);
+        command.args(["--target", target.triple(), "--manifest-path"]).arg(&manifest).current_dir(&folder);
+        if locked {
+            command.arg("--locked");
+        }
+        let tree = String::from_utf8_lossy(&output(&mut command)?).into_owned();
         let checksums = checksums(&metadata.workspace_root)?;
         let mut package = Self {
-            folder,
-            name: root.name.clone(),
             library: library.name.clone(),
+            folder,
+            name: root.name,
             workspace: metadata.workspace_root,
             target_folder: metadata.target_directory,
             local: BTreeMap::new(),
             registry: BTreeSet::new(),
-            registry_folders: BTreeSet::new(),
         };
-        for id in closure(&root.id, &metadata.resolve) {
-            let Some(found) = packages.get(id) else { continue };
-            let folder = found.manifest_path.parent().unwrap_or(Path::new("/")).to_owned();
-            if found.source.is_none() {
-                package.local.insert(found.name.clone(), folder);
-            } else {
-                let key = (found.name.clone(), found.version.clone());
-                let checksum = checksums.get(&key).cloned().unwrap_or_default();
-                package.registry.insert((key.0, key.1, checksum));
-                package.registry_folders.extend(folder.parent().map(Path::to_owned));
+        for line in tree.lines() {
+            let Some(found) = TreeLine::parse(line) else { continue };
+            match found.folder {
+                Some(folder) => {
+                    package.local.insert(found.name, folder);
+                }
+                None => {
+                    let key = (found.name, found.version);
+                    let checksum = checksums.get(&key).cloned().unwrap_or_default();
+                    package.registry.insert((key.0, key.1, checksum));
+                }
             }
         }
         Ok(package)
@@ -235,7 +214,7 @@ impl Package {
         }
         remap.push((self.workspace.clone(), "/workspace".into()));
         remap.push((self.target_folder.clone(), "/target".into()));
-        remap.extend(self.registry_folders.iter().map(|folder| (folder.clone(), "/registry".into())));
+        remap.extend(registry_folders().into_iter().map(|folder| (folder, "/registry".into())));
         // Only those that cargo names by an absolute path: it names workspace members by a relative one.
         let outside = self.local.iter().filter(|(_, folder)| !folder.starts_with(&self.workspace));
         remap.extend(outside.map(|(name, folder)| (folder.clone(), format!("/{name}"))));
@@ -272,23 +251,36 @@ pub(super) fn check_target(folder: &Path, target: BuildTarget) -> Result<(), Bui
     if libraries.is_dir() { Ok(()) } else { Err(BuildError::NoTarget { target }) }
 }
 
-/// The packages that go into a build of `root`, itself included: not what only its tests need.
-fn closure<'a>(root: &'a str, resolve: &'a Resolve) -> BTreeSet<&'a str> {
-    let nodes: BTreeMap<&str, &Node> = resolve.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
-    let mut found = BTreeSet::new();
-    let mut open = vec![root];
-    while let Some(id) = open.pop() {
-        if !found.insert(id) {
-            continue;
-        }
-        let Some(node) = nodes.get(id) else { continue };
-        for dependency in &node.deps {
-            if dependency.dep_kinds.iter().any(|kind| kind.kind.as_deref() != Some("dev")) {
-                open.push(&dependency.pkg);
-            }
-        }
+/// One package of `cargo tree --format {p}`.
+#[derive(Debug, PartialEq, Eq)]
+struct TreeLine {
+    name: String,
+    version: String,
+    /// Of a package that is used by path.
+    folder: Option<PathBuf>,
+}
+
+impl TreeLine {
+    /// `NAME vVERSION`, and perhaps `(proc-macro)` or `(PATH)`.
+    fn parse(line: &str) -> Option<Self> {
+        let (name, rest) = line.trim().split_once(" v")?;
+        let (version, notes) = rest.split_once(' ').unwrap_or((rest, ""));
+        let notes = notes.replace("(proc-macro)", "");
+        let note = notes.trim().strip_prefix('(').and_then(|note| note.strip_suffix(')'));
+        let folder = note.map(PathBuf::from).filter(|note| note.is_absolute());
+        Some(Self { name: name.to_owned(), version: version.to_owned(), folder })
     }
-    found
+}
+
+/// Where cargo unpacks the packages that it downloads.
+fn registry_folders() -> Vec<PathBuf> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+    let entries = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
+    let mut folders: Vec<PathBuf> =
+        entries.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    folders
 }
 
 fn checksums(workspace: &Path) -> Result<BTreeMap<(String, String), String>, BuildError> {
@@ -333,5 +325,28 @@ fn shown(command: &Command) -> String {
     match command.get_args().next() {
         Some(first) => format!("{program} {}", first.to_string_lossy()),
         None => program,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_the_tree_are_understood() {
+        let parsed = |line| TreeLine::parse(line).map(|found| (found.name, found.version, found.folder));
+        let expected = |name: &str, version: &str, folder: Option<&str>| {
+            Some((name.to_owned(), version.to_owned(), folder.map(PathBuf::from)))
+        };
+        assert_eq!(parsed("serde v1.0.229"), expected("serde", "1.0.229", None));
+        assert_eq!(parsed("serde_derive v1.0.229 (proc-macro)"), expected("serde_derive", "1.0.229", None));
+        #[cfg(unix)]
+        {
+            let local = expected("rollcall-okta", "0.1.0", Some("/a b/(c)/okta"));
+            assert_eq!(parsed("rollcall-okta v0.1.0 (/a b/(c)/okta)"), local);
+            let local = expected("macros", "0.1.0", Some("/m"));
+            assert_eq!(parsed("macros v0.1.0 (proc-macro) (/m)"), local);
+        }
+        assert_eq!(parsed(""), None);
     }
 }

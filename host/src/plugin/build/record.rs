@@ -19,7 +19,7 @@ pub struct Record {
     pub version: String,
     /// Of the component, lower-case hex.
     pub sha256: String,
-    /// See [`Record`]'s source hash: the files of the package and of those it depends on by path, `wit/`, and
+    /// One hash over all that it was built from: the files of the package and of those it depends on by path, `wit/`, and
     /// name, version and checksum of every other package that goes into the component.
     pub sources: String,
     /// The compiler's version line.
@@ -138,10 +138,17 @@ fn why_not_again(
 
 /// One hash over everything that a component is made of. It holds no absolute path and nothing of a package
 /// that doesn't go into it, so it is the same in every clone, and the host's own dependencies don't change it.
-pub(super) fn source_hash(package: &Package) -> Result<String, BuildError> {
+fn source_hash(package: &Package) -> Result<String, BuildError> {
+    hash_sources(&package.local, &package.registry)
+}
+
+fn hash_sources(
+    local: &BTreeMap<String, PathBuf>,
+    registry: &BTreeSet<(String, String, String)>,
+) -> Result<String, BuildError> {
     let mut lines = String::new();
     let mut contracts = BTreeSet::new();
-    for (name, folder) in &package.local {
+    for (name, folder) in local {
         lines += &format!("package {name}\n");
         hash_files(folder, &["Cargo.toml", "plugin.toml", "build.rs", "src"], &mut lines)?;
         // The contract is beside or above the packages that read it.
@@ -155,7 +162,7 @@ pub(super) fn source_hash(package: &Package) -> Result<String, BuildError> {
         let inside = read_folder(wit)?;
         hash_files(wit, &inside.iter().map(String::as_str).collect::<Vec<_>>(), &mut lines)?;
     }
-    for (name, version, checksum) in &package.registry {
+    for (name, version, checksum) in registry {
         lines += &format!("depends {name} {version} {checksum}\n");
     }
     Ok(hex(Sha256::digest(lines)))
@@ -229,4 +236,69 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
     }
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Registry = BTreeSet<(String, String, String)>;
+
+    fn clone_of_the_sources() -> (tempfile::TempDir, BTreeMap<String, PathBuf>, Registry) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut local = BTreeMap::new();
+        for name in ["okta", "sdk"] {
+            let package = folder.path().join("plugins").join(name);
+            fs::create_dir_all(package.join("src/deep")).unwrap();
+            fs::write(package.join("Cargo.toml"), "[package]").unwrap();
+            fs::write(package.join("src/lib.rs"), "code").unwrap();
+            fs::write(package.join("src/deep/more.rs"), name).unwrap();
+            local.insert(name.to_owned(), package);
+        }
+        fs::create_dir_all(folder.path().join("wit/0.1")).unwrap();
+        fs::write(folder.path().join("wit/0.1/types.wit"), "types").unwrap();
+        let registry = Registry::from([("serde".into(), "1.0.0".into(), "aa".into())]);
+        (folder, local, registry)
+    }
+
+    #[test]
+    fn the_source_hash_is_the_same_in_every_clone() {
+        let (_one, local, registry) = clone_of_the_sources();
+        let (_two, other, _) = clone_of_the_sources();
+        assert_eq!(hash_sources(&local, &registry).unwrap(), hash_sources(&other, &registry).unwrap());
+    }
+
+    #[test]
+    fn whatever_goes_into_the_component_changes_the_source_hash() {
+        let (folder, local, mut registry) = clone_of_the_sources();
+        let mut seen = BTreeSet::from([hash_sources(&local, &registry).unwrap()]);
+        let mut changed = |what: &str, registry: &Registry| {
+            assert!(seen.insert(hash_sources(&local, registry).unwrap()), "{what}");
+        };
+        for (file, text) in [
+            ("plugins/okta/src/deep/more.rs", "changed"),
+            ("plugins/okta/src/new.rs", ""),
+            ("plugins/sdk/src/lib.rs", "changed"),
+            ("plugins/okta/plugin.toml", "name"),
+            ("plugins/okta/Cargo.toml", "changed"),
+            ("wit/0.1/types.wit", "changed"),
+        ] {
+            fs::write(folder.path().join(file), text).unwrap();
+            changed(file, &registry);
+        }
+        registry.insert(("serde_json".into(), "1.0.0".into(), "bb".into()));
+        changed("a new dependency", &registry);
+        fs::write(folder.path().join("plugins/okta/README.md"), "").unwrap();
+        assert!(seen.contains(&hash_sources(&local, &registry).unwrap()), "a file that is not built");
+    }
+
+    #[test]
+    fn hashes_of_other_components_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(read_sums(folder.path()).unwrap().is_empty());
+        write_whole(&folder.path().join(SUMS), b"aa  a.wasm\nbb  b.wasm\n").unwrap();
+        assert_eq!(read_sums(folder.path()).unwrap()["b.wasm"], "bb");
+        write_whole(&folder.path().join(SUMS), b"aa a.wasm\n").unwrap();
+        assert!(read_sums(folder.path()).is_err());
+    }
 }
