@@ -16,9 +16,9 @@ const PREFIX: &str = "probe.";
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ProbeError {
     #[error(transparent)]
-    Call(Box<CallError>),
+    Call(#[from] CallError),
     #[error(transparent)]
-    Http(Box<HttpError>),
+    Http(#[from] HttpError),
     #[error("plugin {plugin} asks for more than {MOST_REQUESTS} requests to find out what it can see")]
     Endless { plugin: String },
     #[error("the call of plugin {plugin} was given up: {reason}")]
@@ -52,7 +52,7 @@ pub(super) async fn probe(
             return Err(ProbeError::Endless { plugin: source.identity().to_string() });
         }
         sent += 1;
-        let response = transport.send(&request).await.map_err(|error| ProbeError::Http(Box::new(error)))?;
+        let response = transport.send(&request).await?;
         let page = call(&source, move |source| source.decode(&request, &response)).await?;
         let Page { extra, problems, next, .. } = page;
         facts.extend(extra.into_iter().filter_map(|Attribute { name, value }| {
@@ -75,7 +75,7 @@ async fn call<T: Send + 'static>(
 ) -> Result<T, ProbeError> {
     let on = Arc::clone(source);
     match tokio::task::spawn_blocking(move || work(&*on)).await {
-        Ok(result) => result.map_err(|error| ProbeError::Call(Box::new(error))),
+        Ok(result) => Ok(result?),
         Err(error) => {
             Err(ProbeError::GivenUp { plugin: source.identity().to_string(), reason: error.to_string() })
         }
@@ -133,7 +133,7 @@ mod tests {
             if response.status != 200 {
                 let error =
                     PluginError::new("unauthorized", "the token is not accepted").with_hint("make another");
-                return Err(CallError::Answered { plugin: self.identity.clone(), error });
+                return Err(CallError::Answered { plugin: Box::new(self.identity.clone()), error });
             }
             Ok(Page {
                 extra: vec![Attribute::new(format!("probe.fact-{number}"), i64::try_from(number).unwrap())],
