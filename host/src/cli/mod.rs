@@ -1,1 +1,40 @@
-//! cli
+//! The command line: one file a subcommand. It prints; what is to be done is decided elsewhere.
+//!
+//! * `arguments` is what can be typed, `entry` what happens then.
+//! * `report` prints what failed, why, and what to do; `exit` is what a script sees of it.
+//! * `output` prints results (tables for people, one JSON object with `--json`), on stdout.
+//! * `progress` and `logging` tell what goes on meanwhile, on stderr.
+//! * `prompt` asks, and says which option answers when nobody can be asked.
+//! * `connect` is what the commands need of plugins and the network, so that they are tested without either;
+//!   `installed` is the real thing, on top of `open`, which makes of a configured connector what a run works with.
+
+mod answers;
+mod arguments;
+mod connect;
+mod connector;
+mod entry;
+mod exit;
+mod human;
+mod init;
+mod installed;
+mod interrupt;
+mod logging;
+pub mod open;
+mod output;
+pub mod plugin;
+mod probe;
+mod progress;
+mod prompt;
+mod report;
+mod table;
+
+pub use connect::{Connections, ProbeReport};
+pub use entry::main;
+pub use exit::Exit;
+pub use human::{ago, count, duration, plural};
+pub use installed::library;
+pub use interrupt::{Interrupt, block_on};
+pub use output::Output;
+pub use progress::Progress;
+pub use report::Failure;
+pub use table::Table;

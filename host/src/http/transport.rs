@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::HttpError;
+use super::{HttpError, HttpTotals};
 use crate::model::{Request, Response};
 
 /// Performs a plugin's requests. A run is tested with a transport that answers from memory.
@@ -12,6 +12,9 @@ pub trait Transport: Send + Sync {
     /// is left after that is a response, for the plugin to judge. An error means that no answer came, or that
     /// the request was refused before it was sent.
     async fn send(&self, request: &Request) -> Result<Response, HttpError>;
+
+    /// What was sent so far.
+    fn totals(&self) -> HttpTotals;
 }
 
 /// What happens on the wire, for progress and for the run's totals.

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use super::stop::StopReason;
 use crate::model::{
     Attribute, Group, GroupVerdict, Manifest, Page, Person, PluginError, Request, Response, Scope, Verdict,
 };
@@ -43,8 +44,18 @@ pub trait Transform: Send + Sync {
 pub enum CallError {
     /// The plugin answered with an error of its own.
     #[error("{error}")]
-    Answered { plugin: Identity, error: PluginError },
+    Answered { plugin: Box<Identity>, error: PluginError },
     /// The plugin stopped: a trap, a panic, a limit. The store was thrown away.
     #[error("plugin {plugin} stopped in {function}: {reason}")]
-    Stopped { plugin: Identity, function: &'static str, reason: StopReason },
+    Stopped { plugin: Box<Identity>, function: &'static str, reason: StopReason },
+}
+
+impl CallError {
+    /// What an admin can do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Answered { error, .. } => error.hint.clone(),
+            Self::Stopped { reason, .. } => reason.hint(),
+        }
+    }
 }

@@ -1,0 +1,93 @@
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use super::arguments::{Arguments, Command};
+use super::connect::Connections;
+use super::exit::Exit;
+use super::installed::Installed;
+use super::output::{Output, print_json};
+use super::plugin::PluginCliError;
+use super::prompt::Terminal;
+use super::report::Failure;
+use super::{connector, init, logging, plugin};
+use crate::config::{Config, ConfigError};
+
+/// Does what the command line says. This is the whole process.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refused(&error).into(),
+    };
+    let output = Output { json: arguments.global.json, quiet: arguments.global.quiet };
+    match run(arguments, output, &Installed { output }) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            tell(&failure, output.json);
+            failure.exit().into()
+        }
+    }
+}
+
+fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> Result<Exit, Failure> {
+    let Arguments { global, command } = arguments;
+    logging::start(global.verbose, global.quiet)?;
+    match command {
+        Command::Init(arguments) => init::run(&arguments, &global.config, output, connections, &Terminal),
+        Command::Plugin(arguments) => {
+            let folder = plugin_folder(&global.config)?;
+            plugin::run(&arguments, folder.as_deref(), output.json)?;
+            Ok(Exit::Done)
+        }
+        Command::Connector(command) => {
+            connector::run(command, &global.config, output, connections, &Terminal)
+        }
+    }
+}
+
+/// Plugins can be looked at before there is a configuration.
+fn plugin_folder(path: &Path) -> Result<Option<PathBuf>, Failure> {
+    match Config::load(path) {
+        Ok(config) => Ok(config.plugins.path),
+        Err(ConfigError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl From<PluginCliError> for Failure {
+    fn from(error: PluginCliError) -> Self {
+        let exit = match error {
+            PluginCliError::Find(_) | PluginCliError::Library(_) => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Failure::of(exit, &error).with_hint(error.hint())
+    }
+}
+
+fn tell(failure: &Failure, json: bool) {
+    match (failure.is_silent(), json) {
+        (true, _) => {}
+        (false, false) => anstream::eprintln!("{}", failure.text()),
+        // If stdout is gone there is nobody left to tell; the exit code still does.
+        (false, true) => drop(print_json(&failure.json())),
+    }
+}
+
+/// The command line can't be understood, or asks for help.
+fn refused(error: &clap::Error) -> Exit {
+    let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    let help = matches!(error.kind(), ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+    if json && error.use_stderr() && !help {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default();
+        let failure = Failure::usage(message.strip_prefix("error: ").unwrap_or(message))
+            .with_hint(Some("`rollcall --help` says what can be asked of it"));
+        tell(&failure, true);
+    } else if error.print().is_err() {
+        // As above.
+    }
+    exit
+}

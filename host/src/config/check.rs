@@ -1,0 +1,352 @@
+//! Every rule beyond the file's shape, and the change from what is written to what the host works with.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use semver::Version;
+use serde_json::Value;
+use url::Url;
+
+use super::connector::{Connector, Credential, HttpOptions, PluginChoice, TransformUse};
+use super::fault::{ConfigError, Fault, Source};
+use super::load::{DEFAULT_DATABASE, Plugins};
+use super::position::{At, Step};
+use super::read::read;
+use super::written;
+use crate::http::{Allow, SecretSource};
+use crate::model::Method;
+use crate::plugin::Limits;
+
+pub(super) fn check(
+    source: &Source,
+    base: &Path,
+) -> Result<(PathBuf, Plugins, BTreeMap<String, Connector>), ConfigError> {
+    let file = read(source).map_err(|fault| ConfigError::Wrong { faults: vec![fault] })?;
+    let mut checker = Checker { source, base, faults: Vec::new() };
+    let directory = checker
+        .path(&keys(&["directory", "path"]), file.directory.path)
+        .unwrap_or_else(|| base.join(DEFAULT_DATABASE));
+    let plugins = Plugins {
+        path: checker.path(&keys(&["plugins", "path"]), file.plugins.path),
+        limits: Limits::default().with(&file.plugins.limits),
+    };
+    let connectors = file
+        .connector
+        .into_iter()
+        .filter_map(|(name, connector)| {
+            let connector = checker.connector(&name, connector, &plugins.limits)?;
+            Some((name, connector))
+        })
+        .collect();
+    match checker.faults {
+        faults if faults.is_empty() => Ok((directory, plugins, connectors)),
+        faults => Err(ConfigError::wrong(faults)),
+    }
+}
+
+/// `[a-z][a-z0-9-]*`: the names of connectors and plugins.
+pub fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+}
+
+/// What an environment variable can be called in a shell.
+pub fn is_variable(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Whether someone gave a secret where the name of its place was asked for. An Okta token is 42 characters
+/// that begin with `00`, others are as long and as mixed.
+pub fn looks_like_a_secret(text: &str) -> bool {
+    let text = text.trim();
+    let has = |test: fn(&char) -> bool| text.chars().any(|c| test(&c));
+    let mixed = has(char::is_ascii_lowercase) && has(char::is_ascii_uppercase) && has(char::is_ascii_digit);
+    let begins =
+        |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    begins("ssws ")
+        || begins("bearer ")
+        || begins("-----begin")
+        || (!text.contains(['/', '\\', ' ', '.']) && text.len() >= 20 && (mixed || text.starts_with("00")))
+}
+
+fn keys(keys: &[&str]) -> Vec<Step> {
+    keys.iter().map(|key| (*key).into()).collect()
+}
+
+fn under(path: &[Step], key: impl Into<Step>) -> Vec<Step> {
+    let mut path = path.to_vec();
+    path.push(key.into());
+    path
+}
+
+struct Checker<'a> {
+    source: &'a Source,
+    base: &'a Path,
+    faults: Vec<Fault>,
+}
+
+impl Checker<'_> {
+    fn wrong(&mut self, path: &[Step], message: impl Into<String>, hint: Option<&str>) {
+        self.faults.push(self.source.fault(path, At::Value, message.into(), hint.map(str::to_owned)));
+    }
+
+    fn path(&mut self, path: &[Step], written: Option<PathBuf>) -> Option<PathBuf> {
+        let written = written?;
+        if written.as_os_str().is_empty() {
+            self.wrong(path, "a path can't be empty", None);
+        }
+        Some(self.base.join(written))
+    }
+
+    fn connector(&mut self, name: &str, written: written::Connector, limits: &Limits) -> Option<Connector> {
+        let path = keys(&["connector", name]);
+        if !is_name(name) {
+            let message = format!("`{name}` can't be the name of a connector");
+            let hint = "a name begins with a lower-case letter and goes on with lower-case letters, digits and hyphens";
+            self.faults.push(self.source.fault(&path, At::Key, message, Some(hint.to_owned())));
+        }
+        self.endpoint(&under(&path, "endpoint"), &written.endpoint);
+        let plugin = self.plugin(&path, written.plugin, written.plugin_version, written.plugin_sha256);
+        let credential = self.credential(&under(&path, "credential"), written.credential);
+        let settings = self.settings(&under(&path, "settings"), written.settings);
+        let http = self.http(&under(&path, "http"), written.http);
+        let transforms = written.transform.into_iter().enumerate().map(|(index, transform)| {
+            let path = under(&under(&path, "transform"), index);
+            TransformUse {
+                plugin: self.plugin(
+                    &path,
+                    transform.plugin,
+                    transform.plugin_version,
+                    transform.plugin_sha256,
+                ),
+                settings: self.settings(&under(&path, "settings"), transform.settings),
+            }
+        });
+        let transforms = transforms.collect();
+        let credential = credential?;
+        let (endpoint, limits) = (written.endpoint, limits.with(&written.limits));
+        Some(Connector { plugin, endpoint, credential, settings, http, limits, transforms })
+    }
+
+    fn plugin(
+        &mut self,
+        path: &[Step],
+        name: String,
+        version: Option<String>,
+        sha256: Option<String>,
+    ) -> PluginChoice {
+        if !is_name(&name) {
+            let hint =
+                "`plugin` is the name in a plugin's manifest, not a file; `rollcall plugin list` lists them";
+            self.wrong(&under(path, "plugin"), format!("`{name}` can't be the name of a plugin"), Some(hint));
+        }
+        if version.as_ref().is_some_and(|version| Version::parse(version).is_err()) {
+            let hint = "it is compared with the version in the plugin's manifest, such as `1.2.0`";
+            self.wrong(&under(path, "plugin-version"), "`plugin-version` has to be a version", Some(hint));
+        }
+        let sha256 = sha256.map(|sha256| sha256.to_ascii_lowercase());
+        if sha256.as_ref().is_some_and(|hex| hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit())) {
+            let hint = "`rollcall plugin inspect FILE` prints it";
+            self.wrong(
+                &under(path, "plugin-sha256"),
+                "`plugin-sha256` has to be 64 hexadecimal digits",
+                Some(hint),
+            );
+        }
+        PluginChoice { name, version, sha256 }
+    }
+
+    fn endpoint(&mut self, path: &[Step], endpoint: &str) {
+        let authority = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
+        let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+        if authority.contains('@') {
+            let message = "`endpoint` can't hold a user name or password".to_owned();
+            let hint = "the credential is configured with `credential`".to_owned();
+            self.faults.push(self.source.concealed(path, message, Some(hint)));
+        } else if endpoint.trim().is_empty() || endpoint.contains(char::is_whitespace) {
+            let hint = "such as `endpoint = \"acme.okta.com\"`";
+            self.wrong(path, "`endpoint` has to be a host name or an https URL", Some(hint));
+        }
+    }
+
+    fn credential(&mut self, path: &[Step], written: written::Credential) -> Option<Credential> {
+        let written::Credential { env, file, command, scheme, username } = written;
+        match (scheme.as_deref(), &username) {
+            (None | Some("basic"), Some(name)) if name.is_empty() => {
+                self.wrong(&under(path, "username"), "`username` can't be empty", None);
+            }
+            (None, _) | (Some("basic"), Some(_)) | (Some("header" | "bearer"), None) => {}
+            (Some("basic"), None) => {
+                let hint = "add `username = \"…\"` beside it";
+                self.wrong(&under(path, "scheme"), "the scheme `basic` needs a `username`", Some(hint));
+            }
+            (Some("header" | "bearer"), Some(_)) => {
+                let hint = "leave it out, or use `scheme = \"basic\"`";
+                self.wrong(&under(path, "username"), "only the scheme `basic` has a `username`", Some(hint));
+            }
+            (Some(other), _) => {
+                let hint =
+                    "known are `header`, `bearer` and `basic`; without `scheme` it is the plugin's first";
+                self.wrong(&under(path, "scheme"), format!("there is no scheme `{other}`"), Some(hint));
+            }
+        }
+        let secret = match (env, file, command) {
+            (Some(name), None, None) => {
+                let at = under(path, "env");
+                if looks_like_a_secret(&name) {
+                    let message =
+                        "`env` names an environment variable; this looks like the secret itself".to_owned();
+                    let hint = "put the secret into a variable, such as OKTA_TOKEN, and write its name here; if others \
+                        can read this file, revoke the secret";
+                    self.faults.push(self.source.concealed(&at, message, Some(hint.to_owned())));
+                } else if !is_variable(&name) {
+                    let message = "`env` has to be the name of an environment variable".to_owned();
+                    let hint = "letters, digits and underscores, such as OKTA_TOKEN".to_owned();
+                    self.faults.push(self.source.concealed(&at, message, Some(hint)));
+                }
+                SecretSource::Env(name)
+            }
+            (None, Some(file), None) => SecretSource::File(self.path(&under(path, "file"), Some(file))?),
+            (None, None, Some(command)) => {
+                if command.first().is_none_or(String::is_empty) {
+                    let hint = "the program and its arguments, such as `command = [\"pass\", \"okta\"]`";
+                    self.wrong(&under(path, "command"), "`command` has to name a program", Some(hint));
+                }
+                SecretSource::Command(command)
+            }
+            (None, None, None) => {
+                let hint = "`credential = { env = \"OKTA_TOKEN\" }`, `{ file = \"token.txt\" }` or \
+                    `{ command = [\"pass\", \"okta\"] }`";
+                self.wrong(path, "`credential` does not say where the secret is", Some(hint));
+                return None;
+            }
+            _ => {
+                self.wrong(path, "`credential` can have only one of `env`, `file` and `command`", None);
+                return None;
+            }
+        };
+        Some(Credential { secret, scheme, username })
+    }
+
+    fn settings(&mut self, path: &[Step], table: toml::Table) -> Value {
+        let settings = table.into_iter().filter_map(|(key, value)| {
+            let value = self.json(&under(path, key.as_str()), value)?;
+            Some((key, value))
+        });
+        Value::Object(settings.collect())
+    }
+
+    /// TOML's dates become the same text in JSON.
+    fn json(&mut self, path: &[Step], value: toml::Value) -> Option<Value> {
+        Some(match value {
+            toml::Value::String(text) => Value::String(text),
+            toml::Value::Integer(integer) => Value::from(integer),
+            toml::Value::Boolean(boolean) => Value::Bool(boolean),
+            toml::Value::Datetime(datetime) => Value::String(datetime.to_string()),
+            toml::Value::Table(table) => self.settings(path, table),
+            toml::Value::Float(float) => match serde_json::Number::from_f64(float) {
+                Some(number) => Value::Number(number),
+                None => {
+                    self.wrong(path, "a setting has to be a finite number", None);
+                    return None;
+                }
+            },
+            toml::Value::Array(items) => Value::Array(
+                items
+                    .into_iter()
+                    .enumerate()
+                    .filter_map(|(index, item)| self.json(&under(path, index), item))
+                    .collect(),
+            ),
+        })
+    }
+
+    fn http(&mut self, path: &[Step], written: written::Http) -> HttpOptions {
+        let default = HttpOptions::default();
+        let parallel = self.number(path, "parallel", written.parallel, 1..=64);
+        let attempts = self.number(path, "attempts", written.attempts, 1..=20);
+        let timeout = self.number(path, "timeout-seconds", written.timeout_seconds, 1..=3600);
+        // A week: longer than the longest first reading anybody has reported.
+        let deadline = self.number(path, "deadline-minutes", written.deadline_minutes, 1..=7 * 24 * 60);
+        let response_limit = self.number(path, "response-limit-mib", written.response_limit_mib, 1..=1024);
+        if written.share.is_some_and(|share| !(share > 0.0 && share <= 1.0)) {
+            let hint = "it is the part of the provider's rate limit that Rollcall may use: 0.8 leaves a fifth to others";
+            self.wrong(&under(path, "share"), "`share` has to be above 0 and at most 1", Some(hint));
+        }
+        HttpOptions {
+            parallel: parallel.map_or(default.parallel, |number| number as u32),
+            share: written.share.unwrap_or(default.share),
+            timeout: timeout.map_or(default.timeout, Duration::from_secs),
+            deadline: deadline.map_or(default.deadline, |minutes| Duration::from_secs(minutes * 60)),
+            attempts: attempts.map_or(default.attempts, |number| number as u32),
+            response_limit: response_limit.map_or(default.response_limit, |mib| mib << 20),
+            proxy: written.proxy.and_then(|proxy| self.proxy(&under(path, "proxy"), &proxy)),
+            ca_bundle: self.path(&under(path, "ca-bundle"), written.ca_bundle),
+            allow: self.allowed(&under(path, "allow"), &written.allow),
+        }
+    }
+
+    fn number(
+        &mut self,
+        path: &[Step],
+        key: &str,
+        written: Option<i64>,
+        range: RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let number = u64::try_from(written?).ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            let message = format!("`{key}` has to be from {} to {}", range.start(), range.end());
+            self.wrong(&under(path, key), message, None);
+        }
+        number
+    }
+
+    fn proxy(&mut self, path: &[Step], written: &str) -> Option<Url> {
+        match Url::parse(written) {
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                let message = "`proxy` can't hold a user name or password".to_owned();
+                let hint = "set the variable HTTPS_PROXY instead, which may hold them, and leave `proxy` out";
+                self.faults.push(self.source.concealed(path, message, Some(hint.to_owned())));
+                None
+            }
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
+            _ => {
+                let hint = "such as `proxy = \"http://proxy.example.com:3128\"`";
+                self.faults.push(self.source.concealed(
+                    path,
+                    "`proxy` has to be an http or https URL".to_owned(),
+                    Some(hint.to_owned()),
+                ));
+                None
+            }
+        }
+    }
+
+    fn allowed(&mut self, path: &[Step], written: &[String]) -> Vec<Allow> {
+        written
+            .iter()
+            .enumerate()
+            .filter_map(|(index, text)| {
+                let allow = allow(text);
+                if allow.is_none() {
+                    let message = "`allow` holds a method and the beginning of a path";
+                    let hint =
+                        "such as `\"POST /api/v1/logs\"`; methods are GET, POST, PUT, PATCH and DELETE";
+                    self.wrong(&under(path, index), message, Some(hint));
+                }
+                allow
+            })
+            .collect()
+    }
+}
+
+fn allow(text: &str) -> Option<Allow> {
+    let (method, path) = text.split_once(' ')?;
+    let methods = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete];
+    let method = methods.into_iter().find(|known| known.as_str() == method)?;
+    let fits = path.starts_with('/') && !path.contains(|c: char| c.is_whitespace() || c.is_control());
+    fits.then(|| Allow { method, path: path.to_owned() })
+}

@@ -1,0 +1,88 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+use url::Url;
+
+use crate::http::{Allow, SecretSource};
+use crate::plugin::Limits;
+
+/// One configured use of a source plugin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Connector {
+    pub plugin: PluginChoice,
+    /// As written; the manifest's endpoint rules are applied to it where it is used.
+    pub endpoint: String,
+    pub credential: Credential,
+    /// A JSON object. Handed to the plugin once it matches the manifest's schema.
+    pub settings: Value,
+    pub http: HttpOptions,
+    /// What the plugin and the transforms may use: its own limits over those of `[plugins.limits]`.
+    pub limits: Limits,
+    /// In the order of the file.
+    pub transforms: Vec<TransformUse>,
+}
+
+/// Which plugin: by its manifest's name, and optionally exactly which.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginChoice {
+    pub name: String,
+    pub version: Option<String>,
+    /// Lower-case hex SHA-256 of the component.
+    pub sha256: Option<String>,
+}
+
+/// How to authenticate. Holds no secret: only where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    pub secret: SecretSource,
+    /// One of the manifest's schemes (`header`, `bearer`, `basic`); `None`: the manifest's first.
+    pub scheme: Option<String>,
+    /// For the scheme `basic`.
+    pub username: Option<String>,
+}
+
+/// How requests are made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpOptions {
+    /// Requests in flight at once, 1 to 64.
+    pub parallel: u32,
+    /// Of the provider's rate limit, above 0 and at most 1.
+    pub share: f64,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+    /// How long the requests of a run may take in all.
+    pub deadline: Duration,
+    /// How often one request is sent before it counts as failed, 1 to 20.
+    pub attempts: u32,
+    /// In bytes, decompressed.
+    pub response_limit: u64,
+    pub proxy: Option<Url>,
+    /// PEM file of certificates to trust besides the public ones.
+    pub ca_bundle: Option<PathBuf>,
+    /// What the plugin may do beyond GET, as far as its manifest asks for it.
+    pub allow: Vec<Allow>,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            parallel: 8,
+            share: 0.8,
+            timeout: Duration::from_secs(60),
+            deadline: Duration::from_secs(360 * 60),
+            attempts: 4,
+            response_limit: 64 << 20,
+            proxy: None,
+            ca_bundle: None,
+            allow: Vec::new(),
+        }
+    }
+}
+
+/// One step between the mirror and the directory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TransformUse {
+    pub plugin: PluginChoice,
+    pub settings: Value,
+}

@@ -1,0 +1,153 @@
+//! Every mistake that an admin can make in the file, with the whole answer, in one golden file.
+
+use std::fmt::Write;
+
+use super::{Config, ConfigError};
+
+/// `[connector.acme]` with everything that it needs.
+const GOOD: &str = "[connector.acme]\nplugin = \"okta\"\nendpoint = \"acme.okta.com\"\ncredential = { env = \"OKTA_TOKEN\" }\n";
+
+fn with(lines: &str) -> String {
+    format!("{GOOD}{lines}\n")
+}
+
+/// [`GOOD`] with another credential.
+fn credential(value: &str) -> String {
+    GOOD.replace("{ env = \"OKTA_TOKEN\" }", value)
+}
+
+fn answer(text: &str) -> String {
+    let error = match Config::parse("rollcall.toml".as_ref(), text) {
+        Ok(_) => return "no mistake\n".to_owned(),
+        Err(error) => error,
+    };
+    assert!(matches!(error, ConfigError::Wrong { .. }));
+    let mut out = format!("error: {error}\n");
+    if let Some(detail) = error.detail() {
+        writeln!(out, "{detail}").unwrap();
+    }
+    if let Some(hint) = error.hint() {
+        writeln!(out, "hint: {hint}").unwrap();
+    }
+    assert!(!out.contains("SeCrEt"), "{out}");
+    out
+}
+
+#[test]
+fn every_mistake() {
+    let cases = [
+        ("not TOML", "[connector.acme\nplugin = \"okta\"".to_owned()),
+        ("no value", with("plugin-version =")),
+        ("quotes forgotten", GOOD.replace("\"okta\"", "okta")),
+        ("a key twice", with("plugin = \"okta\"")),
+        ("a table twice", with("[connector.acme]")),
+        ("table mistyped", GOOD.replace("[connector", "[connectors")),
+        ("key mistyped", GOOD.replace("endpoint", "end-point")),
+        ("key in snake case", with("plugin_version = \"1.0.0\"")),
+        ("key unknown", with("schedule = \"hourly\"")),
+        ("key mistyped in a table", with("[connector.acme.http]\nparalel = 4")),
+        ("key mistyped in the directory", "[directory]\nfile = \"a.db\"".to_owned()),
+        ("plugin missing", GOOD.replace("plugin = \"okta\"\n", "")),
+        ("endpoint missing", GOOD.replace("endpoint = \"acme.okta.com\"\n", "")),
+        (
+            "credential missing",
+            "[connector.acme]\nplugin = \"okta\"\nendpoint = \"acme.okta.com\"\n".to_owned(),
+        ),
+        ("transform without plugin", with("[[connector.acme.transform]]\nsettings = {}")),
+        ("number as text", with("http.parallel = \"8\"")),
+        ("fraction for a whole number", with("http.attempts = 2.5")),
+        ("text as number", GOOD.replace("\"okta\"", "1")),
+        ("list as text", with("http.allow = \"POST /a\"")),
+        ("table as list", with("settings = []")),
+        ("connector as text", "[connector]\nacme = \"okta\"".to_owned()),
+        ("path as number", "[directory]\npath = 1".to_owned()),
+        ("path empty", "[directory]\npath = \"\"".to_owned()),
+        ("connector name", GOOD.replace("acme]", "\"Acme Inc\"]")),
+        ("plugin is a file", GOOD.replace("\"okta\"", "\"plugins/okta.wasm\"")),
+        ("plugin version", with("plugin-version = \">= 1\"")),
+        ("plugin hash", with("plugin-sha256 = \"abc\"")),
+        ("endpoint empty", GOOD.replace("acme.okta.com", "")),
+        ("endpoint with a password", GOOD.replace("acme.okta.com", "https://mia:SeCrEt@acme.okta.com")),
+        ("token in the credential", credential("{ token = \"00SeCrEt\" }")),
+        ("token in the connector", with("api_token = \"00SeCrEt\"")),
+        ("token as the credential", credential("\"00SeCrEt\"")),
+        ("token without quotes", credential("00SeCrEt")),
+        ("token as the variable", credential("{ env = \"00SeCrEtSeCrEtSeCrEtSeCrEtSeCrEtSeCrEtSeCr\" }")),
+        ("variable name", credential("{ env = \"OKTA-TOKEN\" }")),
+        ("no secret", credential("{ scheme = \"header\" }")),
+        ("two secrets", credential("{ env = \"OKTA_TOKEN\", file = \"token.txt\" }")),
+        ("command as text", credential("{ command = \"pass okta\" }")),
+        ("command empty", credential("{ command = [] }")),
+        ("command without program", credential("{ command = [\"\", \"okta\"] }")),
+        ("token file empty", credential("{ file = \"\" }")),
+        ("scheme unknown", credential("{ env = \"OKTA_TOKEN\", scheme = \"oauth\" }")),
+        ("scheme without user name", credential("{ env = \"OKTA_TOKEN\", scheme = \"basic\" }")),
+        (
+            "user name without scheme",
+            credential("{ env = \"OKTA_TOKEN\", scheme = \"bearer\", username = \"mia\" }"),
+        ),
+        ("user name empty", credential("{ env = \"OKTA_TOKEN\", username = \"\" }")),
+        ("share of nothing", with("http.share = 0")),
+        ("share in percent", with("http.share = 80")),
+        ("parallel out of range", with("http.parallel = 65")),
+        ("parallel negative", with("http.parallel = -1")),
+        ("timeout of nothing", with("http.timeout-seconds = 0")),
+        ("deadline out of range", with("http.deadline-minutes = 20_000")),
+        ("attempts out of range", with("http.attempts = 0")),
+        ("response limit out of range", with("http.response-limit-mib = 4096")),
+        ("proxy", with("http.proxy = \"proxy:3128\"")),
+        ("proxy with a password", with("http.proxy = \"http://mia:SeCrEt@proxy:3128\"")),
+        ("proxy with a broken password", with("http.proxy = \"http://mia:SeCrEt@proxy:port\"")),
+        ("bundle empty", with("http.ca-bundle = \"\"")),
+        ("grant", with("http.allow = [\"POST /a\", \"post /b\", \"POST b\", \"POST\"]")),
+        ("setting that is no number", with("settings.ratios = [1.0, nan]")),
+        (
+            "several",
+            with("plugin-sha256 = \"\"\nhttp.share = 2.0\nhttp.attempts = 0").replace("acme]", "Acme]"),
+        ),
+    ];
+    let mut all = String::new();
+    for (name, text) in cases {
+        writeln!(all, "## {name}\n\n{}", answer(&text)).unwrap();
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn a_file_with_everything_is_no_mistake() {
+    let text = r#"
+        [directory]
+        path = "people.db"
+        [plugins]
+        path = "plugins"
+        [plugins.limits]
+        memory-mib = 64
+        [connector.acme]
+        plugin = "okta"
+        plugin-version = "0.1.0"
+        plugin-sha256 = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+        endpoint = "https://acme.okta.com"
+        credential = { command = ["pass", "okta"], scheme = "basic", username = "svc" }
+        [connector.acme.settings]
+        since = 2026-01-01
+        [connector.acme.http]
+        parallel = 1
+        share = 1
+        timeout-seconds = 30
+        deadline-minutes = 10
+        attempts = 1
+        response-limit-mib = 1
+        proxy = "http://proxy:3128"
+        ca-bundle = "ca.pem"
+        allow = ["POST /api/v1/logs"]
+        [connector.acme.limits]
+        memory-mib = 128
+        [[connector.acme.transform]]
+        plugin = "rules"
+        settings = { strict = true }
+        [[connector.acme.transform]]
+        plugin = "more"
+    "#;
+    let config = Config::parse("rollcall.toml".as_ref(), text).unwrap();
+    insta::assert_debug_snapshot!(config.connectors["acme"]);
+}

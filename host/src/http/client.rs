@@ -1,0 +1,348 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::header::{HeaderMap, LOCATION};
+use tokio::time::Instant;
+use url::Url;
+
+use super::cause::Cause;
+use super::error::{HttpError, quoted};
+use super::grant::{Grant, Refusal};
+use super::limits::retry_after;
+use super::options::ClientOptions;
+use super::pacer::{Pacer, Permit, TooLate, Verdict};
+use super::retry::{backoff, is_idempotent, is_transient};
+use super::telling::{HttpTotals, Telling};
+use super::transport::Transport;
+use super::wire::{Failure, Incoming, Network, Outgoing, Wire};
+use crate::model::{Method, Request, Response};
+
+/// Performs a plugin's requests, for one connector and one run: the deadline counts from its making.
+pub struct Client {
+    options: ClientOptions,
+    grant: Grant,
+    pacer: Arc<Pacer>,
+    wire: Box<dyn Wire>,
+    telling: Telling,
+    deadline: Option<Instant>,
+}
+
+/// An attempt as a whole may take this many times the longest silence: a server that sends a byte now and then
+/// doesn't hold a run up for ever.
+const SILENCES: u32 = 10;
+
+/// Body bytes that are reserved at once on a server's word.
+const RESERVED: u64 = 1 << 20;
+
+impl Client {
+    /// Reads the CA bundle and prepares connections, but opens none.
+    pub fn new(options: ClientOptions) -> Result<Self, HttpError> {
+        options.check()?;
+        let wire = Network::new(&options)?;
+        Ok(Self::over(options, Box::new(wire)))
+    }
+
+    fn over(options: ClientOptions, wire: Box<dyn Wire>) -> Self {
+        let (credential_header, _) = options.credential.header();
+        Self {
+            grant: Grant::new(&options.http, options.rate_limit.as_ref(), &options.allow, credential_header),
+            pacer: Arc::new(Pacer::new(options.rate_limit.clone(), options.share, options.parallel)),
+            wire,
+            telling: Telling::new(Arc::clone(&options.listener)),
+            deadline: options.deadline.and_then(|deadline| Instant::now().checked_add(deadline)),
+            options,
+        }
+    }
+
+    /// The request as it goes out, or why it must not.
+    fn prepare(&self, request: &Request) -> Result<Outgoing, HttpError> {
+        let refused = |refusal| HttpError::Refused {
+            connector: self.options.connector.clone(),
+            request: name(request),
+            refusal,
+        };
+        let (path, query, mut headers) = self.grant.check(request).map_err(refused)?;
+        let url = self.options.endpoint.url(path, query).ok_or_else(|| {
+            refused(Refusal::Path { path: quoted(path), reason: "it means another path once it is parsed" })
+        })?;
+        let (header, value) = self.options.credential.header();
+        headers.insert(header, value.clone());
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Delete => reqwest::Method::DELETE,
+        };
+        Ok(Outgoing { method, url, headers, body: request.body.clone() })
+    }
+
+    /// Sends until there is an answer to hand on, or no more sense in trying.
+    async fn pursue(&self, request: &Request, outgoing: &Outgoing) -> Result<Response, HttpError> {
+        let bucket = request.bucket.as_str();
+        let mut failures = 0;
+        let mut crowded = 0;
+        loop {
+            let mut permit = self
+                .pacer
+                .acquire(bucket, self.deadline, &self.telling)
+                .await
+                .map_err(|late| self.too_late(request, late))?;
+            self.telling.sent(bucket);
+            let attempt = self.attempt(request, outgoing, &mut permit).await;
+            // The next request may go while this one waits for its repetition.
+            drop(permit);
+            let (pause, reason) = match attempt? {
+                Attempt::Answered(answer) => {
+                    failures += 1;
+                    let worth = is_transient(answer.status)
+                        && is_idempotent(request.method)
+                        && failures < self.options.attempts;
+                    let pause =
+                        answer.retry_after.unwrap_or_default().max(backoff(failures, fastrand::f64()));
+                    if !worth || self.is_beyond(pause) {
+                        return Ok(answer.response);
+                    }
+                    (pause, answer.reason)
+                }
+                Attempt::Refused { again, reason } => {
+                    let now = Instant::now();
+                    let wait = again.saturating_duration_since(now);
+                    if self.is_beyond(wait) {
+                        return Err(self.too_late(request, TooLate { wait, left: self.left(now) }));
+                    }
+                    self.telling.retrying(bucket, reason, wait);
+                    // The rest of the wait is the bucket's, which all its requests share.
+                    self.pause(wait.min(Duration::from_secs(1))).await;
+                    continue;
+                }
+                Attempt::Crowded { reason } => {
+                    crowded += 1;
+                    let pause = backoff(crowded + 1, fastrand::f64());
+                    if self.is_beyond(pause) {
+                        let late = TooLate { wait: pause, left: self.left(Instant::now()) };
+                        return Err(self.too_late(request, late));
+                    }
+                    (pause, reason)
+                }
+                Attempt::Failed(failure) => {
+                    failures += 1;
+                    let repeatable = is_idempotent(request.method) || !failure.arrived;
+                    let worth = repeatable && failures < failure.cause.attempts(self.options.attempts);
+                    let pause = backoff(failures, fastrand::f64());
+                    if !worth || self.is_beyond(pause) {
+                        return Err(self.no_answer(request, failures, failure.cause));
+                    }
+                    (pause, failure.cause.to_string())
+                }
+            };
+            self.telling.retrying(bucket, reason, pause);
+            self.pause(pause).await;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        request: &Request,
+        outgoing: &Outgoing,
+        permit: &mut Permit,
+    ) -> Result<Attempt, HttpError> {
+        let most = self.options.timeout.saturating_mul(SILENCES);
+        match tokio::time::timeout(most, self.exchange(request, outgoing, permit)).await {
+            Ok(result) => result,
+            Err(_) => Ok(Attempt::Failed(Failure { cause: Cause::Timeout, arrived: true })),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        request: &Request,
+        outgoing: &Outgoing,
+        permit: &mut Permit,
+    ) -> Result<Attempt, HttpError> {
+        let mut incoming = match self.wire.send(outgoing).await {
+            Ok(incoming) => incoming,
+            Err(failure) => return Ok(Attempt::Failed(failure)),
+        };
+        let status = incoming.status;
+        let verdict = permit.answered(status, &incoming.headers, &self.telling);
+        let reason = self.reason(status, &incoming.headers);
+        if matches!(status, 301 | 302 | 303 | 307 | 308) {
+            return Err(HttpError::Redirected {
+                connector: self.options.connector.clone(),
+                request: name(request),
+                status,
+                location: location(outgoing, &incoming.headers),
+            });
+        }
+        let body = self.read(request, &mut incoming).await?;
+        // Of an answer that is not handed on, the head says it all, whatever became of the body.
+        match (verdict, body) {
+            (Verdict::Refused { again }, _) => Ok(Attempt::Refused { again, reason }),
+            (Verdict::Crowded, _) => Ok(Attempt::Crowded { reason: format!("{reason}: too many at once") }),
+            (Verdict::Answer, Err(failure)) => Ok(Attempt::Failed(failure)),
+            (Verdict::Answer, Ok(body)) => Ok(Attempt::Answered(Answered {
+                status,
+                reason,
+                retry_after: retry_after(&incoming.headers),
+                response: Response { status, headers: self.grant.shown(&incoming.headers), body },
+            })),
+        }
+    }
+
+    /// The whole body, unless it is over the limit, which ends the transfer.
+    async fn read(
+        &self,
+        request: &Request,
+        incoming: &mut Incoming,
+    ) -> Result<Result<Vec<u8>, Failure>, HttpError> {
+        let limit = self.options.response_limit;
+        let too_large = |seen| HttpError::TooLarge {
+            connector: self.options.connector.clone(),
+            request: name(request),
+            limit,
+            seen,
+        };
+        let announced = incoming.length.unwrap_or_default();
+        if announced > limit {
+            return Err(too_large(announced));
+        }
+        let mut body = Vec::with_capacity(usize::try_from(announced.min(RESERVED)).unwrap_or_default());
+        loop {
+            match incoming.body.chunk().await {
+                Ok(Some(chunk)) => {
+                    let seen = (body.len() + chunk.len()) as u64;
+                    if seen > limit {
+                        return Err(too_large(seen));
+                    }
+                    body.extend_from_slice(&chunk);
+                }
+                Ok(None) => return Ok(Ok(body)),
+                Err(failure) => return Ok(Err(failure)),
+            }
+        }
+    }
+
+    /// `503 Service Unavailable (x-okta-request-id: abc)`.
+    fn reason(&self, status: u16, headers: &HeaderMap) -> String {
+        let mut reason =
+            match reqwest::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason()) {
+                Some(text) => format!("{status} {text}"),
+                None => status.to_string(),
+            };
+        if let Some(id) = &self.options.http.request_id
+            && let Some(value) = headers.get(id.as_str())
+        {
+            reason.push_str(&format!(" ({id}: {})", quoted(&String::from_utf8_lossy(value.as_bytes()))));
+        }
+        reason
+    }
+
+    async fn pause(&self, pause: Duration) {
+        let _wait = self.telling.wait();
+        tokio::time::sleep(pause).await;
+    }
+
+    fn left(&self, now: Instant) -> Duration {
+        self.deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(now))
+    }
+
+    fn is_beyond(&self, pause: Duration) -> bool {
+        pause > self.left(Instant::now())
+    }
+
+    fn too_late(&self, request: &Request, late: TooLate) -> HttpError {
+        HttpError::LimitBeyondDeadline {
+            connector: self.options.connector.clone(),
+            request: name(request),
+            bucket: quoted(&request.bucket),
+            wait: late.wait,
+            left: late.left,
+        }
+    }
+
+    fn no_answer(&self, request: &Request, attempts: u32, cause: Cause) -> HttpError {
+        HttpError::NoAnswer {
+            connector: self.options.connector.clone(),
+            request: name(request),
+            origin: self.options.endpoint.to_string(),
+            attempts,
+            cause,
+        }
+    }
+}
+
+enum Attempt {
+    Answered(Answered),
+    Refused { again: Instant, reason: String },
+    Crowded { reason: String },
+    Failed(Failure),
+}
+
+struct Answered {
+    status: u16,
+    reason: String,
+    retry_after: Option<Duration>,
+    response: Response,
+}
+
+#[async_trait]
+impl Transport for Client {
+    async fn send(&self, request: &Request) -> Result<Response, HttpError> {
+        let outgoing = self.prepare(request)?;
+        let pursuit = self.pursue(request, &outgoing);
+        let Some(deadline) = self.deadline else {
+            return pursuit.await;
+        };
+        match tokio::time::timeout_at(deadline, pursuit).await {
+            Ok(result) => result,
+            Err(_) => Err(HttpError::Deadline {
+                connector: self.options.connector.clone(),
+                request: name(request),
+                deadline: self.options.deadline.unwrap_or_default(),
+            }),
+        }
+    }
+
+    fn totals(&self) -> HttpTotals {
+        self.telling.totals()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// `GET /api/v1/users`: the query may be long, and is the plugin's business.
+fn name(request: &Request) -> String {
+    let path = request.path.split(['?', '#']).next().unwrap_or_default();
+    format!("{} {}", request.method.as_str(), quoted(path))
+}
+
+/// Where a redirect leads, without query, fragment and user-info: these may hold tokens.
+fn location(outgoing: &Outgoing, headers: &HeaderMap) -> String {
+    let target = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+    match target.and_then(|target| outgoing.url.join(target).ok()) {
+        Some(mut url) => {
+            url.set_query(None);
+            url.set_fragment(None);
+            without_user(&mut url);
+            quoted(url.as_str())
+        }
+        None => "nowhere".to_owned(),
+    }
+}
+
+fn without_user(url: &mut Url) {
+    // Neither can fail for an address with a host; one without has no user either.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+}
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

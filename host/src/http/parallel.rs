@@ -1,0 +1,97 @@
+/// How many requests are under way at a time: what the admin allows, halved when the provider says "too many
+/// at once", and raised by one again after a long calm.
+#[derive(Debug)]
+pub(super) struct Parallelism {
+    configured: u32,
+    allowed: u32,
+    in_flight: u32,
+    /// Good answers since the last change.
+    calm: u32,
+    lowered: u64,
+}
+
+/// One of the requests under way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot {
+    lowered: u64,
+}
+
+/// Answers for each allowed request before one more is tried.
+const CALM: u32 = 20;
+
+impl Parallelism {
+    pub(super) fn new(configured: u32) -> Self {
+        Self { configured, allowed: configured, in_flight: 0, calm: 0, lowered: 0 }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.in_flight >= self.allowed
+    }
+
+    pub(super) fn take(&mut self) -> Slot {
+        self.in_flight += 1;
+        Slot { lowered: self.lowered }
+    }
+
+    pub(super) fn give_back(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    pub(super) fn answered(&mut self) {
+        self.calm += 1;
+        if self.allowed < self.configured && self.calm >= CALM * self.allowed {
+            self.allowed += 1;
+            self.calm = 0;
+        }
+    }
+
+    /// Requests that were under way together complain together: only the first complaint counts.
+    pub(super) fn crowded(&mut self, slot: Slot) {
+        self.calm = 0;
+        if slot.lowered == self.lowered {
+            self.allowed = (self.allowed.min(self.in_flight) / 2).max(1);
+            self.lowered += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halved_once_for_a_burst_and_raised_slowly() {
+        let mut parallel = Parallelism::new(8);
+        let slots: Vec<Slot> = (0..8).map(|_| parallel.take()).collect();
+        assert!(parallel.is_full());
+        for slot in slots {
+            parallel.crowded(slot);
+        }
+        assert_eq!(parallel.allowed, 4);
+        for _ in 0..8 {
+            parallel.give_back();
+        }
+        for _ in 0..CALM * 4 - 1 {
+            parallel.answered();
+        }
+        assert_eq!(parallel.allowed, 4);
+        parallel.answered();
+        assert_eq!(parallel.allowed, 5);
+        for _ in 0..10_000 {
+            parallel.answered();
+        }
+        assert_eq!(parallel.allowed, 8);
+    }
+
+    #[test]
+    fn never_below_one() {
+        let mut parallel = Parallelism::new(2);
+        for _ in 0..5 {
+            let slot = parallel.take();
+            parallel.crowded(slot);
+            parallel.give_back();
+        }
+        assert_eq!(parallel.allowed, 1);
+        assert!(!parallel.is_full());
+    }
+}
