@@ -43,8 +43,8 @@ pub enum Kind {
 }
 
 /// The body of an answer of status 200.
-pub fn read(response: &Response) -> Result<&str, Refusal> {
-    let refusal = || Refusal::of(response);
+pub fn read(response: &Response) -> Result<&str, Box<Refusal>> {
+    let refusal = || Box::new(Refusal::of(response));
     if response.status != 200 {
         return Err(refusal());
     }

@@ -1,7 +1,7 @@
 //! Required groups: only their members sync. Each is looked up by name or id, and its members are read as whole
 //! users. Whatever leaves a doubt about who they are ends the run.
 
-use rollcall_plugin::{Attribute, Error, Membership, Page, Request, Response};
+use rollcall_plugin::{Attribute, Error, Membership, Page, Request, Response, Subject};
 
 use crate::ask::{self, GroupNote, RequiredGroup, Step};
 use crate::groups::{self, Listed};
@@ -40,23 +40,30 @@ pub fn page(
         return Err(Error::unexpected(format!("there is no {path}")));
     };
     let (listed, problems) = groups::read(body)?;
+    // Others that can't be read are reported by the listing of groups.
+    let itself = Some(Subject::Group(wanted.clone()));
+    if let Some(problem) = problems.into_iter().find(|problem| problem.subject == itself) {
+        return Err(problem.error);
+    }
     for listed in listed.iter().filter(|listed| is_wanted(listed, wanted, settings.ignore_case)) {
         if listed.is_everyone() {
             return Err(Error::settings(path, format!("everybody is a member of {wanted:?}"))
                 .with_hint("leave groups.required empty: everybody syncs then"));
         }
-        lookup.found.push(RequiredGroup { synced: is_synced(okta, listed), note: GroupNote::of(listed) });
+        let group = RequiredGroup { synced: is_synced(okta, listed), note: GroupNote::of(listed) };
+        if lookup.found.iter().all(|found| found.note.id != group.note.id) {
+            lookup.found.push(group);
+        }
     }
-    lookup.found.dedup_by(|one, other| one.note.id == other.note.id);
     if let Some(next) = ask::following(request, response)? {
         let Lookup { index, found, resolved, probe } = lookup;
         let next = Step::Required { index, found, resolved, probe }.note(next);
-        return Ok(Page { next: vec![next], problems, ..Page::default() });
+        return Ok(Page { next: vec![next], ..Page::default() });
     }
     match lookup.found.as_slice() {
         [] => Err(Error::settings(path, format!("okta has no group {wanted:?} that this credential sees"))
             .with_hint(format!("correct the name, or use the group's id; or {ROLES}"))),
-        [found] => Ok(Page { problems, ..found_page(okta, found.clone(), &lookup, wanted) }),
+        [found] => Ok(found_page(okta, found.clone(), &lookup, wanted)),
         several => {
             let ids: Vec<&str> = several.iter().map(|group| group.note.id.as_str()).collect();
             Err(Error::settings(path, format!("{} groups are named {wanted:?}", ids.len()))

@@ -235,6 +235,7 @@ mod tests {
         }
         for (path, wrong) in [
             ("/attributes", json!("department")),
+            ("/attributes/0", json!("a,b")),
             ("/timestamps/0", json!("tomorrow")),
             ("/active-statuses", json!([])),
             ("/groups/required/0", json!("")),

@@ -31,6 +31,36 @@ pub trait Source: Plugin {
 
 /// A company's rules: who syncs, as what, with which groups. Export it with
 /// [`export_transform!`](crate::export_transform).
+///
+/// ```
+/// use rollcall_plugin::{Error, Person, Plugin, Transform, Verdict};
+///
+/// #[derive(serde::Deserialize)]
+/// pub struct Staff {
+///     group: String,
+/// }
+///
+/// impl Plugin for Staff {
+///     type Settings = Self;
+///
+///     fn configure(settings: Self) -> Result<Self, Error> {
+///         Ok(settings)
+///     }
+/// }
+///
+/// impl Transform for Staff {
+///     fn shape_person(&self, mut person: Person) -> Result<Verdict, Error> {
+///         if !person.is_in(&self.group) {
+///             return Ok(Verdict::Drop(format!("not in {}", self.group)));
+///         }
+///         person.user.username.make_ascii_lowercase();
+///         Ok(Verdict::Keep(person))
+///     }
+/// }
+///
+/// rollcall_plugin::export_transform!(Staff);
+/// # fn main() {}
+/// ```
 pub trait Transform: Plugin {
     /// What becomes of a group. Runs while collecting, so that the members of a dropped group are never read.
     fn shape_group(&self, group: Group) -> Result<GroupVerdict, Error> {
@@ -154,4 +184,55 @@ macro_rules! __instance {
             is::<$plugin>();
         };
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{User, testing};
+
+    struct Picky;
+
+    impl Plugin for Picky {
+        type Settings = ();
+
+        fn configure((): ()) -> Result<Self, Error> {
+            Ok(Picky)
+        }
+    }
+
+    impl Transform for Picky {
+        fn shape_person(&self, person: Person) -> Result<Verdict, Error> {
+            match person.user.username.as_str() {
+                "bad" => Err(Error::unexpected("no")),
+                _ => Ok(Verdict::Keep(person)),
+            }
+        }
+    }
+
+    fn person(id: &str, username: &str) -> Person {
+        let user = User { id: id.into(), username: username.into(), ..User::default() };
+        Person { user, groups: Vec::new() }
+    }
+
+    #[test]
+    fn an_error_about_one_person_costs_that_person_only() {
+        let picky: Picky = testing::configure(serde_json::Value::Null).unwrap();
+        let people = vec![person("1", "ann"), person("2", "bad"), person("3", "cy")];
+        let verdicts = picky.shape_people(people.clone()).unwrap();
+        assert_eq!(
+            verdicts,
+            [
+                Verdict::Keep(people[0].clone()),
+                Verdict::Skip(Problem::user("2", Error::unexpected("no"))),
+                Verdict::Keep(people[2].clone()),
+            ]
+        );
+    }
+
+    #[test]
+    fn groups_are_kept_unless_a_transform_says_otherwise() {
+        let group = Group { id: "g".into(), name: "G".into(), ..Group::default() };
+        assert_eq!(Picky.shape_groups(vec![group.clone()]).unwrap(), [GroupVerdict::Keep(group)]);
+    }
 }

@@ -4,8 +4,7 @@
 
 use std::panic;
 
-#[cfg(target_arch = "wasm32")]
-use crate::bindings::shared::rollcall::plugin::host;
+use crate::bindings::shared::rollcall::plugin::host::{self, Level};
 
 pub fn debug(message: &str) {
     line(Level::Debug, message);
@@ -23,28 +22,12 @@ pub fn error(message: &str) {
     line(Level::Error, message);
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Level {
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
-
-#[cfg(target_arch = "wasm32")]
 fn line(level: Level, message: &str) {
-    let level = match level {
-        Level::Debug => host::Level::Debug,
-        Level::Info => host::Level::Info,
-        Level::Warn => host::Level::Warn,
-        Level::Error => host::Level::Error,
-    };
-    host::log(level, message);
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-fn line(level: Level, message: &str) {
-    eprintln!("{level:?}: {message}");
+    if cfg!(target_arch = "wasm32") {
+        host::log(level, message);
+    } else {
+        eprintln!("{level:?}: {message}");
+    }
 }
 
 /// Logs `panicked at FILE:LINE:COLUMN: MESSAGE` before the trap that ends a panic: a trap alone says nothing.

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{Attribute, Error, Group, Members, Membership, Person, Problem, Subject, Value};
+use crate::{Attribute, Error, Members, Membership, Person, Problem, Subject, Value};
 
 impl Attribute {
     pub fn new(name: impl Into<String>, value: impl Into<Value>) -> Self {
@@ -123,11 +123,5 @@ impl Person {
     /// Is this person in a group of that name?
     pub fn is_in(&self, group: &str) -> bool {
         self.groups.iter().any(|reference| reference.name == group)
-    }
-}
-
-impl From<&Group> for Subject {
-    fn from(group: &Group) -> Self {
-        Subject::Group(group.id.clone())
     }
 }

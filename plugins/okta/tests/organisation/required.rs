@@ -85,6 +85,17 @@ fn a_required_group_that_leaves_a_doubt_ends_the_run() {
 }
 
 #[test]
+fn a_required_group_of_a_strange_shape_ends_the_run() {
+    let stopped = org()
+        .run(required(&["00gABCDEFGHIJKLMNOPQ"]), &Scope::Full, |request| {
+            let strange = json!([{"id": "00gABCDEFGHIJKLMNOPQ", "type": "OKTA_GROUP", "profile": {}}]);
+            request.path.contains("search=id").then(|| Response::new(200, strange.to_string()))
+        })
+        .unwrap_err();
+    assert_eq!(stopped.error.message, "the group has no name (looking for a required group)");
+}
+
+#[test]
 fn case_counts_where_settings_say_so() {
     let settings = |name: &str| json!({"groups": {"required": [name], "ignore-case": false}});
     assert_eq!(org().read(settings("Atlassian")).users.len(), 2);
