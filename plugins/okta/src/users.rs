@@ -18,6 +18,7 @@ use crate::settings::{CORE, Settings, Timestamp};
 pub struct UserReader {
     /// Sorted; nothing for all.
     attributes: Option<Vec<String>>,
+    /// Sorted by name.
     timestamps: Vec<Timestamp>,
     active: Vec<String>,
     inactive: Vec<String>,
@@ -53,9 +54,11 @@ impl UserReader {
             settings.attributes.iter().filter(|name| !CORE.contains(&name.as_str())).cloned().collect();
         attributes.sort_unstable();
         attributes.dedup();
+        let mut timestamps = settings.timestamps.clone();
+        timestamps.sort_unstable_by_key(|timestamp| timestamp.name());
         Self {
             attributes: (!all).then_some(attributes),
-            timestamps: settings.timestamps.clone(),
+            timestamps,
             active: settings.active_statuses.clone(),
             inactive: settings.inactive_statuses.clone(),
         }
@@ -119,9 +122,9 @@ impl UserReader {
     }
 
     fn record(&self, mut user: OktaUser<'_>) -> Result<User, Error> {
-        let status = user.status.ok_or_else(|| Error::unexpected("the user has no status"))?;
+        let status = user.status.take().ok_or_else(|| Error::unexpected("the user has no status"))?;
         let active = self.is_active(&status)?;
-        let profile = user.profile.unwrap_or_default();
+        let profile = user.profile.take().unwrap_or_default();
         let username = filled(profile.login).ok_or_else(|| {
             Error::unexpected("the user has no login").with_hint("give the user a login in Okta's profile")
         })?;
@@ -130,36 +133,46 @@ impl UserReader {
         let display_name =
             filled(profile.display_name).or_else(|| full_name(given_name.as_deref(), family_name.as_deref()));
 
-        let mut attributes = Vec::with_capacity(2 + self.timestamps.len() + profile.others.len());
-        attributes.push(Attribute::new("status", status.into_owned()));
-        if let Some(id) = user.kind.and_then(|kind| kind.id) {
-            attributes.push(Attribute::new("type.id", id));
-        }
-        for timestamp in &self.timestamps {
-            let value = match timestamp {
-                Timestamp::Created => user.created.take(),
-                Timestamp::Activated => user.activated.take(),
-                Timestamp::StatusChanged => user.status_changed.take(),
-                Timestamp::LastLogin => user.last_login.take(),
-                Timestamp::LastUpdated => user.last_updated.take(),
-                Timestamp::PasswordChanged => user.password_changed.take(),
-            };
-            if let Some(value) = value {
-                attributes.push(Attribute::new(timestamp.name(), value));
+        let attributes = self.attributes(&status, &mut user, profile.others);
+        let email = filled(profile.email);
+        Ok(User { id: user.id, username, email, display_name, given_name, family_name, active, attributes })
+    }
+
+    /// In the order of their names: Okta promises none, and a record must not change because of it.
+    fn attributes(
+        &self,
+        status: &str,
+        user: &mut OktaUser<'_>,
+        mut others: Vec<(Cow<'_, str>, &RawValue)>,
+    ) -> Vec<Attribute> {
+        let mut attributes = Vec::with_capacity(2 + self.timestamps.len() + others.len());
+        let (before, after) =
+            self.timestamps.split_at(self.timestamps.partition_point(|one| one.name() < "profile."));
+        let mut push = |attributes: &mut Vec<Attribute>, timestamps: &[Timestamp]| {
+            for timestamp in timestamps {
+                let value = match timestamp {
+                    Timestamp::Activated => user.activated.take(),
+                    Timestamp::Created => user.created.take(),
+                    Timestamp::LastLogin => user.last_login.take(),
+                    Timestamp::LastUpdated => user.last_updated.take(),
+                    Timestamp::PasswordChanged => user.password_changed.take(),
+                    Timestamp::StatusChanged => user.status_changed.take(),
+                };
+                attributes.extend(value.map(|value| Attribute::new(timestamp.name(), value)));
             }
-        }
-        for (name, json) in profile.others {
-            if self.wants(&name)
-                && let Some(value) = Value::from_json(json)
-            {
+        };
+        push(&mut attributes, before);
+        others.retain(|(name, _)| self.wants(name));
+        others.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        for (name, json) in others {
+            if let Some(value) = Value::from_json(json) {
                 attributes.push(Attribute { name: ["profile.", &name].concat(), value });
             }
         }
-        // Okta promises no order, and a record must not change because of it.
-        attributes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-
-        let email = filled(profile.email);
-        Ok(User { id: user.id, username, email, display_name, given_name, family_name, active, attributes })
+        attributes.push(Attribute::new("status", status));
+        push(&mut attributes, after);
+        attributes.extend(user.kind.take().and_then(|kind| kind.id).map(|id| Attribute::new("type.id", id)));
+        attributes
     }
 
     fn wants(&self, attribute: &str) -> bool {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::fake::{Org, acme, group, lines, user};
 
-const FIELDS: &str = "id,status,type,created,activated,statusChanged,profile:(login,email,firstName,lastName,\
+const FIELDS: &str = "id,status,type,activated,created,statusChanged,profile:(login,email,firstName,lastName,\
                       displayName,costCenter,countryCode,department,division,employeeNumber,locale,manager,managerId,\
                       organization,timezone,title,userType)";
 
