@@ -1,13 +1,10 @@
 //! Groups as Okta sends them, and as records.
 
-use std::borrow::Cow;
-
 use rollcall_plugin::{Attribute, Error, Group, Problem, Value};
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::users::Text;
+use crate::profile::{Properties, filled, id_of};
 
 /// A group, and what decides how its members are read.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,7 +41,7 @@ pub fn read(body: &str) -> Result<(Vec<Listed>, Vec<Problem>), Error> {
             }
             Err(error) => {
                 let problem = Error::unexpected(format!("the group can't be read: {error}"));
-                problems.push(Problem::group(id_of(json)?, problem));
+                problems.push(Problem::group(id_of(json).ok_or_else(no_id)?, problem));
             }
         }
     }
@@ -54,43 +51,35 @@ pub fn read(body: &str) -> Result<(Vec<Listed>, Vec<Problem>), Error> {
 fn record(group: OktaGroup<'_>) -> Result<Listed, Error> {
     let mut name = None;
     let mut description = None;
-    let mut attributes = Vec::new();
-    for (key, json) in group.profile.unwrap_or_default().0 {
-        match (key.as_ref(), Value::from_json(json)) {
-            (_, None) => {}
-            ("name", Some(Value::Text(text))) => name = Some(text),
-            ("description", Some(Value::Text(text))) => description = Some(text),
-            (_, Some(value)) => attributes.push(Attribute { name: ["profile.", &key].concat(), value }),
+    let mut others = group.profile.unwrap_or_default();
+    others.0.retain(|(key, json)| {
+        let field = match key.as_ref() {
+            "name" => &mut name,
+            "description" => &mut description,
+            _ => return true,
+        };
+        if let Some(Value::Text(text)) = Value::from_json(json) {
+            *field = Some(text);
         }
-    }
-    let name = name.filter(|name| !name.trim().is_empty()).ok_or_else(|| {
+        false
+    });
+    let name = filled(name).ok_or_else(|| {
         Error::unexpected("the group has no name").with_hint("give the group a name in Okta")
     })?;
-    let kind = group.kind.unwrap_or_default();
-    for (key, value) in [
-        ("type", Some(kind.clone()).filter(|kind| !kind.is_empty()).map(Value::Text)),
-        ("objectClass", group.object_class.map(Value::Texts)),
-        ("created", group.created.map(Value::Text)),
-        ("source.id", group.source.and_then(|source| source.id).map(Value::Text)),
-    ] {
-        attributes.extend(value.map(|value| Attribute::new(key, value)));
-    }
-    attributes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    let count = group.embedded.and_then(|embedded| embedded.stats).and_then(|stats| stats.users_count);
-    // A description that somebody cleared is null or an empty text.
-    let description = description.filter(|text| !text.trim().is_empty());
-    Ok(Listed { group: Group { id: group.id, name, description, attributes }, kind, count })
-}
 
-fn id_of(group: &RawValue) -> Result<String, Error> {
-    #[derive(Deserialize)]
-    struct OnlyId {
-        id: String,
-    }
-    match serde_json::from_str::<OnlyId>(group.get()) {
-        Ok(OnlyId { id }) if !id.is_empty() => Ok(id),
-        _ => Err(no_id()),
-    }
+    // In the order of their names.
+    let mut attributes = Vec::with_capacity(4 + others.0.len());
+    attributes.extend(group.created.map(|created| Attribute::new("created", created)));
+    attributes.extend(group.object_class.map(|classes| Attribute::new("objectClass", classes)));
+    others.add_to(&mut attributes);
+    let source = group.source.and_then(|source| source.id);
+    attributes.extend(source.map(|id| Attribute::new("source.id", id)));
+    let kind = group.kind.unwrap_or_default();
+    attributes.extend((!kind.is_empty()).then(|| Attribute::new("type", kind.as_str())));
+
+    let count = group.embedded.and_then(|embedded| embedded.stats).and_then(|stats| stats.users_count);
+    let group = Group { id: group.id, name, description: filled(description), attributes };
+    Ok(Listed { group, kind, count })
 }
 
 fn no_id() -> Error {
@@ -107,7 +96,7 @@ struct OktaGroup<'a> {
     created: Option<String>,
     source: Option<GroupSource>,
     #[serde(borrow)]
-    profile: Option<Profile<'a>>,
+    profile: Option<Properties<'a>>,
     #[serde(rename = "_embedded")]
     embedded: Option<Embedded>,
 }
@@ -127,33 +116,6 @@ struct Embedded {
 #[serde(rename_all = "camelCase")]
 struct Stats {
     users_count: Option<u64>,
-}
-
-#[derive(Default)]
-struct Profile<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Profile<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Profile<'de>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a profile")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::new();
-                while let Some((Text(name), value)) = map.next_entry()? {
-                    entries.push((name, value));
-                }
-                Ok(Profile(entries))
-            }
-        }
-
-        deserializer.deserialize_map(Reader)
-    }
 }
 
 #[cfg(test)]

@@ -14,11 +14,13 @@ mod ask;
 mod groups;
 mod members;
 mod probe;
+mod profile;
 mod refusal;
 mod required;
 mod scope;
 mod settings;
 mod source;
+mod status;
 mod users;
 
 pub use settings::{GroupSettings, Settings, Timestamp};

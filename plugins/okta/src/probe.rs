@@ -46,7 +46,7 @@ pub fn page(okta: &Okta, question: &Probe, body: &str) -> Result<Page, Error> {
         }
         Probe::Users => {
             let people = okta.users.read(body)?;
-            if people.ids.is_empty() {
+            if people.is_empty() {
                 return Err(nobody());
             }
             Ok(Page { problems: people.problems, ..found(Attribute::new("probe.users", true)) })

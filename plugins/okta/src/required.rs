@@ -103,12 +103,12 @@ pub fn people_page(
     body: &str,
 ) -> Result<Page, Error> {
     let people = okta.users.read(body)?;
-    group.note.seen |= !people.ids.is_empty();
+    group.note.seen |= !people.is_empty();
     let next = ask::following(request, response)?;
     if let (None, Some(reason)) = (&next, group.note.hides_its_members()) {
         return Err(Error::forbidden(reason).with_hint(ROLES));
     }
-    let membership = group.synced.then(|| Membership::some(&group.note.id, people.ids));
+    let membership = group.synced.then(|| Membership::some(&group.note.id, people.ids()));
     Ok(Page {
         users: people.users,
         problems: people.problems,

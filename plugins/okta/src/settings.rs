@@ -54,6 +54,16 @@ pub enum Timestamp {
 }
 
 impl Timestamp {
+    /// In the order of their names.
+    pub const ALL: [Self; 6] = [
+        Timestamp::Activated,
+        Timestamp::Created,
+        Timestamp::LastLogin,
+        Timestamp::LastUpdated,
+        Timestamp::PasswordChanged,
+        Timestamp::StatusChanged,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             Timestamp::Created => "created",

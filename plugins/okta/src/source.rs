@@ -105,7 +105,7 @@ impl Okta {
         body: &str,
     ) -> Result<Page, Error> {
         let people = self.users.read(body)?;
-        let seen = seen || !people.ids.is_empty();
+        let seen = seen || !people.is_empty();
         let next = ask::following(request, response)?;
         if next.is_none() && !seen {
             return Err(nobody());

@@ -1,50 +1,51 @@
 //! Users as Okta sends them, and as records.
 //!
 //! Absent and null mean the same. In a user's own fields (user name, e-mail, names) an empty text means absent
-//! too: Okta's forms leave one behind where somebody cleared a field. Other attributes stay as they are.
+//! too; other attributes stay as they are.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use rollcall_plugin::{Attribute, Error, Problem, User, Value};
+use rollcall_plugin::{Attribute, Error, Problem, Subject, User};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::profile::{Properties, Text, filled, id_of, text_or_null};
 use crate::settings::{CORE, Settings, Timestamp};
+use crate::status::Statuses;
 
 /// How user objects become records.
 #[derive(Debug, Clone)]
 pub struct UserReader {
     /// Sorted; nothing for all.
     attributes: Option<Vec<String>>,
-    /// Sorted by name.
-    timestamps: Vec<Timestamp>,
-    active: Vec<String>,
-    inactive: Vec<String>,
+    /// Those whose names sort before `profile.…`, and those after it.
+    timestamps: [Vec<Timestamp>; 2],
+    statuses: Statuses,
 }
-
-/// The statuses that Okta documents, other than those that settings name.
-const KNOWN_STATUSES: [&str; 9] = [
-    "STAGED",
-    "PROVISIONED",
-    "ACTIVE",
-    "RECOVERY",
-    "PASSWORD_EXPIRED",
-    "LOCKED_OUT",
-    "SUSPENDED",
-    "DEPROVISIONED",
-    // Between STAGED and one of the others, for moments.
-    "ACTIVATING",
-];
 
 /// What a page of user objects says.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct People {
-    /// The ids of all of them, with those that could not be read.
-    pub ids: Vec<String>,
     pub users: Vec<User>,
     pub problems: Vec<Problem>,
+}
+
+impl People {
+    /// The ids of all of them, with those that could not be read.
+    pub fn ids(&self) -> Vec<String> {
+        let read = self.users.iter().map(|user| &user.id);
+        let unread = self.problems.iter().filter_map(|problem| match &problem.subject {
+            Some(Subject::User(id)) => Some(id),
+            _ => None,
+        });
+        read.chain(unread).cloned().collect()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty() && self.problems.is_empty()
+    }
 }
 
 impl UserReader {
@@ -54,20 +55,19 @@ impl UserReader {
             settings.attributes.iter().filter(|name| !CORE.contains(&name.as_str())).cloned().collect();
         attributes.sort_unstable();
         attributes.dedup();
-        let mut timestamps = settings.timestamps.clone();
-        timestamps.sort_unstable_by_key(|timestamp| timestamp.name());
+        let asked = Timestamp::ALL.into_iter().filter(|timestamp| settings.timestamps.contains(timestamp));
+        let (before, after) = asked.partition(|timestamp| timestamp.name() < "profile.");
         Self {
             attributes: (!all).then_some(attributes),
-            timestamps,
-            active: settings.active_statuses.clone(),
-            inactive: settings.inactive_statuses.clone(),
+            timestamps: [before, after],
+            statuses: Statuses::new(settings),
         }
     }
 
     /// The `fields` parameter: exactly what [`read`](Self::read) looks at.
     pub fn fields(&self) -> String {
         let mut fields = String::from("id,status,type");
-        for timestamp in &self.timestamps {
+        for timestamp in self.timestamps.iter().flatten() {
             fields.push(',');
             fields.push_str(timestamp.name());
         }
@@ -84,7 +84,6 @@ impl UserReader {
         let mut people = People::default();
         match serde_json::from_str::<Vec<OktaUser<'_>>>(body) {
             Ok(users) => {
-                people.ids.reserve(users.len());
                 people.users.reserve(users.len());
                 users.into_iter().try_for_each(|user| self.add(user, &mut people))?;
             }
@@ -96,10 +95,8 @@ impl UserReader {
                     match serde_json::from_str(user.get()) {
                         Ok(user) => self.add(user, &mut people)?,
                         Err(error) => {
-                            let id = id_of(user)?;
                             let problem = Error::unexpected(format!("the user can't be read: {error}"));
-                            people.problems.push(Problem::user(&id, problem));
-                            people.ids.push(id);
+                            people.problems.push(Problem::user(id_of(user).ok_or_else(no_id)?, problem));
                         }
                     }
                 }
@@ -108,23 +105,22 @@ impl UserReader {
         Ok(people)
     }
 
-    fn add(&self, user: OktaUser<'_>, people: &mut People) -> Result<(), Error> {
+    fn add(&self, mut user: OktaUser<'_>, people: &mut People) -> Result<(), Error> {
         if user.id.is_empty() {
             return Err(no_id());
         }
-        people.ids.push(user.id.clone());
-        let id = user.id.clone();
-        match self.record(user) {
+        match self.record(&mut user) {
             Ok(record) => people.users.push(record),
-            Err(error) => people.problems.push(Problem::user(id, error)),
+            Err(error) => people.problems.push(Problem::user(user.id, error)),
         }
         Ok(())
     }
 
-    fn record(&self, mut user: OktaUser<'_>) -> Result<User, Error> {
+    /// Takes from the user object what makes a record; its id only when there is one.
+    fn record(&self, user: &mut OktaUser<'_>) -> Result<User, Error> {
         let status = user.status.take().ok_or_else(|| Error::unexpected("the user has no status"))?;
-        let active = self.is_active(&status)?;
-        let profile = user.profile.take().unwrap_or_default();
+        let active = self.statuses.is_active(&status)?;
+        let mut profile = user.profile.take().unwrap_or_default();
         let username = filled(profile.login).ok_or_else(|| {
             Error::unexpected("the user has no login").with_hint("give the user a login in Okta's profile")
         })?;
@@ -133,68 +129,33 @@ impl UserReader {
         let display_name =
             filled(profile.display_name).or_else(|| full_name(given_name.as_deref(), family_name.as_deref()));
 
-        let attributes = self.attributes(&status, &mut user, profile.others);
-        let email = filled(profile.email);
-        Ok(User { id: user.id, username, email, display_name, given_name, family_name, active, attributes })
-    }
+        // In the order of their names.
+        let [before, after] = &self.timestamps;
+        let mut attributes = Vec::with_capacity(2 + before.len() + after.len() + profile.others.0.len());
+        attributes.extend(before.iter().filter_map(|timestamp| user.attribute(*timestamp)));
+        profile.others.0.retain(|(name, _)| self.wants(name));
+        profile.others.add_to(&mut attributes);
+        attributes.push(Attribute::new("status", status.into_owned()));
+        attributes.extend(after.iter().filter_map(|timestamp| user.attribute(*timestamp)));
+        let kind = user.kind.take().and_then(|kind| kind.id);
+        attributes.extend(kind.map(|id| Attribute::new("type.id", id)));
 
-    /// In the order of their names: Okta promises none, and a record must not change because of it.
-    fn attributes(
-        &self,
-        status: &str,
-        user: &mut OktaUser<'_>,
-        mut others: Vec<(Cow<'_, str>, &RawValue)>,
-    ) -> Vec<Attribute> {
-        let mut attributes = Vec::with_capacity(2 + self.timestamps.len() + others.len());
-        let (before, after) =
-            self.timestamps.split_at(self.timestamps.partition_point(|one| one.name() < "profile."));
-        let mut push = |attributes: &mut Vec<Attribute>, timestamps: &[Timestamp]| {
-            for timestamp in timestamps {
-                let value = match timestamp {
-                    Timestamp::Activated => user.activated.take(),
-                    Timestamp::Created => user.created.take(),
-                    Timestamp::LastLogin => user.last_login.take(),
-                    Timestamp::LastUpdated => user.last_updated.take(),
-                    Timestamp::PasswordChanged => user.password_changed.take(),
-                    Timestamp::StatusChanged => user.status_changed.take(),
-                };
-                attributes.extend(value.map(|value| Attribute::new(timestamp.name(), value)));
-            }
-        };
-        push(&mut attributes, before);
-        others.retain(|(name, _)| self.wants(name));
-        others.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        for (name, json) in others {
-            if let Some(value) = Value::from_json(json) {
-                attributes.push(Attribute { name: ["profile.", &name].concat(), value });
-            }
-        }
-        attributes.push(Attribute::new("status", status));
-        push(&mut attributes, after);
-        attributes.extend(user.kind.take().and_then(|kind| kind.id).map(|id| Attribute::new("type.id", id)));
-        attributes
+        Ok(User {
+            id: std::mem::take(&mut user.id),
+            username,
+            email: filled(profile.email),
+            display_name,
+            given_name,
+            family_name,
+            active,
+            attributes,
+        })
     }
 
     fn wants(&self, attribute: &str) -> bool {
         match &self.attributes {
             None => true,
             Some(names) => names.binary_search_by(|name| name.as_str().cmp(attribute)).is_ok(),
-        }
-    }
-
-    /// A status that nobody knows says neither yes nor no: guessing could lock somebody out, or let them in.
-    fn is_active(&self, status: &str) -> Result<bool, Error> {
-        let any = |statuses: &[String]| statuses.iter().any(|known| known == status);
-        if any(&self.active) {
-            Ok(true)
-        } else if KNOWN_STATUSES.contains(&status) || any(&self.inactive) {
-            Ok(false)
-        } else {
-            Err(Error::new(
-                "unknown-status",
-                format!("the user's status is {status:?}, which this plugin doesn't know"),
-            )
-            .with_hint(format!("add {status:?} to the setting active-statuses or inactive-statuses")))
         }
     }
 }
@@ -205,21 +166,6 @@ fn full_name(given: Option<&str>, family: Option<&str>) -> Option<String> {
         (Some(given), Some(family)) => Some(format!("{given} {family}")),
         (Some(name), None) | (None, Some(name)) => Some(name.to_owned()),
         (None, None) => None,
-    }
-}
-
-fn filled(text: Option<String>) -> Option<String> {
-    text.filter(|text| !text.trim().is_empty())
-}
-
-fn id_of(user: &RawValue) -> Result<String, Error> {
-    #[derive(Deserialize)]
-    struct OnlyId {
-        id: String,
-    }
-    match serde_json::from_str::<OnlyId>(user.get()) {
-        Ok(OnlyId { id }) if !id.is_empty() => Ok(id),
-        _ => Err(no_id()),
     }
 }
 
@@ -247,6 +193,20 @@ struct OktaUser<'a> {
     profile: Option<Profile<'a>>,
 }
 
+impl OktaUser<'_> {
+    fn attribute(&mut self, timestamp: Timestamp) -> Option<Attribute> {
+        let value = match timestamp {
+            Timestamp::Activated => &mut self.activated,
+            Timestamp::Created => &mut self.created,
+            Timestamp::LastLogin => &mut self.last_login,
+            Timestamp::LastUpdated => &mut self.last_updated,
+            Timestamp::PasswordChanged => &mut self.password_changed,
+            Timestamp::StatusChanged => &mut self.status_changed,
+        };
+        value.take().map(|value| Attribute::new(timestamp.name(), value))
+    }
+}
+
 #[derive(Deserialize)]
 struct UserType {
     id: Option<String>,
@@ -259,7 +219,7 @@ struct Profile<'a> {
     first_name: Option<String>,
     last_name: Option<String>,
     display_name: Option<String>,
-    others: Vec<(Cow<'a, str>, &'a RawValue)>,
+    others: Properties<'a>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Profile<'a> {
@@ -282,7 +242,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Profile<'a> {
                         "firstName" => profile.first_name = map.next_value()?,
                         "lastName" => profile.last_name = map.next_value()?,
                         "displayName" => profile.display_name = map.next_value()?,
-                        _ => profile.others.push((name, map.next_value()?)),
+                        _ => profile.others.0.push((name, map.next_value()?)),
                     }
                 }
                 Ok(profile)
@@ -293,18 +253,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Profile<'a> {
     }
 }
 
-/// A text that is borrowed where it has no escapes. (Serde's own `Cow` borrows only as a field of its own.)
-#[derive(Deserialize)]
-#[serde(transparent)]
-pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
-
-fn text_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
-    Ok(Option::<Text<'de>>::deserialize(deserializer)?.map(|Text(text)| text))
-}
-
 #[cfg(test)]
 mod tests {
-    use rollcall_plugin::{Attributes, Subject};
+    use rollcall_plugin::{Attributes, Value};
     use serde_json::{Value as Json, json};
 
     use super::*;
@@ -338,7 +289,7 @@ mod tests {
     fn a_user_becomes_a_record() {
         let people = read(json!({}), json!([alice()]));
         assert_eq!(people.problems, []);
-        assert_eq!(people.ids, ["00u118oQYT4TBTemp0g4"]);
+        assert_eq!(people.ids(), ["00u118oQYT4TBTemp0g4"]);
         assert_eq!(
             people.users,
             [User {
@@ -435,33 +386,6 @@ mod tests {
     }
 
     #[test]
-    fn statuses() {
-        let active = |settings: Json, status: &str| {
-            let user = json!({"id": "1", "status": status, "profile": {"login": "a@x"}});
-            read(settings, json!([user])).users.first().map(|user| user.active)
-        };
-        for (status, expected) in [
-            ("ACTIVE", true),
-            ("PROVISIONED", true),
-            ("RECOVERY", true),
-            ("PASSWORD_EXPIRED", true),
-            ("LOCKED_OUT", true),
-            ("STAGED", false),
-            ("SUSPENDED", false),
-            ("DEPROVISIONED", false),
-            ("ACTIVATING", false),
-        ] {
-            assert_eq!(active(json!({}), status), Some(expected), "{status}");
-        }
-        let only = json!({"active-statuses": ["active", "suspended"]});
-        assert_eq!(active(only.clone(), "SUSPENDED"), Some(true));
-        assert_eq!(active(only, "LOCKED_OUT"), Some(false));
-        assert_eq!(active(json!({}), "HIBERNATING"), None);
-        assert_eq!(active(json!({"inactive-statuses": ["hibernating"]}), "HIBERNATING"), Some(false));
-        assert_eq!(active(json!({"active-statuses": ["ACTIVE", "HIBERNATING"]}), "HIBERNATING"), Some(true));
-    }
-
-    #[test]
     fn one_bad_user_costs_only_that_user() {
         let good =
             |id: &str| json!({"id": id, "status": "ACTIVE", "profile": {"login": id}, "new": {"x": [1]}});
@@ -497,7 +421,7 @@ mod tests {
             let people = read(json!({}), json!([good("a"), bad, good("c")]));
             let names: Vec<&str> = people.users.iter().map(|user| user.username.as_str()).collect();
             assert_eq!(names, ["a", "c"]);
-            assert_eq!(people.ids, ["a", "b", "c"]);
+            assert_eq!(people.ids(), ["a", "c", "b"]);
             let [problem] = people.problems.as_slice() else { panic!("one problem: {:?}", people.problems) };
             assert_eq!(problem.subject, Some(Subject::User("b".into())));
             assert_eq!(problem.error.code, code);
