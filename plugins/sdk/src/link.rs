@@ -80,7 +80,8 @@ pub fn parse(value: &str) -> impl Iterator<Item = Result<Link<'_>, Error>> {
 }
 
 /// Path and query of a link's target, without its fragment. Nothing for a target relative to the page's own
-/// path, which no provider that we know sends.
+/// path, which no provider that we know sends, and for a path that a URL parser could take for another host
+/// (`//host`, or a backslash).
 pub fn path_and_query(target: &str) -> Option<&str> {
     let target = target.split('#').next().unwrap_or_default().trim();
     let after_origin = if let Some((scheme, rest)) = target.split_once("://") {
@@ -91,7 +92,9 @@ pub fn path_and_query(target: &str) -> Option<&str> {
     } else {
         target
     };
-    after_origin.starts_with('/').then_some(after_origin)
+    let is_path =
+        after_origin.starts_with('/') && !after_origin.starts_with("//") && !after_origin.contains('\\');
+    is_path.then_some(after_origin)
 }
 
 /// What follows the authority, or nothing when there is no path.
@@ -216,6 +219,8 @@ mod tests {
             "<page2>; rel=next",
             "<ftp://a/x>; rel=next",
             "<https://a>; rel=next",
+            "<https://a//evil.example/x>; rel=next",
+            r"</\evil.example/x>; rel=next",
             "<>; rel=next",
             r#"</a>; rel="self", oops"#,
         ] {

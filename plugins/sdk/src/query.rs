@@ -83,12 +83,17 @@ pub fn replace(path: &str, name: &str, value: impl Display) -> String {
 
 /// One segment of a path, encoded: whatever it holds, it stays one segment.
 ///
+/// Dots alone would mean this folder or the one above, even where they are encoded (WHATWG URL, "double-dot path
+/// segment"). They come out encoded twice, which names nothing.
+///
 /// ```
 /// assert_eq!(rollcall_plugin::query::segment("a/b c"), "a%2Fb%20c");
 /// ```
 pub fn segment(text: &str) -> String {
+    if matches!(text, "." | "..") {
+        return text.replace('.', "%252E");
+    }
     let mut out = String::with_capacity(text.len());
-    // A segment of dots alone means this or the parent folder, even where the dots are encoded.
     for byte in text.bytes() {
         push_byte(byte, is_unreserved(byte), &mut out);
     }
@@ -159,6 +164,19 @@ mod tests {
             "/u?fields=id,status,profile:(login,Zo%C3%AB)&search=name%20eq%20%22a%26b%3Dc%2Bd%23e%22"
         );
         assert_eq!(Query::new("/u?a=1").with("b", 2).to_string(), "/u?a=1&b=2");
+    }
+
+    #[test]
+    fn a_segment_stays_a_segment() {
+        for (text, expected) in [
+            ("00g1", "00g1"),
+            ("../x?y#z", "..%2Fx%3Fy%23z"),
+            ("..", "%252E%252E"),
+            (".", "%252E"),
+            ("%2e", "%252e"),
+        ] {
+            assert_eq!(segment(text), expected);
+        }
     }
 
     #[test]
