@@ -1,0 +1,29 @@
+//! Reads users, groups and memberships from an Okta organisation.
+//!
+//! A full run lists all users, those deactivated too, and all groups in scope with the number of their members;
+//! for each group that has any, it reads their ids. [`Okta`] tells which page leads to which. Where settings
+//! require groups, people come from those groups' members instead of the listing of users.
+//!
+//! What must never happen is that something unread looks like something gone. So a list ends only where Okta
+//! sends no link to a next page; a group that can't be read is unknown and not empty; a user of a strange shape
+//! or status is a problem of that user; and an answer that nobody can vouch for ends the run.
+//!
+//! How Okta behaves is from its documentation and OpenAPI document (2026.06.3) and from recorded traffic.
+
+mod ask;
+mod groups;
+mod members;
+mod probe;
+mod profile;
+mod refusal;
+mod required;
+mod scope;
+mod settings;
+mod source;
+mod status;
+mod users;
+
+pub use settings::{GroupSettings, Settings, Timestamp};
+pub use source::Okta;
+
+rollcall_plugin::export_source!(Okta);

@@ -1,0 +1,189 @@
+//! The requests that the plugin makes, and the note that each carries.
+
+use rollcall_plugin::query::{self, Query};
+use rollcall_plugin::{Error, Request, Response, Subject, link};
+use serde::{Deserialize, Serialize};
+
+/// What a request is for. Travels with it as its context.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// A page of the listing of all users. `seen`: an earlier page held some.
+    Users { seen: bool },
+    /// A page of the listing of groups. The members of those in `covered` are read with their people.
+    Groups { covered: Vec<String> },
+    /// A page of a group's members, of which only the ids matter.
+    Members { group: GroupNote, restarts: u8 },
+    /// Looking for the required group of this index. `found`: what earlier pages held; `resolved`: the groups
+    /// of earlier indexes.
+    Required { index: usize, found: Vec<RequiredGroup>, resolved: Vec<RequiredGroup>, probe: bool },
+    /// A page of the people of a required group.
+    People { group: RequiredGroup },
+    /// A question of a probe.
+    Probe(Probe),
+}
+
+/// What is known of a group while its members are read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupNote {
+    pub id: String,
+    pub name: String,
+    /// How many members Okta counts, where it says so.
+    pub count: Option<u64>,
+    /// An earlier page held some.
+    pub seen: bool,
+}
+
+/// A group whose members are the people who sync.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequiredGroup {
+    pub note: GroupNote,
+    /// It syncs as a group as well, so its people are its membership.
+    pub synced: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Probe {
+    /// Whom does the credential belong to?
+    Me,
+    Users,
+    Groups,
+    /// Are Okta's own groups visible?
+    BuiltIn,
+    Members,
+}
+
+impl Step {
+    pub fn of(request: &Request) -> Result<Self, Error> {
+        serde_json::from_str(&request.context).map_err(|_| {
+            Error::unexpected(format!("the request's context is none of ours: {:?}", request.context))
+        })
+    }
+
+    /// `GET path` for this step.
+    pub fn request(&self, bucket: &str, path: impl Into<String>) -> Request {
+        let request = Request::get(path).on(bucket).with_header("accept", "application/json");
+        self.note(request)
+    }
+
+    /// The same request for this step.
+    pub fn note(&self, request: Request) -> Request {
+        let context = serde_json::to_string(self).expect("a step has no map and no failing part");
+        request.with_context(context)
+    }
+
+    /// What is being done, for messages: "listing users".
+    pub fn doing(&self) -> String {
+        match self {
+            Step::Users { .. } | Step::Probe(Probe::Users) => "listing users".to_owned(),
+            Step::Groups { .. } | Step::Probe(Probe::Groups | Probe::BuiltIn) => "listing groups".to_owned(),
+            Step::Members { group, .. } => format!("listing members of group {:?}", group.name),
+            Step::Required { .. } => "looking for a required group".to_owned(),
+            Step::People { group, .. } => format!("listing members of required group {:?}", group.note.name),
+            Step::Probe(Probe::Me) => "asking whom the credential belongs to".to_owned(),
+            Step::Probe(Probe::Members) => "listing members of a group".to_owned(),
+        }
+    }
+}
+
+/// Most users that a page of the listing holds; Okta gives no more.
+pub const USERS_A_PAGE: u32 = 200;
+/// More than that with `expand=stats` makes Okta slow.
+pub const GROUPS_A_PAGE: u32 = 200;
+/// The most that Okta gives.
+pub const MEMBERS_A_PAGE: u32 = 1000;
+/// Pages aren't made smaller than this.
+const FEWEST_A_PAGE: u32 = 25;
+
+/// Leaves out of a user what is not needed, and spares Okta asking an organisation's own directory for it. It
+/// has to be a Content-Type, even on a GET.
+const SHORT_USERS: &str =
+    "application/json; okta-response=\"omitCredentials,omitCredentialsLinks,omitTransitioningToStatus\"";
+
+/// A page of all users, with those deactivated: a listing without a search leaves them out.
+pub fn users(step: &Step, fields: &str, limit: u32) -> Request {
+    let path =
+        Query::new("/api/v1/users").with("search", "status pr").with("limit", limit).with("fields", fields);
+    step.request("users", path).with_header("content-type", SHORT_USERS)
+}
+
+pub fn groups(step: &Step, condition: Option<(&str, &str)>, limit: u32) -> Request {
+    let path = Query::new("/api/v1/groups").with("limit", limit).with("expand", "stats");
+    let path = match condition {
+        Some((parameter, expression)) => path.with(parameter, expression),
+        None => path,
+    };
+    step.request("groups", path)
+}
+
+pub fn members(step: &Step, group: &str, limit: u32) -> Request {
+    let path = Query::new(format!("/api/v1/groups/{}/users", query::segment(group))).with("limit", limit);
+    step.request("groups", path).about(Subject::Group(group.to_owned()))
+}
+
+/// The request for the page after this one. Only path and query of Okta's link count: it may name another host.
+pub fn following(request: &Request, response: &Response) -> Result<Option<Request>, Error> {
+    match link::next(&response.headers)? {
+        Some(path) if path == request.path => {
+            Err(Error::unexpected("the page after this one is this one again"))
+        }
+        path => Ok(path.map(|path| Request { path, ..request.clone() })),
+    }
+}
+
+/// Does the request go on from an earlier page?
+pub fn has_cursor(request: &Request) -> bool {
+    query::get(&request.path, "after").is_some()
+}
+
+/// The same request for half as many entries, while that is worth trying.
+pub fn smaller(request: &Request) -> Option<Request> {
+    let limit: u32 = query::get(&request.path, "limit")?.parse().ok()?;
+    let half = limit / 2;
+    (half >= FEWEST_A_PAGE)
+        .then(|| Request { path: query::replace(&request.path, "limit", half), ..request.clone() })
+}
+
+/// A text within an expression of Okta's: quotes and backslashes are escaped as in JSON.
+pub fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_halved_down_to_a_floor() {
+        let mut request = Request::get("/api/v1/users?search=status+pr&limit=200&after=x%2B");
+        let mut paths = Vec::new();
+        while let Some(next) = smaller(&request) {
+            paths.push(next.path.clone());
+            request = next;
+        }
+        assert_eq!(
+            paths,
+            [
+                "/api/v1/users?search=status+pr&limit=100&after=x%2B",
+                "/api/v1/users?search=status+pr&limit=50&after=x%2B",
+                "/api/v1/users?search=status+pr&limit=25&after=x%2B",
+            ]
+        );
+        assert_eq!(smaller(&Request::get("/api/v1/users")), None);
+    }
+
+    #[test]
+    fn a_step_comes_back_with_its_request() {
+        let group = GroupNote { id: "00g1".into(), name: "Zoë \"x\"".into(), count: Some(3), seen: false };
+        let step = Step::Members { group, restarts: 1 };
+        let request = members(&step, "00g/1", 1000);
+        assert_eq!(request.path, "/api/v1/groups/00g%2F1/users?limit=1000");
+        assert_eq!(request.about, Some(Subject::Group("00g/1".into())));
+        assert_eq!(Step::of(&request).unwrap(), step);
+        assert_eq!(Step::of(&Request::get("/")).unwrap_err().code, Error::UNEXPECTED);
+    }
+
+    #[test]
+    fn text_in_an_expression_stays_text() {
+        assert_eq!(quoted(r#"a"b\c"#), r#""a\"b\\c""#);
+    }
+}

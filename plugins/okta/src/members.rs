@@ -1,0 +1,79 @@
+//! The members of a group, of whom only the ids matter.
+
+use std::borrow::Cow;
+
+use rollcall_plugin::{Error, Membership, Page, Request, Response, ids};
+
+use crate::ask::{self, GroupNote, Step};
+use crate::groups::Listed;
+use crate::refusal::{Kind, Refusal};
+
+/// How often one group's members are read from the beginning because its cursor was refused.
+const RESTARTS: u8 = 3;
+
+impl GroupNote {
+    pub fn of(listed: &Listed) -> Self {
+        Self {
+            id: listed.group.id.clone(),
+            name: listed.group.name.clone(),
+            count: listed.count,
+            seen: false,
+        }
+    }
+
+    /// Okta counts members and lists none: some credentials are shown empty lists instead of a refusal.
+    pub fn hides_its_members(&self) -> Option<String> {
+        self.count
+            .filter(|&count| count > 0 && !self.seen)
+            .map(|count| format!("okta counts {count} members of the group {:?} and lists none", self.name))
+    }
+}
+
+/// The first page of a group's members.
+pub fn request(group: GroupNote, restarts: u8) -> Request {
+    let id = group.id.clone();
+    ask::members(&Step::Members { group, restarts }, &id, ask::MEMBERS_A_PAGE)
+}
+
+pub fn page(
+    mut group: GroupNote,
+    restarts: u8,
+    request: &Request,
+    response: &Response,
+    body: &str,
+) -> Result<Page, Error> {
+    let members: Vec<String> =
+        ids(body.as_bytes()).map(|id| id.map(Cow::into_owned)).collect::<Result<_, _>>()?;
+    group.seen |= !members.is_empty();
+    let next = ask::following(request, response)?;
+    let membership = match group.hides_its_members() {
+        Some(reason) if next.is_none() => Membership::unknown(&group.id, reason),
+        _ => Membership::some(&group.id, members),
+    };
+    Ok(Page {
+        memberships: vec![membership],
+        next: next
+            .into_iter()
+            .map(|next| Step::Members { group: group.clone(), restarts }.note(next))
+            .collect(),
+        ..Page::default()
+    })
+}
+
+/// What costs only this group makes its membership unknown, so that it stays as it was.
+pub fn refused(group: &GroupNote, restarts: u8, request: &Request, refusal: &Refusal) -> Result<Page, Error> {
+    let doing = format!("listing members of group {:?}", group.name);
+    let reason = match refusal.kind {
+        // Begun again here and not by `restart`, which would list all groups again. Members who left in between
+        // stay until the next run.
+        Kind::BadRequest if ask::has_cursor(request) && restarts < RESTARTS => {
+            let again = self::request(GroupNote { seen: false, ..group.clone() }, restarts + 1);
+            return Ok(Page { next: vec![again], ..Page::default() });
+        }
+        // Groups with an admin role are closed to most credentials; groups vanish between listing and reading;
+        // and some are too big even in small pages.
+        Kind::NotAllowed | Kind::NotFound | Kind::Failed | Kind::BadRequest => refusal.explain(&doing),
+        _ => return Err(refusal.error(&doing)),
+    };
+    Ok(Page { memberships: vec![Membership::unknown(&group.id, reason)], ..Page::default() })
+}

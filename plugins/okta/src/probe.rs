@@ -1,0 +1,120 @@
+//! What does this credential see? One question a request, one attribute an answer:
+//!
+//! | attribute | |
+//! | --- | --- |
+//! | `probe.user` | login of the credential's owner; absent for an OAuth app |
+//! | `probe.users` | true: users are visible (nothing else is an error, since no run could work) |
+//! | `probe.groups` | whether any group in scope is visible |
+//! | `probe.members` | whether the members of one such group are |
+//! | `probe.everyone-visible` | whether the group Everyone is: not to those who see only some groups |
+//! | `probe.required.NAME` | true: that required group was found |
+
+use rollcall_plugin::{Attribute, Error, Page, Problem, Request};
+use serde::Deserialize;
+
+use crate::ask::{self, GroupNote, Probe, Step};
+use crate::groups;
+use crate::refusal::{Kind, ROLES, Refusal};
+use crate::required;
+use crate::source::{Okta, nobody};
+
+/// Enough to see that something is there.
+const A_FEW: u32 = 5;
+/// Okta has two groups of its own.
+const BUILT_IN: u32 = 20;
+
+pub fn plan(okta: &Okta) -> Vec<Request> {
+    let users = ask::users(&Step::Probe(Probe::Users), &okta.users.fields(), A_FEW);
+    let groups = ask::groups(&Step::Probe(Probe::Groups), okta.condition(), A_FEW);
+    let built_in = Some(("filter", "type eq \"BUILT_IN\""));
+    let mut requests = vec![
+        Step::Probe(Probe::Me).request("user", "/api/v1/users/me"),
+        users,
+        groups,
+        ask::groups(&Step::Probe(Probe::BuiltIn), built_in, BUILT_IN),
+    ];
+    requests.extend(required::request(okta, 0, Vec::new(), true));
+    requests
+}
+
+pub fn page(okta: &Okta, question: &Probe, body: &str) -> Result<Page, Error> {
+    match question {
+        Probe::Me => {
+            let me: Me = serde_json::from_str(body)
+                .map_err(|error| Error::unexpected(format!("the answer is no user: {error}")))?;
+            Ok(found(Attribute::new("probe.user", me.profile.login)))
+        }
+        Probe::Users => {
+            let people = okta.users.read(body)?;
+            if people.is_empty() {
+                return Err(nobody());
+            }
+            Ok(Page { problems: people.problems, ..found(Attribute::new("probe.users", true)) })
+        }
+        Probe::Groups => {
+            let (listed, problems) = groups::read(body)?;
+            let mut page = found(Attribute::new("probe.groups", !listed.is_empty()));
+            page.problems = problems;
+            if listed.is_empty() {
+                let nothing = Error::forbidden("okta lists no groups to this credential");
+                let hint = match okta.condition() {
+                    Some((parameter, _)) => {
+                        format!("correct the expression in groups.{parameter}, or {ROLES}")
+                    }
+                    None => ROLES.to_owned(),
+                };
+                page.problems.push(Problem::general(nothing.with_hint(hint)));
+            }
+            let with_members = listed.iter().find(|listed| !listed.is_everyone() && listed.count != Some(0));
+            page.next.extend(with_members.map(|listed| {
+                let group = GroupNote::of(listed);
+                ask::members(&Step::Probe(Probe::Members), &group.id, 1)
+            }));
+            Ok(page)
+        }
+        Probe::BuiltIn => {
+            let (listed, problems) = groups::read(body)?;
+            let visible = listed.iter().any(groups::Listed::is_everyone);
+            let mut page = found(Attribute::new("probe.everyone-visible", visible));
+            page.problems = problems;
+            if !visible {
+                let narrow =
+                    Error::forbidden("the credential sees only some groups: Everyone is not among them");
+                page.problems.push(Problem::general(narrow.with_hint(ROLES)));
+            }
+            Ok(page)
+        }
+        Probe::Members => Ok(found(Attribute::new("probe.members", true))),
+    }
+}
+
+pub fn refused(okta: &Okta, question: &Probe, refusal: &Refusal) -> Result<Page, Error> {
+    let error = refusal.error(&Step::Probe(question.clone()).doing());
+    match (question, refusal.kind) {
+        // An OAuth app is nobody; some roles may not even see themselves.
+        (Probe::Me, Kind::NotAllowed | Kind::NotFound | Kind::BadRequest) => Ok(Page::default()),
+        // The group vanished since it was listed.
+        (Probe::Members, Kind::NotFound) => Ok(Page::default()),
+        (Probe::Members, Kind::NotAllowed | Kind::Failed) => {
+            let mut page = found(Attribute::new("probe.members", false));
+            page.problems.push(Problem::general(error));
+            Ok(page)
+        }
+        (Probe::Groups, Kind::BadRequest) => Err(okta.bad_condition(error)),
+        _ => Err(error),
+    }
+}
+
+fn found(attribute: Attribute) -> Page {
+    Page { extra: vec![attribute], ..Page::default() }
+}
+
+#[derive(Deserialize)]
+struct Me {
+    profile: MyProfile,
+}
+
+#[derive(Deserialize)]
+struct MyProfile {
+    login: String,
+}
