@@ -11,7 +11,7 @@
 //! * [`plugin`]: the sandbox: engine, admission, limits, the library of components.
 //! * [`http`]: the one place that performs HTTP: credentials, pacing, retry.
 //! * [`directory`]: mirror and directory, behind the `Store` trait.
-//! * [`config`]: `rollcall.toml`.
+//! * [`config`]: reads `rollcall.toml`.
 //! * [`run`]: collect → shape → plan → check → apply.
 //! * [`cli`]: one file a subcommand; prints, never decides.
 

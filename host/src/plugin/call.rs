@@ -51,6 +51,14 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// The code of the plugin's own error.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Answered { error, .. } => Some(&error.code),
+            Self::Stopped { .. } => None,
+        }
+    }
+
     /// What an admin can do.
     pub fn hint(&self) -> Option<String> {
         match self {

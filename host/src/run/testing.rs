@@ -145,7 +145,7 @@ impl Source for MemorySource {
 
     fn decode(&self, request: &Request, _response: &Response) -> Result<Page, CallError> {
         let page = self.organisation.lock().expect("no test panics while holding it").page(&request.path);
-        page.map_err(|error| CallError::Answered { plugin: self.identity.clone(), error })
+        page.map_err(|error| CallError::Answered { plugin: Box::new(self.identity.clone()), error })
     }
 }
 
