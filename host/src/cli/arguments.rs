@@ -5,8 +5,14 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use super::connector::ConnectorCommand;
+use super::demo::DemoArguments;
+use super::groups::{GroupArguments, GroupsArguments};
 use super::init::InitArguments;
+use super::plan::PlanArguments;
 use super::plugin::PluginArgs;
+use super::runs::{RunArguments, RunsArguments};
+use super::sync::SyncArguments;
+use super::users::{UserArguments, UsersArguments};
 use crate::config::DEFAULT_FILE;
 
 /// Keep a directory of users, groups and memberships in step with an identity provider.
@@ -16,8 +22,10 @@ use crate::config::DEFAULT_FILE;
     version,
     arg_required_else_help = true,
     after_help = "Examples:\n  \
+        rollcall demo                 See a whole sync against a simulated Okta\n  \
         rollcall init                 Answer a few questions and get a rollcall.toml\n  \
-        rollcall connector test acme  See what the credential can see\n\n\
+        rollcall plan acme            See what a sync would change\n  \
+        rollcall sync acme            Bring the directory in step\n\n\
         Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 held for a person, 4 done with problems."
 )]
 pub(super) struct Arguments {
@@ -46,9 +54,21 @@ pub(super) struct Global {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    Demo(DemoArguments),
     Init(InitArguments),
     #[command(subcommand)]
     Connector(ConnectorCommand),
+    Plan(PlanArguments),
+    Sync(SyncArguments),
+    /// Show the connectors, their last runs, and what the directory holds.
+    #[command(after_help = "Examples:\n  rollcall status\n  rollcall status --json")]
+    Status,
+    Runs(RunsArguments),
+    Run(RunArguments),
+    Users(UsersArguments),
+    User(UserArguments),
+    Groups(GroupsArguments),
+    Group(GroupArguments),
     Plugin(PluginArgs),
 }
 

@@ -12,7 +12,7 @@ use super::output::{Output, print_json};
 use super::plugin::PluginCliError;
 use super::prompt::Terminal;
 use super::report::Failure;
-use super::{connector, init, logging, plugin};
+use super::{connector, demo, groups, init, logging, plan, plugin, runs, status, sync, users};
 use crate::config::{Config, ConfigError};
 
 /// Does what the command line says. This is the whole process.
@@ -36,6 +36,16 @@ fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> R
     logging::start(global.verbose, global.quiet)?;
     match command {
         Command::Init(arguments) => init::run(&arguments, &global.config, output, connections, &Terminal),
+        Command::Demo(arguments) => demo::run(&arguments, output),
+        Command::Plan(arguments) => plan::run(&arguments, &global.config, output),
+        Command::Sync(arguments) => sync::run(&arguments, &global.config, output),
+        Command::Status => status::run(&global.config, output),
+        Command::Runs(arguments) => runs::list(&arguments, &global.config, output),
+        Command::Run(arguments) => runs::one(&arguments, &global.config, output),
+        Command::Users(arguments) => users::list(&arguments, &global.config, output),
+        Command::User(arguments) => users::one(&arguments, &global.config, output),
+        Command::Groups(arguments) => groups::list(&arguments, &global.config, output),
+        Command::Group(arguments) => groups::one(&arguments, &global.config, output),
         Command::Plugin(arguments) => {
             let folder = plugin_folder(&global.config)?;
             plugin::run(&arguments, folder.as_deref(), output.json)?;

@@ -6,14 +6,13 @@ use super::exit::Exit;
 use super::interrupt::block_on;
 use super::open;
 use super::output::Output;
-use super::probe::probe;
 use super::progress::Progress;
 use super::report::Failure;
 use crate::config::{Config, Plugins};
 use crate::http::{Endpoint, Transport};
 use crate::model::{EndpointRules, Manifest, PluginKind};
 use crate::plugin::{Cache, Library, Sandbox};
-use crate::run::{Event, Observer};
+use crate::run::{Event, Observer, probe};
 
 /// The plugins of this binary and of the configured folder, and the network.
 pub(super) struct Installed {

@@ -152,8 +152,11 @@ fn between(
 
 /// Leaves only what differs, attribute by attribute.
 fn drop_equal(before: &mut Map<String, Json>, after: &mut Map<String, Json>) {
-    if let (Some(Json::Object(a)), Some(Json::Object(b))) = (before.get_mut("attributes"), after.get_mut("attributes")) {
-        let equal: Vec<String> = a.iter().filter(|(name, value)| b.get(*name) == Some(value)).map(|(n, _)| n.clone()).collect();
+    if let (Some(Json::Object(a)), Some(Json::Object(b))) =
+        (before.get_mut("attributes"), after.get_mut("attributes"))
+    {
+        let equal: Vec<String> =
+            a.iter().filter(|(name, value)| b.get(*name) == Some(value)).map(|(n, _)| n.clone()).collect();
         for name in equal {
             a.remove(&name);
             b.remove(&name);
@@ -164,8 +167,11 @@ fn drop_equal(before: &mut Map<String, Json>, after: &mut Map<String, Json>) {
             map.remove("attributes");
         }
     }
-    let equal: Vec<String> =
-        before.iter().filter(|(name, value)| after.get(*name) == Some(value)).map(|(n, _)| n.clone()).collect();
+    let equal: Vec<String> = before
+        .iter()
+        .filter(|(name, value)| after.get(*name) == Some(value))
+        .map(|(n, _)| n.clone())
+        .collect();
     for name in equal {
         before.remove(&name);
         after.remove(&name);

@@ -17,6 +17,6 @@ pub use change::{Change, ChangeKind, EntryKind, MembershipChange};
 pub use entry::{GroupEntry, GroupKey, UserEntry, UserKey, fold};
 pub use sqlite::SqliteStore;
 pub use store::{
-    ConnectorId, Counters, GroupFilter, MembersState, MirrorGroup, MirrorUser, Reader, RunId, RunRow, RunStart, Store,
-    StoreError, StoreResult, UserFilter, Writer,
+    ConnectorId, Counters, GroupFilter, MembersState, MirrorGroup, MirrorUser, Reader, RunId, RunRow,
+    RunStart, Store, StoreError, StoreResult, UserFilter, Writer,
 };

@@ -25,7 +25,9 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error("the directory database {path} is of version {found}, and this Rollcall knows versions up to {known}")]
+    #[error(
+        "the directory database {path} is of version {found}, and this Rollcall knows versions up to {known}"
+    )]
     Newer { path: String, found: i64, known: i64 },
     #[error("{path} is a database of another program (application id {found:#x})")]
     Foreign { path: String, found: i64 },
@@ -169,6 +171,8 @@ pub trait Reader {
     fn user(&self, key: UserKey) -> StoreResult<Option<UserEntry>>;
     /// By the folded user name, whoever gave it.
     fn user_by_name(&self, folded: &str) -> StoreResult<Option<UserEntry>>;
+    /// By the provider's id, whatever the connector.
+    fn users_by_id(&self, external_id: &str) -> StoreResult<Vec<UserEntry>>;
     /// By key.
     fn users(&self, filter: &UserFilter, each: &mut dyn FnMut(UserEntry) -> bool) -> StoreResult<()>;
     /// User name of each key, in the order of the keys; a key that is gone is left out.
@@ -176,6 +180,8 @@ pub trait Reader {
 
     fn group(&self, key: GroupKey) -> StoreResult<Option<GroupEntry>>;
     fn group_by_name(&self, folded: &str) -> StoreResult<Option<GroupEntry>>;
+    /// By the provider's id, whatever the connector.
+    fn groups_by_id(&self, external_id: &str) -> StoreResult<Vec<GroupEntry>>;
     /// By key.
     fn groups(&self, filter: &GroupFilter, each: &mut dyn FnMut(GroupEntry) -> bool) -> StoreResult<()>;
     /// Keys of the members that this connector gave.
@@ -194,9 +200,18 @@ pub trait Reader {
     /// In the order they were applied.
     fn changes(&self, run: RunId, each: &mut dyn FnMut(Change) -> bool) -> StoreResult<()>;
     /// By group key.
-    fn membership_changes(&self, run: RunId, each: &mut dyn FnMut(MembershipChange) -> bool) -> StoreResult<()>;
+    fn membership_changes(
+        &self,
+        run: RunId,
+        each: &mut dyn FnMut(MembershipChange) -> bool,
+    ) -> StoreResult<()>;
     /// What changed one entry, the newest first: run, when it started, the change.
-    fn last_changes(&self, entry: EntryKind, key: u32, limit: u32) -> StoreResult<Vec<(RunId, String, ChangeKind)>>;
+    fn last_changes(
+        &self,
+        entry: EntryKind,
+        key: u32,
+        limit: u32,
+    ) -> StoreResult<Vec<(RunId, String, ChangeKind)>>;
 }
 
 /// One transaction that writes. Each batch comes in the order of its key.
@@ -218,7 +233,12 @@ pub trait Writer {
     fn create_group(&mut self, connector: ConnectorId, entry: &GroupEntry) -> StoreResult<()>;
     fn update_group(&mut self, entry: &GroupEntry) -> StoreResult<()>;
     /// The members that this connector gives to the group, all of them.
-    fn set_members(&mut self, group: GroupKey, connector: ConnectorId, members: &RoaringBitmap) -> StoreResult<()>;
+    fn set_members(
+        &mut self,
+        group: GroupKey,
+        connector: ConnectorId,
+        members: &RoaringBitmap,
+    ) -> StoreResult<()>;
 
     fn add_change(&mut self, run: RunId, sequence: u32, change: &Change) -> StoreResult<()>;
     fn add_membership_change(&mut self, run: RunId, change: &MembershipChange) -> StoreResult<()>;

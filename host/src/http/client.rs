@@ -37,6 +37,11 @@ const SILENCES: u32 = 10;
 const RESERVED: u64 = 1 << 20;
 
 impl Client {
+    /// Tells two credentials apart without revealing either; see [`Credential::identity`](super::Credential).
+    pub fn credential_identity(&self) -> &str {
+        self.options.credential.identity()
+    }
+
     /// Reads the CA bundle and prepares connections, but opens none.
     pub fn new(options: ClientOptions) -> Result<Self, HttpError> {
         options.check()?;

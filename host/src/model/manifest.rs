@@ -111,11 +111,26 @@ pub struct HttpRules {
 #[serde(tag = "scheme", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum CredentialRule {
     /// `HEADER: PREFIXsecret`, such as `authorization: SSWS 00abc…`.
-    Header { header: String, #[serde(default)] prefix: String, label: String, #[serde(default)] help: String },
+    Header {
+        header: String,
+        #[serde(default)]
+        prefix: String,
+        label: String,
+        #[serde(default)]
+        help: String,
+    },
     /// `authorization: Bearer secret`.
-    Bearer { label: String, #[serde(default)] help: String },
+    Bearer {
+        label: String,
+        #[serde(default)]
+        help: String,
+    },
     /// `authorization: Basic …` of the connector's `username` and the secret.
-    Basic { label: String, #[serde(default)] help: String },
+    Basic {
+        label: String,
+        #[serde(default)]
+        help: String,
+    },
 }
 
 impl CredentialRule {

@@ -12,8 +12,8 @@ mod value;
 
 pub use exchange::{Header, Members, Membership, Method, Page, Request, Response, Scope};
 pub use manifest::{
-    ConcurrencySignal, CredentialRule, EndpointRules, HostRewrite, HttpRules, Manifest, PluginKind, RateLimitRules,
-    ResetUnit,
+    ConcurrencySignal, CredentialRule, EndpointRules, HostRewrite, HttpRules, Manifest, PluginKind,
+    RateLimitRules, ResetUnit,
 };
 pub use record::{Group, PluginError, Problem, Subject, User};
 pub use shaping::{GroupRef, GroupVerdict, Person, Verdict};

@@ -81,7 +81,8 @@ impl Value {
                 _ => Value::Json(json.to_string()),
             },
             Json::Array(ref items) => {
-                let texts: Option<Vec<String>> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
+                let texts: Option<Vec<String>> =
+                    items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
                 match texts {
                     Some(texts) => Value::Texts(texts),
                     None => Value::Json(json.to_string()),

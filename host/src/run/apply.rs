@@ -73,7 +73,11 @@ fn write_directory(
         let staged: StagedUser = plan.staging.get(user.staged).map_err(work_file(work_folder, "read"))?;
         let create = staged.create;
         let (entry, changes) = staged.into_changes();
-        if create { writer.create_user(plan.connector, &entry)? } else { writer.update_user(&entry)? }
+        if create {
+            writer.create_user(plan.connector, &entry)?
+        } else {
+            writer.update_user(&entry)?
+        }
         note(writer, &changes)?;
     }
     for group in plan.groups.iter().filter(|group| group.renames) {

@@ -79,7 +79,8 @@ impl Collector<'_> {
                 let roots = self.first_requests(scope, known).await?;
                 let mut spool = SpoolWriter::create(path, key, now).map_err(work_file(path, "created"))?;
                 spool.append(&Frame::Roots(roots.clone())).map_err(work_file(path, "written"))?;
-                let frontier = Frontier::new(roots).map_err(|_| RunError::Loop { request: "first requests".into() })?;
+                let frontier =
+                    Frontier::new(roots).map_err(|_| RunError::Loop { request: "first requests".into() })?;
                 (frontier, spool, false)
             }
         };
@@ -94,7 +95,11 @@ impl Collector<'_> {
         result.map(|()| collected)
     }
 
-    async fn first_requests(&self, scope: &Scope, known: &[Attribute]) -> Result<Vec<crate::model::Request>, RunError> {
+    async fn first_requests(
+        &self,
+        scope: &Scope,
+        known: &[Attribute],
+    ) -> Result<Vec<crate::model::Request>, RunError> {
         let (source, scope, known) = (self.source.clone(), scope.clone(), known.to_vec());
         tokio::task::spawn_blocking(move || source.plan(&scope, &known))
             .await
@@ -247,7 +252,12 @@ impl Collected {
 }
 
 /// Queues what the page asks for, without the members of groups that a transform dropped.
-fn follow(frontier: &mut Frontier, pending: &Pending, page: &Page, dropped: &[String]) -> Result<(), RunError> {
+fn follow(
+    frontier: &mut Frontier,
+    pending: &Pending,
+    page: &Page,
+    dropped: &[String],
+) -> Result<(), RunError> {
     for request in &page.next {
         let about_dropped = matches!(&request.about, Some(Subject::Group(id)) if dropped.contains(id));
         if !about_dropped {
@@ -301,7 +311,10 @@ fn dropped_groups(transforms: &[Arc<dyn Transform>], page: &Page) -> Result<Vec<
     }
     let shapes = shape_groups(transforms, page.groups.clone())?;
     let groups = page.groups.iter().zip(shapes);
-    Ok(groups.filter(|(_, shape)| matches!(shape, GroupShape::Dropped(_))).map(|(g, _)| g.id.clone()).collect())
+    Ok(groups
+        .filter(|(_, shape)| matches!(shape, GroupShape::Dropped(_)))
+        .map(|(g, _)| g.id.clone())
+        .collect())
 }
 
 fn name_of(pending: &Pending) -> String {

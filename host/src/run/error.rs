@@ -70,19 +70,24 @@ impl RunError {
     pub fn hint(&self) -> Option<String> {
         match self {
             RunError::Busy { .. } => Some("wait until it has ended; `rollcall status` shows it".into()),
-            RunError::Cancelled => Some("run it again: pages that were already read are not requested again".into()),
+            RunError::Cancelled => {
+                Some("run it again: pages that were already read are not requested again".into())
+            }
             RunError::Plan(error) | RunError::Shape(error) => error.hint(),
             RunError::Read { source, .. } => match source {
                 ReadError::Http(error) => error.hint(),
                 ReadError::Decode(error) | ReadError::Restarts { source: error, .. } => error.hint(),
             },
             RunError::Verdicts { .. } => Some("report it to the transform's author".into()),
-            RunError::Loop { .. } => Some("try again; if it stays, report it with the provider's name".into()),
-            RunError::TooManyRequests { connector, .. } => {
-                Some(format!("narrow the groups in scope, or raise `requests-per-run` in [connector.{connector}.limits]"))
+            RunError::Loop { .. } => {
+                Some("try again; if it stays, report it with the provider's name".into())
             }
+            RunError::TooManyRequests { connector, .. } => Some(format!(
+                "narrow the groups in scope, or raise `requests-per-run` in [connector.{connector}.limits]"
+            )),
             RunError::NothingRead => Some(
-                "the credential is probably too narrow: `rollcall connector test` shows what it can see".into(),
+                "the credential is probably too narrow: `rollcall connector test` shows what it can see"
+                    .into(),
             ),
             RunError::Spool { .. } => Some("run it again".into()),
             RunError::WorkFile { .. } => Some("check that the folder is writable and has space left".into()),
@@ -95,7 +100,10 @@ impl RunError {
     pub fn keeps_spool(&self) -> bool {
         !matches!(
             self,
-            RunError::NothingRead | RunError::Spool { .. } | RunError::Loop { .. } | RunError::TooManyRequests { .. }
+            RunError::NothingRead
+                | RunError::Spool { .. }
+                | RunError::Loop { .. }
+                | RunError::TooManyRequests { .. }
         )
     }
 }

@@ -5,7 +5,13 @@ use crate::http::HttpEvent;
 pub enum Event {
     Http(HttpEvent),
     /// Totals of the collection so far. `waiting` counts requests that are known and not yet answered.
-    Collected { pages: u64, users: u64, groups: u64, memberships: u64, waiting: u64 },
+    Collected {
+        pages: u64,
+        users: u64,
+        groups: u64,
+        memberships: u64,
+        waiting: u64,
+    },
     /// A step of the run begins.
     Step(Step),
 }

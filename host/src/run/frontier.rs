@@ -81,9 +81,10 @@ impl Frontier {
 
     /// The next request whose bucket has fewer than `limit` in flight.
     pub fn take(&mut self, limit: usize) -> Option<Pending> {
-        let queue = self.queues.values_mut().find(|queue| {
-            queue.in_flight < limit && !(queue.listings.is_empty() && queue.rest.is_empty())
-        })?;
+        let queue = self
+            .queues
+            .values_mut()
+            .find(|queue| queue.in_flight < limit && !(queue.listings.is_empty() && queue.rest.is_empty()))?;
         queue.in_flight += 1;
         queue.listings.pop_front().or_else(|| queue.rest.pop_front())
     }

@@ -47,7 +47,10 @@ impl WorkFolder {
                 let mut text = String::new();
                 // Who holds it is a courtesy: a reader that races the writer just says less.
                 let _ = file.read_to_string(&mut text);
-                return Err(RunError::Busy { connector: connector.to_owned(), process: text.trim().parse().ok() });
+                return Err(RunError::Busy {
+                    connector: connector.to_owned(),
+                    process: text.trim().parse().ok(),
+                });
             }
             Err(TryLockError::Error(source)) => return Err(work_file(&path, "locked")(source)),
         }

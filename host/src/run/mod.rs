@@ -12,6 +12,7 @@ mod event;
 mod frontier;
 mod lock;
 mod plan;
+mod probe;
 mod reading;
 mod report;
 #[expect(clippy::module_inception, reason = "the story of a run is one concept of the run's folder")]
@@ -28,9 +29,10 @@ pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};
 pub use lock::WorkFolder;
 pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};
+pub use probe::{ProbeError, probe};
 pub use report::{
-    Counts, MembershipCounts, Milliseconds, NamedEntry, Outcome, ReportedError, ReportedProblem, RequestCounts,
-    RunReport,
+    Counts, MembershipCounts, Milliseconds, NamedEntry, Outcome, ReportedError, ReportedProblem,
+    RequestCounts, RunReport,
 };
-pub use run::{Ended, Job, Probe, plan, probe, sync};
+pub use run::{Ended, Job, plan, sync};
 pub use staging::StagedUser;

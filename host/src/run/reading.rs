@@ -135,7 +135,9 @@ impl Reading {
                     ordinal += 1;
                 }
                 Frame::Restart { root, attempt } => {
-                    clean &= attempts.insert(root, attempt).is_some_and(|known| known >= attempt);
+                    let known = attempts.entry(root).or_insert(0);
+                    clean &= *known >= attempt;
+                    *known = attempt.max(*known);
                 }
                 Frame::Complete => complete = true,
                 Frame::Header { .. } | Frame::Roots(_) => {}
@@ -190,7 +192,13 @@ impl Reading {
             return index as u32;
         }
         self.people.insert(id.into());
-        self.states.push(PersonState { known: None, key: None, digest: [0; 16], page: NO_PAGE, unreadable: false });
+        self.states.push(PersonState {
+            known: None,
+            key: None,
+            digest: [0; 16],
+            page: NO_PAGE,
+            unreadable: false,
+        });
         (self.states.len() - 1) as u32
     }
 
@@ -217,7 +225,8 @@ impl Reading {
                 group.members_state = Some(MembersState::Unknown);
                 if let Some(number) = group.known.as_ref().map(|known| known.number) {
                     let members = reader.mirror_members(number)?.unwrap_or_default();
-                    group.members = members.iter().filter_map(|number| by_number.get(&number).copied()).collect();
+                    group.members =
+                        members.iter().filter_map(|number| by_number.get(&number).copied()).collect();
                     group.members.sort_unstable();
                 }
                 continue;
@@ -225,7 +234,9 @@ impl Reading {
             group.members_state = Some(MembersState::Known);
             let mut members = given.some;
             if given.everyone {
-                members.extend((0..self.states.len() as u32).filter(|index| self.states[*index as usize].seen()));
+                members.extend(
+                    (0..self.states.len() as u32).filter(|index| self.states[*index as usize].seen()),
+                );
             }
             members.sort_unstable();
             members.dedup();
@@ -297,7 +308,9 @@ impl Reading {
     /// Group indexes in the order of their ids: the order in which a person's groups are told.
     pub fn groups_by_id(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.groups.len()).collect();
-        order.sort_unstable_by(|a, b| self.groups.get_index(*a).map(|g| g.0).cmp(&self.groups.get_index(*b).map(|g| g.0)));
+        order.sort_unstable_by(|a, b| {
+            self.groups.get_index(*a).map(|g| g.0).cmp(&self.groups.get_index(*b).map(|g| g.0))
+        });
         order
     }
 

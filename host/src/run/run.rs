@@ -30,6 +30,7 @@ pub struct Job {
     pub reading: [u8; 32],
     /// Hash of the transforms and their settings.
     pub rules: [u8; 32],
+    /// Requests that the plugin may ask for in this run.
     pub max_requests: u64,
     pub observer: Arc<dyn Observer>,
     pub cancel: CancellationToken,
@@ -104,22 +105,6 @@ pub async fn plan(
     // A later run reads anew: whoever plans, changes something at the provider and syncs wants to see it.
     job.forget_spool()?;
     result.map(|()| report)
-}
-
-/// What a probe found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Probe {
-    /// What the plugin says of the credential.
-    pub facts: Vec<Attribute>,
-    pub requests: u64,
-}
-
-/// Asks the plugin what this connector's credential can see.
-pub async fn probe(job: &Job) -> Result<Probe, RunError> {
-    let folder = tempfile::tempdir().map_err(super::collect::work_file(job.work.path(), "created"))?;
-    let spool = folder.path().join("probe.spool");
-    let collected = job.collector().collect(&Scope::Probe, &known(), &spool, &SpoolKey::new(job.reading), now()).await?;
-    Ok(Probe { facts: collected.extra, requests: job.transport.totals().sent })
 }
 
 async fn collect(job: &Job, report: &mut RunReport) -> Result<Collected, RunError> {

@@ -26,7 +26,10 @@ pub enum PersonShape {
 
 /// One shape for each group, in order. Ids identify, so a transform can't change one. A group that one transform hides stays hidden; one that it drops is not shown
 /// to the next.
-pub fn shape_groups(transforms: &[Arc<dyn Transform>], groups: Vec<Group>) -> Result<Vec<GroupShape>, RunError> {
+pub fn shape_groups(
+    transforms: &[Arc<dyn Transform>],
+    groups: Vec<Group>,
+) -> Result<Vec<GroupShape>, RunError> {
     let mut shapes: Vec<GroupShape> = groups.into_iter().map(GroupShape::Kept).collect();
     for transform in transforms {
         let alive: Vec<usize> =
@@ -51,7 +54,9 @@ pub fn shape_groups(transforms: &[Arc<dyn Transform>], groups: Vec<Group>) -> Re
             };
             shapes[at] = match verdict {
                 GroupVerdict::Keep(group) if !hidden => GroupShape::Kept(Group { id, ..group }),
-                GroupVerdict::Keep(group) | GroupVerdict::Hide(group) => GroupShape::Hidden(Group { id, ..group }),
+                GroupVerdict::Keep(group) | GroupVerdict::Hide(group) => {
+                    GroupShape::Hidden(Group { id, ..group })
+                }
                 GroupVerdict::Drop(reason) => GroupShape::Dropped(by(transform.as_ref(), &reason)),
             };
         }
@@ -60,8 +65,12 @@ pub fn shape_groups(transforms: &[Arc<dyn Transform>], groups: Vec<Group>) -> Re
 }
 
 /// One shape for each person, in order. Ids identify, so a transform can't change one; what one transform drops or skips is not shown to the next.
-pub fn shape_people(transforms: &[Arc<dyn Transform>], people: Vec<Person>) -> Result<Vec<PersonShape>, RunError> {
-    let mut shapes: Vec<PersonShape> = people.into_iter().map(|person| PersonShape::Kept(Box::new(person))).collect();
+pub fn shape_people(
+    transforms: &[Arc<dyn Transform>],
+    people: Vec<Person>,
+) -> Result<Vec<PersonShape>, RunError> {
+    let mut shapes: Vec<PersonShape> =
+        people.into_iter().map(|person| PersonShape::Kept(Box::new(person))).collect();
     for transform in transforms {
         let alive: Vec<usize> =
             (0..shapes.len()).filter(|at| matches!(shapes[*at], PersonShape::Kept(_))).collect();
@@ -95,7 +104,12 @@ fn by(transform: &dyn Transform, reason: &str) -> String {
     format!("{}: {reason}", transform.identity().name)
 }
 
-fn check_count(transform: &dyn Transform, what: &'static str, asked: usize, given: usize) -> Result<(), RunError> {
+fn check_count(
+    transform: &dyn Transform,
+    what: &'static str,
+    asked: usize,
+    given: usize,
+) -> Result<(), RunError> {
     if asked == given {
         return Ok(());
     }

@@ -86,7 +86,8 @@ impl SpoolWriter {
 
     pub fn append(&mut self, frame: &Frame) -> io::Result<()> {
         self.buffer.clear();
-        self.buffer = postcard::to_extend(frame, std::mem::take(&mut self.buffer)).map_err(io::Error::other)?;
+        self.buffer =
+            postcard::to_extend(frame, std::mem::take(&mut self.buffer)).map_err(io::Error::other)?;
         let length = u32::try_from(self.buffer.len()).ok().filter(|length| *length <= MAX_FRAME);
         let length = length.ok_or_else(|| io::Error::other("a page is larger than 1 GiB"))?;
         self.file.write_all(&length.to_le_bytes())?;
@@ -188,7 +189,11 @@ mod tests {
         let (read, _) = frames(&path);
         assert_eq!(
             read,
-            vec![Frame::Header { key, started_at: 5 }, Frame::Restart { root: 0, attempt: 1 }, Frame::Complete]
+            vec![
+                Frame::Header { key, started_at: 5 },
+                Frame::Restart { root: 0, attempt: 1 },
+                Frame::Complete
+            ]
         );
     }
 

@@ -13,8 +13,8 @@ use super::run::{Ended, Job, sync};
 use crate::directory::{ConnectorId, GroupFilter, RunId, SqliteStore, Store, UserFilter};
 use crate::http::{HttpError, HttpTotals, Transport};
 use crate::model::{
-    Attribute, CredentialRule, Group, Manifest, Members, Membership, Method, Page, PluginError, PluginKind, Problem,
-    Request, Response, Scope, Subject, User,
+    Attribute, Group, Manifest, Members, Membership, Method, Page, PluginError, PluginKind, Problem, Request,
+    Response, Scope, Subject, User,
 };
 use crate::plugin::{CallError, Identity, Source, Transform};
 
@@ -162,6 +162,22 @@ impl Transport for MemoryTransport {
     }
 }
 
+/// The least that a source says of itself.
+pub fn manifest() -> Manifest {
+    Manifest {
+        name: "memory".into(),
+        version: "1.0.0".into(),
+        kind: PluginKind::Source,
+        api: "0.1".into(),
+        summary: String::new(),
+        endpoint: None,
+        http: None,
+        credential: Vec::new(),
+        rate_limit: None,
+        settings: serde_json::json!({}),
+    }
+}
+
 /// A connector of an organisation in memory, with a store in a folder of its own.
 pub struct World {
     pub organisation: Arc<Mutex<Organisation>>,
@@ -184,18 +200,7 @@ impl World {
         let store = SqliteStore::open(&database).expect("a new store");
         let organisation = Arc::new(Mutex::new(organisation));
         let identity = Identity { name: "memory".into(), version: "1.0.0".into(), sha256: "0".repeat(64) };
-        let manifest = Manifest {
-            name: "memory".into(),
-            version: "1.0.0".into(),
-            kind: PluginKind::Source,
-            api: "0.1".into(),
-            summary: String::new(),
-            endpoint: None,
-            http: None,
-            credential: Vec::<CredentialRule>::new(),
-            rate_limit: None,
-            settings: serde_json::json!({}),
-        };
+        let manifest = manifest();
         let source = MemorySource { identity, manifest, organisation: organisation.clone() };
         let job = Job {
             connector: "acme".into(),

@@ -16,7 +16,8 @@ fn shown(users: &[&str], groups: &[(&str, &[&str])]) -> Shown {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_run_makes_the_directory_equal_and_a_second_one_changes_nothing() {
-    let mut world = World::new(Organisation::with(&["ann", "bob", "cy"], &[("g", &["ann", "cy"]), ("h", &[])]));
+    let mut world =
+        World::new(Organisation::with(&["ann", "bob", "cy"], &[("g", &["ann", "cy"]), ("h", &[])]));
     let first = world.sync_well().await;
     assert_eq!(first.outcome, Outcome::Done);
     assert_eq!((first.users.seen, first.users.created, first.groups.created), (3, 3, 2));
@@ -76,7 +77,10 @@ async fn a_failed_request_applies_nothing_and_the_next_run_reads_only_what_is_mi
     let first = world.requests();
     let report = world.sync_well().await;
     let second = world.requests();
-    assert!(second.contains(&"/users/4".to_owned()) && !second.contains(&"/users/0".to_owned()), "{second:?}");
+    assert!(
+        second.contains(&"/users/4".to_owned()) && !second.contains(&"/users/0".to_owned()),
+        "{second:?}"
+    );
     assert_eq!(first.len() + second.len(), 6, "five requests and the one that failed: {first:?} {second:?}");
     assert_eq!(report.requests.resumed, first.len() as u64 - 1);
     assert_eq!(world.shown().0.len(), 5);
@@ -99,7 +103,9 @@ async fn members_that_cannot_be_read_stay_as_they_were() {
     let mut world = World::new(Organisation::with(&["ann", "bob"], &[("g", &["ann"])]));
     world.sync_well().await;
     let before = world.shown();
-    world.change(|organisation| organisation.set_members("g", Members::Unknown("may not read them (403)".into())));
+    world.change(|organisation| {
+        organisation.set_members("g", Members::Unknown("may not read them (403)".into()))
+    });
     let report = world.sync_well().await;
     assert_eq!((report.outcome, report.memberships.unknown), (Outcome::Problems, 1));
     assert!(!report.changes_anything());
@@ -111,7 +117,8 @@ async fn members_that_cannot_be_read_stay_as_they_were() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_no_longer_returned_is_reported_and_left_alone() {
-    let mut world = World::new(Organisation::with(&["ann", "bob"], &[("g", &["ann", "bob"]), ("h", &["ann"])]));
+    let mut world =
+        World::new(Organisation::with(&["ann", "bob"], &[("g", &["ann", "bob"]), ("h", &["ann"])]));
     world.sync_well().await;
     let before = world.shown();
     world.change(|organisation| {
@@ -292,13 +299,14 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn take(organisation: &mut Organisation, step: &Step) {
-    let members = |organisation: &mut Organisation, group: &u8, change: &mut dyn FnMut(&mut BTreeSet<String>)| {
-        if let Some((_, Members::Some(ids))) = organisation.groups.get_mut(&format!("g{group}")) {
-            let mut set: BTreeSet<String> = ids.drain(..).collect();
-            change(&mut set);
-            ids.extend(set);
-        }
-    };
+    let members =
+        |organisation: &mut Organisation, group: &u8, change: &mut dyn FnMut(&mut BTreeSet<String>)| {
+            if let Some((_, Members::Some(ids))) = organisation.groups.get_mut(&format!("g{group}")) {
+                let mut set: BTreeSet<String> = ids.drain(..).collect();
+                change(&mut set);
+                ids.extend(set);
+            }
+        };
     match step {
         Step::Hire(n) if !organisation.users.contains_key(&format!("u{n}")) => {
             organisation.add_user(&format!("u{n}"), &format!("first{n}"));
@@ -352,7 +360,10 @@ impl Oracle {
         let name = |id: &String| self.users[id].0.clone();
         (
             self.users.values().cloned().collect(),
-            self.groups.values().map(|(group, ids)| (group.clone(), ids.iter().map(name).collect())).collect(),
+            self.groups
+                .values()
+                .map(|(group, ids)| (group.clone(), ids.iter().map(name).collect()))
+                .collect(),
         )
     }
 }

@@ -145,7 +145,8 @@ impl Store for SqliteStore {
     }
 
     fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()> {
-        end_run(&self.connection, run, outcome, at, report).map_err(|source| self.file.error("written", source))
+        end_run(&self.connection, run, outcome, at, report)
+            .map_err(|source| self.file.error("written", source))
     }
 
     fn read(&mut self) -> StoreResult<Box<dyn Reader + '_>> {

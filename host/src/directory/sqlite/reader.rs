@@ -7,7 +7,8 @@ use super::open::DatabaseFile;
 use crate::directory::entry::attributes_from_json;
 use crate::directory::{
     Change, ChangeKind, ConnectorId, Counters, EntryKind, GroupEntry, GroupFilter, GroupKey, MembersState,
-    MembershipChange, MirrorGroup, MirrorUser, Reader, RunId, RunRow, StoreResult, UserEntry, UserFilter, UserKey,
+    MembershipChange, MirrorGroup, MirrorUser, Reader, RunId, RunRow, StoreResult, UserEntry, UserFilter,
+    UserKey,
 };
 use crate::model::{Attribute, User};
 
@@ -16,7 +17,8 @@ pub(super) struct SqliteReader<'a> {
     pub(super) file: DatabaseFile,
 }
 
-const USER: &str = "SELECT u.key, c.name, u.external_id, u.user_name, u.display_name, u.given_name, u.family_name,
+const USER: &str =
+    "SELECT u.key, c.name, u.external_id, u.user_name, u.display_name, u.given_name, u.family_name,
                            u.email, u.active, u.attributes
                     FROM directory_user u JOIN connector c ON c.id = u.connector";
 
@@ -66,8 +68,12 @@ impl SqliteReader<'_> {
     }
 
     fn bitmap(&self, row: &Row<'_>, column: usize) -> StoreResult<RoaringBitmap> {
-        let bytes = row.get_ref(column).and_then(|value| Ok(value.as_blob()?)).map_err(|source| self.failed(source))?;
-        RoaringBitmap::deserialize_from(bytes).map_err(|error| self.file.corrupt(format!("packed memberships: {error}")))
+        let bytes = row
+            .get_ref(column)
+            .and_then(|value| Ok(value.as_blob()?))
+            .map_err(|source| self.failed(source))?;
+        RoaringBitmap::deserialize_from(bytes)
+            .map_err(|error| self.file.corrupt(format!("packed memberships: {error}")))
     }
 
     fn attributes(&self, row: &Row<'_>, column: usize) -> StoreResult<Vec<Attribute>> {
@@ -186,7 +192,9 @@ impl Reader for SqliteReader<'_> {
                     "known" => MembersState::Known,
                     "unknown" => MembersState::Unknown,
                     "unread" => MembersState::Unread,
-                    other => return Err(self.file.corrupt(format!("members of mirror group {id} are {other:?}"))),
+                    other => {
+                        return Err(self.file.corrupt(format!("members of mirror group {id} are {other:?}")));
+                    }
                 },
                 absent_since: self.get::<Option<i64>>(row, 3)?.map(RunId),
                 record: serde_json::from_str(&record)
@@ -209,7 +217,8 @@ impl Reader for SqliteReader<'_> {
         let sql = "SELECT external_id, key FROM directory_user WHERE connector = ?1 ORDER BY external_id";
         self.rows(sql, [connector.0], |row| {
             let key = UserKey(self.get(row, 1)?);
-            let id = row.get_ref(0).and_then(|value| Ok(value.as_str()?)).map_err(|source| self.failed(source))?;
+            let id =
+                row.get_ref(0).and_then(|value| Ok(value.as_str()?)).map_err(|source| self.failed(source))?;
             each(id, key);
             Ok(true)
         })
@@ -221,6 +230,15 @@ impl Reader for SqliteReader<'_> {
 
     fn user_by_name(&self, folded: &str) -> StoreResult<Option<UserEntry>> {
         self.first_user(&format!("{USER} WHERE u.folded = ?1"), [folded])
+    }
+
+    fn users_by_id(&self, external_id: &str) -> StoreResult<Vec<UserEntry>> {
+        let mut found = Vec::new();
+        self.rows(&format!("{USER} WHERE u.external_id = ?1 ORDER BY u.key"), [external_id], |row| {
+            found.push(self.user_entry(row)?);
+            Ok(true)
+        })?;
+        Ok(found)
     }
 
     fn users(&self, filter: &UserFilter, each: &mut dyn FnMut(UserEntry) -> bool) -> StoreResult<()> {
@@ -242,7 +260,10 @@ impl Reader for SqliteReader<'_> {
     fn user_names(&self, keys: &RoaringBitmap, each: &mut dyn FnMut(UserKey, &str)) -> StoreResult<()> {
         for key in keys {
             self.rows("SELECT user_name FROM directory_user WHERE key = ?1", [key], |row| {
-                let name = row.get_ref(0).and_then(|value| Ok(value.as_str()?)).map_err(|source| self.failed(source))?;
+                let name = row
+                    .get_ref(0)
+                    .and_then(|value| Ok(value.as_str()?))
+                    .map_err(|source| self.failed(source))?;
                 each(UserKey(key), name);
                 Ok(false)
             })?;
@@ -256,6 +277,15 @@ impl Reader for SqliteReader<'_> {
 
     fn group_by_name(&self, folded: &str) -> StoreResult<Option<GroupEntry>> {
         self.first_group(&format!("{GROUP} WHERE g.folded = ?1"), [folded])
+    }
+
+    fn groups_by_id(&self, external_id: &str) -> StoreResult<Vec<GroupEntry>> {
+        let mut found = Vec::new();
+        self.rows(&format!("{GROUP} WHERE g.external_id = ?1 ORDER BY g.key"), [external_id], |row| {
+            found.push(self.group_entry(row)?);
+            Ok(true)
+        })?;
+        Ok(found)
     }
 
     fn groups(&self, filter: &GroupFilter, each: &mut dyn FnMut(GroupEntry) -> bool) -> StoreResult<()> {
@@ -336,8 +366,9 @@ impl Reader for SqliteReader<'_> {
             let kind: String = self.get(row, 0)?;
             let entry: String = self.get(row, 1)?;
             Ok(each(Change {
-                kind: ChangeKind::parse(&kind)
-                    .ok_or_else(|| self.file.corrupt(format!("a change of run {} is of kind {kind:?}", run.0)))?,
+                kind: ChangeKind::parse(&kind).ok_or_else(|| {
+                    self.file.corrupt(format!("a change of run {} is of kind {kind:?}", run.0))
+                })?,
                 entry: if entry == EntryKind::User.as_str() { EntryKind::User } else { EntryKind::Group },
                 key: self.get(row, 2)?,
                 name: self.get(row, 3)?,
@@ -347,7 +378,11 @@ impl Reader for SqliteReader<'_> {
         })
     }
 
-    fn membership_changes(&self, run: RunId, each: &mut dyn FnMut(MembershipChange) -> bool) -> StoreResult<()> {
+    fn membership_changes(
+        &self,
+        run: RunId,
+        each: &mut dyn FnMut(MembershipChange) -> bool,
+    ) -> StoreResult<()> {
         let sql = "SELECT \"group\", added, removed FROM membership_change WHERE run = ?1 ORDER BY \"group\"";
         self.rows(sql, [run.0], |row| {
             Ok(each(MembershipChange {
@@ -358,7 +393,12 @@ impl Reader for SqliteReader<'_> {
         })
     }
 
-    fn last_changes(&self, entry: EntryKind, key: u32, limit: u32) -> StoreResult<Vec<(RunId, String, ChangeKind)>> {
+    fn last_changes(
+        &self,
+        entry: EntryKind,
+        key: u32,
+        limit: u32,
+    ) -> StoreResult<Vec<(RunId, String, ChangeKind)>> {
         let mut changes = Vec::new();
         let sql = "SELECT c.run, r.started_at, c.kind FROM change c JOIN run r ON r.id = c.run
                    WHERE c.entry = ?1 AND c.key = ?2 ORDER BY c.run DESC, c.sequence LIMIT ?3";

@@ -4,8 +4,8 @@ use rusqlite::{Params, Transaction, params};
 use super::open::{DatabaseFile, end_run};
 use crate::directory::entry::attributes_to_json;
 use crate::directory::{
-    Change, ConnectorId, Counters, GroupEntry, GroupKey, MembersState, MembershipChange, MirrorGroup, MirrorUser, RunId,
-    StoreResult, UserEntry, UserKey, Writer, fold,
+    Change, ConnectorId, Counters, GroupEntry, GroupKey, MembersState, MembershipChange, MirrorGroup,
+    MirrorUser, RunId, StoreResult, UserEntry, UserKey, Writer, fold,
 };
 
 pub(super) struct SqliteWriter<'a> {
@@ -38,7 +38,9 @@ fn between_names(key: u32) -> String {
 impl Writer for SqliteWriter<'_> {
     fn set_counters(&mut self, counters: Counters) -> StoreResult<()> {
         let Counters { mirror_user, mirror_group, user, group } = counters;
-        for (name, next) in [("mirror_user", mirror_user), ("mirror_group", mirror_group), ("user", user), ("group", group)] {
+        for (name, next) in
+            [("mirror_user", mirror_user), ("mirror_group", mirror_group), ("user", user), ("group", group)]
+        {
             self.execute("UPDATE counter SET next = ?2 WHERE name = ?1", params![name, next])?;
         }
         Ok(())
@@ -61,7 +63,10 @@ impl Writer for SqliteWriter<'_> {
     }
 
     fn put_mirror_user_record(&mut self, number: u32, record: &str) -> StoreResult<()> {
-        self.execute("INSERT OR REPLACE INTO mirror_user_record (number, record) VALUES (?1, ?2)", params![number, record])
+        self.execute(
+            "INSERT OR REPLACE INTO mirror_user_record (number, record) VALUES (?1, ?2)",
+            params![number, record],
+        )
     }
 
     fn put_mirror_group(&mut self, connector: ConnectorId, group: &MirrorGroup) -> StoreResult<()> {
@@ -102,7 +107,10 @@ impl Writer for SqliteWriter<'_> {
     }
 
     fn release_user_name(&mut self, key: UserKey) -> StoreResult<()> {
-        self.execute("UPDATE directory_user SET folded = ?2 WHERE key = ?1", params![key.0, between_names(key.0)])
+        self.execute(
+            "UPDATE directory_user SET folded = ?2 WHERE key = ?1",
+            params![key.0, between_names(key.0)],
+        )
     }
 
     fn create_user(&mut self, connector: ConnectorId, entry: &UserEntry) -> StoreResult<()> {
@@ -147,7 +155,10 @@ impl Writer for SqliteWriter<'_> {
     }
 
     fn release_group_name(&mut self, key: GroupKey) -> StoreResult<()> {
-        self.execute("UPDATE directory_group SET folded = ?2 WHERE key = ?1", params![key.0, between_names(key.0)])
+        self.execute(
+            "UPDATE directory_group SET folded = ?2 WHERE key = ?1",
+            params![key.0, between_names(key.0)],
+        )
     }
 
     fn create_group(&mut self, connector: ConnectorId, entry: &GroupEntry) -> StoreResult<()> {
@@ -181,7 +192,12 @@ impl Writer for SqliteWriter<'_> {
         )
     }
 
-    fn set_members(&mut self, group: GroupKey, connector: ConnectorId, members: &RoaringBitmap) -> StoreResult<()> {
+    fn set_members(
+        &mut self,
+        group: GroupKey,
+        connector: ConnectorId,
+        members: &RoaringBitmap,
+    ) -> StoreResult<()> {
         self.execute(
             "INSERT INTO directory_membership (\"group\", connector, members) VALUES (?1, ?2, ?3)
              ON CONFLICT DO UPDATE SET members = ?3",
@@ -214,7 +230,8 @@ impl Writer for SqliteWriter<'_> {
     }
 
     fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()> {
-        end_run(&self.transaction, run, outcome, at, report).map_err(|source| self.file.error("written", source))
+        end_run(&self.transaction, run, outcome, at, report)
+            .map_err(|source| self.file.error("written", source))
     }
 
     fn commit(self: Box<Self>) -> StoreResult<()> {

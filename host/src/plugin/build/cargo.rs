@@ -224,10 +224,10 @@ impl Package {
     }
 }
 
-/// Decoding pages is what plugins spend their time with, so speed before size; one codegen unit and full LTO
-/// for the same bytes everywhere; names are kept for messages, all else of debug information goes.
+/// `s` decodes within 5 % of `3` and is a quarter smaller (okta: 406 kB against 547 kB); one codegen unit and full
+/// LTO for the same bytes everywhere; names are kept for messages, all else of debug information goes.
 const PROFILE: &[&str] = &[
-    "opt-level=3",
+    "opt-level=\"s\"",
     "lto=\"fat\"",
     "codegen-units=1",
     "panic=\"abort\"",

@@ -103,7 +103,9 @@ impl Draft<'_> {
         self.settle_group_names(planned, &places)?;
         self.report_absent_groups(&existing);
         self.groups.decided.extend(self.groups.keys.iter().flatten());
-        self.groups.decided.extend(existing.iter().filter(|entry| entry.external_id.is_none()).map(|entry| entry.key));
+        self.groups
+            .decided
+            .extend(existing.iter().filter(|entry| entry.external_id.is_none()).map(|entry| entry.key));
         self.groups.existing = existing;
         Ok(())
     }
@@ -131,10 +133,15 @@ impl Draft<'_> {
         let claims: Vec<Claim> = claiming
             .iter()
             .map(|at| &planned[*at])
-            .map(|group| Claim { key: group.entry.key.0, folded: fold(&group.entry.name), renames: group.renames })
+            .map(|group| Claim {
+                key: group.entry.key.0,
+                folded: fold(&group.entry.name),
+                renames: group.renames,
+            })
             .collect();
-        let conflicts =
-            resolve(&claims, |folded| Ok::<_, RunError>(self.reader.group_by_name(folded)?.map(|entry| entry.key.0)))?;
+        let conflicts = resolve(&claims, |folded| {
+            Ok::<_, RunError>(self.reader.group_by_name(folded)?.map(|entry| entry.key.0))
+        })?;
         let mut failed: FxHashMap<usize, Conflict> = FxHashMap::default();
         for (at, conflict) in claiming.iter().zip(conflicts) {
             if let Some(conflict) = conflict {
@@ -178,7 +185,11 @@ impl Draft<'_> {
             let state = self.reading.groups.get(id);
             if state.is_none_or(|state| state.record.is_none() && !state.unreadable) {
                 self.report.groups.absent += 1;
-                self.report_absent(NamedEntry { kind: "group".into(), id: id.clone(), name: entry.name.clone() });
+                self.report_absent(NamedEntry {
+                    kind: "group".into(),
+                    id: id.clone(),
+                    name: entry.name.clone(),
+                });
             }
         }
     }
@@ -227,18 +238,24 @@ impl Draft<'_> {
         let leaving: FxHashSet<GroupKey> =
             self.groups.planned.iter().filter(|group| group.renames).map(|group| group.entry.key).collect();
         for (folded, MadeUp { name, members }) in made_up {
-            let own = self.groups.existing.iter().find(|e| e.external_id.is_none() && fold(&e.name) == folded);
+            let own =
+                self.groups.existing.iter().find(|e| e.external_id.is_none() && fold(&e.name) == folded);
             let key = match own {
                 Some(entry) => {
                     self.report.groups.unchanged += 1;
                     entry.key
                 }
                 None => {
-                    let holder = self.reader.group_by_name(&folded)?.filter(|entry| !leaving.contains(&entry.key));
+                    let holder =
+                        self.reader.group_by_name(&folded)?.filter(|entry| !leaving.contains(&entry.key));
                     if let Some(holder) = holder {
-                        let message = format!("a transform gives people the group {name:?}, whose name belongs to {}", describe(&holder));
-                        let error = PluginError::new("name-taken", message)
-                            .with_hint("let the transform use another name, or leave the other group out of scope");
+                        let message = format!(
+                            "a transform gives people the group {name:?}, whose name belongs to {}",
+                            describe(&holder)
+                        );
+                        let error = PluginError::new("name-taken", message).with_hint(
+                            "let the transform use another name, or leave the other group out of scope",
+                        );
                         self.report.add_problem(ReportedProblem::new(None, Some(&name), &error));
                         self.report.groups.skipped += 1;
                         continue;

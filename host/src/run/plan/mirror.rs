@@ -30,7 +30,12 @@ pub struct MirrorPlan {
 }
 
 impl MirrorPlan {
-    pub(super) fn with_people(mut self, numbers: Vec<u32>, shaping: Vec<[u8; 16]>, records: Vec<(u32, Staged)>) -> Self {
+    pub(super) fn with_people(
+        mut self,
+        numbers: Vec<u32>,
+        shaping: Vec<[u8; 16]>,
+        records: Vec<(u32, Staged)>,
+    ) -> Self {
         (self.numbers, self.shaping, self.records) = (numbers, shaping, records);
         self
     }
@@ -47,7 +52,9 @@ impl MirrorPlan {
             let shaping = self.shaping[person as usize];
             let row = match (state.known, state.seen()) {
                 (Some(known), true) => {
-                    let same = known.digest == state.digest && known.shaping == shaping && known.absent_since.is_none();
+                    let same = known.digest == state.digest
+                        && known.shaping == shaping
+                        && known.absent_since.is_none();
                     (!same).then_some((known.number, state.digest, None))
                 }
                 (Some(known), false) if !state.unreadable && known.absent_since.is_none() => {
@@ -57,7 +64,13 @@ impl MirrorPlan {
                 (None, true) => Some((self.numbers[person as usize], state.digest, None)),
             };
             if let Some((number, digest, absent_since)) = row {
-                each(&MirrorUser { id: reading.id(person).to_owned(), number, digest, shaping, absent_since })?;
+                each(&MirrorUser {
+                    id: reading.id(person).to_owned(),
+                    number,
+                    digest,
+                    shaping,
+                    absent_since,
+                })?;
             }
         }
         Ok(())
@@ -70,7 +83,9 @@ impl Draft<'_> {
         for at in self.reading.groups_by_id() {
             let state = &self.reading.groups[at];
             let Some(record) = &state.record else {
-                if let Some(known) = state.known.as_ref().filter(|known| known.absent_since.is_none() && !state.unreadable) {
+                if let Some(known) =
+                    state.known.as_ref().filter(|known| known.absent_since.is_none() && !state.unreadable)
+                {
                     groups.push(MirrorGroupRow { group: known.clone(), newly_absent: true, members: None });
                 }
                 continue;
@@ -87,12 +102,14 @@ impl Draft<'_> {
                 MembersState::Known => {
                     let numbers = state.members.iter().map(|person| self.people.numbers[*person as usize]);
                     let numbers: RoaringBitmap = numbers.filter(|number| *number > 0).collect();
-                    let before = if state.known.is_some() { self.reader.mirror_members(number)? } else { None };
+                    let before =
+                        if state.known.is_some() { self.reader.mirror_members(number)? } else { None };
                     (before.as_ref() != Some(&numbers)).then_some(numbers)
                 }
                 MembersState::Unknown | MembersState::Unread => None,
             };
-            let group = MirrorGroup { number, record: record.clone(), members: members_state, absent_since: None };
+            let group =
+                MirrorGroup { number, record: record.clone(), members: members_state, absent_since: None };
             if members.is_some() || state.known.as_ref() != Some(&group) {
                 groups.push(MirrorGroupRow { group, newly_absent: false, members });
             }

@@ -31,7 +31,9 @@ pub fn resolve<E>(
     let mut winners: FxHashMap<&str, usize> = FxHashMap::default();
     for (place, claim) in claims.iter().enumerate() {
         match winners.get(claim.folded.as_str()).copied() {
-            Some(winner) if claims[winner].renames || !claim.renames => conflicts[place] = Some(Conflict::Lost(winner)),
+            Some(winner) if claims[winner].renames || !claim.renames => {
+                conflicts[place] = Some(Conflict::Lost(winner))
+            }
             Some(winner) => {
                 conflicts[winner] = Some(Conflict::Lost(place));
                 winners.insert(&claim.folded, place);
@@ -69,9 +71,18 @@ pub fn resolve<E>(
             }
         }
         if !changed {
-            return Ok(conflicts);
+            break;
         }
     }
+    // Who lost to a claim that failed itself is told who keeps the name.
+    for place in 0..conflicts.len() {
+        if let Some(Conflict::Lost(winner)) = conflicts[place]
+            && let Some(kept) = conflicts[winner]
+        {
+            conflicts[place] = Some(kept);
+        }
+    }
+    Ok(conflicts)
 }
 
 #[cfg(test)]
@@ -108,6 +119,12 @@ mod tests {
     fn an_existing_entry_goes_before_a_new_one() {
         let claims = [claim(8, "x", false), claim(1, "x", true), claim(9, "x", false)];
         assert_eq!(resolved(&claims, &[("a", 1)]), [Some(Conflict::Lost(1)), None, Some(Conflict::Lost(1))]);
+    }
+
+    #[test]
+    fn losers_are_told_who_keeps_the_name() {
+        let claims = [claim(8, "x", false), claim(9, "x", false)];
+        assert_eq!(resolved(&claims, &[("x", 1)]), [Some(Conflict::Held(1)), Some(Conflict::Held(1))]);
     }
 
     proptest! {

@@ -214,12 +214,14 @@ impl Draft<'_> {
         for (person, user) in &batch {
             let state = self.reading.state(*person);
             if state.known.is_none_or(|known| known.digest != state.digest) {
-                let record = serde_json::to_string(user).map_err(|error| RunError::Worker(error.to_string()))?;
+                let record =
+                    serde_json::to_string(user).map_err(|error| RunError::Worker(error.to_string()))?;
                 let staged = gathered.staging.put(&record).map_err(work_file(self.work_folder, "written"))?;
                 self.people.records.push((self.people.numbers[*person as usize], staged));
             }
         }
-        let asked: Vec<(u32, String)> = batch.iter().map(|(person, user)| (*person, user.username.clone())).collect();
+        let asked: Vec<(u32, String)> =
+            batch.iter().map(|(person, user)| (*person, user.username.clone())).collect();
         let people = batch
             .into_iter()
             .map(|(person, user)| Person { user, groups: self.group_refs(memberships.of(person)) })
@@ -242,7 +244,12 @@ impl Draft<'_> {
     }
 
     /// Stages what makes the directory show a kept person.
-    fn plan_person(&mut self, index: u32, person: Person, gathered: &mut Gathered<'_>) -> Result<(), RunError> {
+    fn plan_person(
+        &mut self,
+        index: u32,
+        person: Person,
+        gathered: &mut Gathered<'_>,
+    ) -> Result<(), RunError> {
         let Person { user, groups } = person;
         if user.username.trim().is_empty() {
             let error = PluginError::new("no-user-name", "has no user name")
@@ -263,8 +270,11 @@ impl Draft<'_> {
         for group in &groups {
             if !self.join(group, key.0) {
                 let id = group.id.as_deref().unwrap_or_default();
-                let error = PluginError::new("unknown-group", format!("a transform gave the group id {id:?}, which nobody read"))
-                    .with_hint("report it to the transform's author");
+                let error = PluginError::new(
+                    "unknown-group",
+                    format!("a transform gave the group id {id:?}, which nobody read"),
+                )
+                .with_hint("report it to the transform's author");
                 let subject = Subject::User(entry.external_id.clone());
                 self.report.add_problem(ReportedProblem::new(Some(&subject), Some(&entry.user_name), &error));
             }
@@ -304,8 +314,9 @@ impl Draft<'_> {
 
     /// Takes out the people whose name another one keeps, with a problem each.
     fn settle_user_names(&mut self, claims: &[Claim], claimants: &[Claimant]) -> Result<(), RunError> {
-        let conflicts =
-            resolve(claims, |folded| Ok::<_, RunError>(self.reader.user_by_name(folded)?.map(|entry| entry.key.0)))?;
+        let conflicts = resolve(claims, |folded| {
+            Ok::<_, RunError>(self.reader.user_by_name(folded)?.map(|entry| entry.key.0))
+        })?;
         let mut failed = RoaringBitmap::new();
         for (claimant, conflict) in claimants.iter().zip(conflicts) {
             let other = match conflict {
@@ -317,8 +328,11 @@ impl Draft<'_> {
                 }
             };
             let other = other.unwrap_or_else(|| "another user".to_owned());
-            let error = PluginError::new("name-taken", format!("the user name {:?} belongs to {other}", claimant.name))
-                .with_hint("user names are unique whatever their case: rename one of the two at the provider");
+            let error = PluginError::new(
+                "name-taken",
+                format!("the user name {:?} belongs to {other}", claimant.name),
+            )
+            .with_hint("user names are unique whatever their case: rename one of the two at the provider");
             self.skip_user(claimant.person, &claimant.name, &error);
             failed.insert(claimant.key.0);
         }
@@ -348,7 +362,11 @@ impl Draft<'_> {
             if self.lists_absent()
                 && let Some(entry) = self.reader.user(key)?
             {
-                self.report_absent(NamedEntry { kind: "user".into(), id: entry.external_id, name: entry.user_name });
+                self.report_absent(NamedEntry {
+                    kind: "user".into(),
+                    id: entry.external_id,
+                    name: entry.user_name,
+                });
             }
         }
         Ok(())

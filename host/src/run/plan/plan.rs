@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
@@ -6,14 +6,14 @@ use roaring::RoaringBitmap;
 use super::groups::{GroupsDraft, PlannedGroup, shape_read_groups};
 use super::mirror::MirrorPlan;
 use super::people::{PeopleDraft, PlannedUser};
-use crate::directory::{ConnectorId, Counters, GroupKey, Reader};
+use crate::directory::{Change, ConnectorId, Counters, GroupKey, Reader, UserKey};
 use crate::model::{PluginError, Subject};
 use crate::plugin::Transform;
 use crate::run::collect::work_file;
 use crate::run::error::RunError;
 use crate::run::reading::Reading;
 use crate::run::report::{NamedEntry, ReportedProblem, RunReport};
-use crate::run::staging::{Staging, StagingReader};
+use crate::run::staging::{StagedUser, Staging, StagingReader};
 
 /// The shaping key of someone who has to be shaped at the next run, whatever changes.
 pub(super) const UNSHAPED: [u8; 16] = [0; 16];
@@ -51,6 +51,38 @@ pub struct Plan {
     pub memberships: Vec<PlannedMembers>,
     pub mirror: MirrorPlan,
     pub staging: StagingReader,
+    work_folder: PathBuf,
+}
+
+impl Plan {
+    /// Calls `each` with every change of users, then of groups, by key.
+    pub fn each_change(&mut self, mut each: impl FnMut(&Change)) -> Result<(), RunError> {
+        for user in &self.users {
+            let staged: StagedUser =
+                self.staging.get(user.staged).map_err(work_file(&self.work_folder, "read"))?;
+            staged.into_changes().1.iter().for_each(&mut each);
+        }
+        self.groups.iter().flat_map(|group| &group.changes).for_each(each);
+        Ok(())
+    }
+
+    /// What a user is called after the run.
+    pub fn user_name(&mut self, reader: &dyn Reader, key: UserKey) -> Result<String, RunError> {
+        if let Ok(at) = self.users.binary_search_by_key(&key, |user| user.key) {
+            let staged: StagedUser =
+                self.staging.get(self.users[at].staged).map_err(work_file(&self.work_folder, "read"))?;
+            return Ok(staged.entry.user_name);
+        }
+        Ok(reader.user(key)?.map(|entry| entry.user_name).unwrap_or_default())
+    }
+
+    /// What a group is called after the run.
+    pub fn group_name(&self, reader: &dyn Reader, key: GroupKey) -> Result<String, RunError> {
+        if let Ok(at) = self.groups.binary_search_by_key(&key, |group| group.entry.key) {
+            return Ok(self.groups[at].entry.name.clone());
+        }
+        Ok(reader.group(key)?.map(|entry| entry.name).unwrap_or_default())
+    }
 }
 
 /// A plan in the making.
@@ -70,7 +102,11 @@ pub struct Draft<'a> {
 }
 
 /// Compares a complete reading with mirror and directory. Counts and problems go into the report.
-pub fn build(inputs: &PlanInputs<'_>, mut reading: Reading, report: &mut RunReport) -> Result<Plan, RunError> {
+pub fn build(
+    inputs: &PlanInputs<'_>,
+    mut reading: Reading,
+    report: &mut RunReport,
+) -> Result<Plan, RunError> {
     let folder = inputs.work_folder;
     let mut staging = Staging::create(folder).map_err(work_file(folder, "created"))?;
     let shapes = shape_read_groups(&mut reading, inputs.transforms)?;
@@ -104,6 +140,7 @@ pub fn build(inputs: &PlanInputs<'_>, mut reading: Reading, report: &mut RunRepo
         mirror: mirror.with_people(people.numbers, people.shaping, people.records),
         staging: staging.finish().map_err(work_file(folder, "written"))?,
         reading,
+        work_folder: folder.to_owned(),
     })
 }
 
@@ -125,7 +162,8 @@ impl Draft<'_> {
         }
         for (id, reason) in &reading.unknown {
             let name = reading.groups.get(id).and_then(|group| Some(group.record.as_ref()?.name.as_str()));
-            let error = PluginError::new("members-unknown", format!("its members stay as they were: {reason}"));
+            let error =
+                PluginError::new("members-unknown", format!("its members stay as they were: {reason}"));
             self.report.add_problem(ReportedProblem::new(Some(&Subject::Group(id.clone())), name, &error));
         }
     }

@@ -13,8 +13,9 @@ const MOST_REQUESTS: usize = 100;
 /// What a plugin's attributes of a probe begin with.
 const PREFIX: &str = "probe.";
 
+/// Why a probe found nothing out.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ProbeError {
+pub enum ProbeError {
     #[error(transparent)]
     Call(#[from] CallError),
     #[error(transparent)]
@@ -38,7 +39,7 @@ impl ProbeError {
 
 /// What the credential can see, one question after the other: there are few, and the order of the answers is
 /// the plugin's.
-pub(super) async fn probe(
+pub async fn probe(
     source: Arc<dyn Source>,
     transport: &dyn Transport,
 ) -> Result<Vec<(String, Value)>, ProbeError> {
@@ -88,8 +89,8 @@ mod tests {
 
     use async_trait::async_trait;
 
+    use super::super::testing::manifest;
     use super::*;
-    use crate::cli::connect::tests::okta;
     use crate::http::HttpTotals;
     use crate::model::{Manifest, Method, PluginError, Request, Response, Subject};
     use crate::plugin::Identity;
@@ -170,7 +171,7 @@ mod tests {
     async fn run(last: usize, status: u16) -> (Result<Vec<(String, Value)>, ProbeError>, usize) {
         let identity = Identity { name: "okta".into(), version: "0.1.0".into(), sha256: String::new() };
         let transport = Answers { status, asked: Mutex::default() };
-        let found = probe(Arc::new(Counting { identity, manifest: okta(), last }), &transport).await;
+        let found = probe(Arc::new(Counting { identity, manifest: manifest(), last }), &transport).await;
         let asked = transport.asked.lock().unwrap().len();
         (found, asked)
     }

@@ -1,0 +1,130 @@
+use std::path::Path;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::exit::Exit;
+use super::human::plural;
+use super::installed::library;
+use super::interrupt::block_on;
+use super::output::Output;
+use super::report::Failure;
+use super::{job, open, show};
+use crate::config::Config;
+use crate::directory::{Change, Reader, UserKey};
+use crate::run::{self, Plan, RunError, RunReport};
+
+/// Show what a sync would change now, by name, without changing anything.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    rollcall plan acme\n  \
+    rollcall plan acme --json")]
+pub(super) struct PlanArguments {
+    /// The connector.
+    name: String,
+}
+
+/// A plan as `--json` prints it: the report, with every change and membership.
+#[derive(Debug, Default, Serialize)]
+struct Shown {
+    report: Option<RunReport>,
+    changes: Vec<ShownChange>,
+    memberships: Vec<ShownMembers>,
+    #[serde(skip)]
+    lines: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ShownChange {
+    pub kind: &'static str,
+    pub entry: &'static str,
+    pub key: u32,
+    pub name: String,
+    pub before: Option<Value>,
+    pub after: Value,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ShownMembers {
+    pub group: String,
+    pub added: Vec<String>,
+    pub removed: Vec<String>,
+}
+
+impl From<&Change> for ShownChange {
+    fn from(change: &Change) -> Self {
+        let json = |text: &str| serde_json::from_str(text).unwrap_or_default();
+        Self {
+            kind: change.kind.as_str(),
+            entry: change.entry.as_str(),
+            key: change.key,
+            name: change.name.clone(),
+            before: change.before.as_deref().map(json),
+            after: json(&change.after),
+        }
+    }
+}
+
+impl ShownMembers {
+    /// `~ group g: + ann, bob; - cy`.
+    pub fn line(&self) -> String {
+        let mut parts = Vec::new();
+        for (mark, names) in [('+', &self.added), ('-', &self.removed)] {
+            match names.len() {
+                0 => {}
+                1..=5 => parts.push(format!("{mark} {}", names.join(", "))),
+                more => parts.push(format!("{mark} {} and {} more", names[..5].join(", "), more - 5)),
+            }
+        }
+        format!("~ members of {}: {}", self.group, parts.join("; "))
+    }
+}
+
+pub(super) fn run(arguments: &PlanArguments, path: &Path, output: Output) -> Result<Exit, Failure> {
+    let config = Config::load(path)?;
+    let name = &arguments.name;
+    config.connector(name)?;
+    let library = library(&config.plugins)?;
+    let plugins = open::plugins(&config, &library, name)?;
+    let mut store = job::store(&config)?;
+    let config = &config;
+    let shown = block_on(|interrupt| async move {
+        let job = job::job(config, name, plugins, output, interrupt).await?;
+        let mut shown = Shown::default();
+        let report =
+            run::plan(&job, &mut store, &mut |_, plan, reader| gather(plan, reader, &mut shown)).await?;
+        shown.report = Some(report);
+        Ok(shown)
+    })?;
+    let Some(report) = shown.report.clone() else { return Ok(Exit::Failed) };
+    output.result(|| text(&shown, &report), || &shown)?;
+    Ok(report.outcome.into())
+}
+
+fn gather(plan: &mut Plan, reader: &dyn Reader, shown: &mut Shown) -> Result<(), RunError> {
+    plan.each_change(|change| {
+        shown.lines.push(show::change(change));
+        shown.changes.push(ShownChange::from(change));
+    })?;
+    for members in std::mem::take(&mut plan.memberships) {
+        let mut names = |keys: &roaring::RoaringBitmap| -> Result<Vec<String>, RunError> {
+            keys.iter().map(|key| plan.user_name(reader, UserKey(key))).collect()
+        };
+        let (added, removed) = (names(&members.added)?, names(&members.removed)?);
+        let members = ShownMembers { group: plan.group_name(reader, members.group)?, added, removed };
+        shown.lines.push(members.line());
+        shown.memberships.push(members);
+    }
+    Ok(())
+}
+
+fn text(shown: &Shown, report: &RunReport) -> String {
+    let mut text = show::report(report);
+    if !shown.lines.is_empty() {
+        let number = shown.lines.len() as u64;
+        text.push_str(&format!("\n\n{}:", plural(number, "change", "changes")));
+        text.push_str(&show::listed(shown.lines.iter().cloned(), number));
+    }
+    text
+}

@@ -1,0 +1,215 @@
+//! How a run's report and its changes look.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::exit::Exit;
+use super::human::{count, duration, plural};
+use super::table::Table;
+use crate::directory::{Change, ChangeKind};
+use crate::run::{Counts, Outcome, ReportedProblem, RunReport};
+
+/// Problems, absent entries and changes listed on a terminal before the rest is only counted; `--json` has all.
+const LISTED: usize = 20;
+
+impl From<Outcome> for Exit {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Exit::Done,
+            Outcome::Problems => Exit::Problems,
+            Outcome::Failed | Outcome::Cancelled => Exit::Failed,
+        }
+    }
+}
+
+/// The report of a run, or of what a run would do.
+pub(super) fn report(report: &RunReport) -> String {
+    let mut text = headline(report);
+    if report.error.is_some() {
+        return text;
+    }
+    text.push_str("\n\n");
+    text.push_str(&table(report));
+    text.push_str(&format!("\n\n{}", requests(report)));
+    if report.memberships.ignored > 0 {
+        let ignored = plural(report.memberships.ignored, "membership names", "memberships name");
+        text.push_str(&format!("\n{ignored} a user whom nobody read: ignored."));
+    }
+    if !report.absent.is_empty() {
+        let number = report.users.absent + report.groups.absent;
+        text.push_str(&format!(
+            "\n\n{} no longer returned by the provider, left as before:",
+            plural(number, "entry is", "entries are")
+        ));
+        let names = report.absent.iter().map(|entry| format!("{} {} ({})", entry.kind, entry.name, entry.id));
+        text.push_str(&listed(names, number));
+    }
+    if !report.problems.is_empty() {
+        let number = report.problems.len() as u64 + report.further_problems;
+        text.push_str(&format!("\n\n{}; each stayed as it was:", plural(number, "problem", "problems")));
+        text.push_str(&listed(report.problems.iter().map(problem), number));
+    }
+    text
+}
+
+fn headline(report: &RunReport) -> String {
+    let run = report.run.map(|run| format!("run {run}, ")).unwrap_or_default();
+    let took = duration(Duration::from_millis(report.milliseconds.total));
+    let outcome = match (report.outcome, report.run) {
+        (Outcome::Done | Outcome::Problems, None) if !report.changes_anything() => "nothing to change",
+        (Outcome::Done | Outcome::Problems, None) => "this is what a sync would do now",
+        (Outcome::Done, _) => "done",
+        (Outcome::Problems, _) => "done, with problems",
+        (Outcome::Failed, _) => "failed, nothing was changed",
+        (Outcome::Cancelled, _) => "stopped, nothing was changed",
+    };
+    format!("{}: {outcome} ({run}{took})", report.connector)
+}
+
+fn table(report: &RunReport) -> String {
+    let heads = ["", "seen", "created", "updated", "renamed", "disabled", "enabled", "removed", "unchanged"];
+    let mut table = Table::new(heads);
+    for column in 1..heads.len() {
+        table = table.right(column);
+    }
+    let entries = |name: &str, c: &Counts| {
+        let numbers =
+            [c.seen, c.created, c.updated, c.renamed, c.disabled, c.enabled, c.removed, c.unchanged];
+        let mut cells = numbers.into_iter().map(count);
+        std::array::from_fn::<String, 9, _>(|at| {
+            if at == 0 { name.to_owned() } else { cells.next().unwrap_or_default() }
+        })
+    };
+    table.row(entries("users", &report.users));
+    table.row(entries("groups", &report.groups));
+    let m = &report.memberships;
+    let none = || "-".to_owned();
+    table.row([
+        "memberships".to_owned(),
+        count(m.seen),
+        count(m.created),
+        none(),
+        none(),
+        none(),
+        none(),
+        count(m.removed),
+        count(m.unchanged),
+    ]);
+    table.render(None)
+}
+
+fn requests(report: &RunReport) -> String {
+    let mut text = plural(report.requests.sent, "request", "requests");
+    if report.requests.retried > 0 {
+        text.push_str(&format!(", {} of them repeated", count(report.requests.retried)));
+    }
+    if report.requests.resumed > 0 {
+        let pages = plural(report.requests.resumed, "page", "pages");
+        text.push_str(&format!(", {pages} taken over from an interrupted run"));
+    }
+    if report.milliseconds.waited > 0 {
+        let waited = duration(Duration::from_millis(report.milliseconds.waited));
+        text.push_str(&format!(", {waited} waited for the provider"));
+    }
+    text.push('.');
+    text
+}
+
+fn problem(problem: &ReportedProblem) -> String {
+    let mut text = match (&problem.name, &problem.id) {
+        (Some(name), Some(id)) => format!("{} {name} ({id}): {}", problem.kind, problem.message),
+        (Some(name), None) => format!("{} {name}: {}", problem.kind, problem.message),
+        (None, Some(id)) => format!("{} {id}: {}", problem.kind, problem.message),
+        (None, None) => problem.message.clone(),
+    };
+    if let Some(hint) = &problem.hint {
+        text.push_str(&format!("\n    hint: {hint}"));
+    }
+    text
+}
+
+/// One line each, up to a number of them.
+pub(super) fn listed(lines: impl Iterator<Item = String>, number: u64) -> String {
+    let mut text = String::new();
+    for line in lines.take(LISTED) {
+        let line: String = line.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
+        text.push_str(&format!("\n  {line}"));
+    }
+    if number > LISTED as u64 {
+        text.push_str(&format!("\n  … and {} more (--json lists all)", count(number - LISTED as u64)));
+    }
+    text
+}
+
+/// `~ user ann: department "Sales" → "Support"`.
+pub(super) fn change(change: &Change) -> String {
+    let mark = match change.kind {
+        ChangeKind::Create => '+',
+        ChangeKind::Disable => '-',
+        ChangeKind::Update | ChangeKind::Rename | ChangeKind::Enable => '~',
+    };
+    let what = format!("{mark} {} {} {}", change.kind, change.entry.as_str(), change.name);
+    let fields = |text: &Option<String>| -> Vec<(String, Value)> {
+        let parsed = text.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let mut fields = Vec::new();
+        if let Some(Value::Object(object)) = parsed {
+            for (name, value) in object {
+                match value {
+                    Value::Object(inner) if name == "attributes" => fields.extend(inner),
+                    value => fields.push((name, value)),
+                }
+            }
+        }
+        fields
+    };
+    let (before, after) = (fields(&change.before), fields(&Some(change.after.clone())));
+    match change.kind {
+        ChangeKind::Create | ChangeKind::Disable | ChangeKind::Enable => what,
+        ChangeKind::Update | ChangeKind::Rename => {
+            let mut names: Vec<&String> = before.iter().chain(&after).map(|(name, _)| name).collect();
+            names.sort();
+            names.dedup();
+            let value = |fields: &[(String, Value)], name: &str| {
+                let found = fields.iter().find(|(known, _)| known == name);
+                found.map_or_else(|| "nothing".to_owned(), |(_, value)| short(&value.to_string()))
+            };
+            let told: Vec<String> = names
+                .iter()
+                .map(|name| format!("{name} {} → {}", value(&before, name), value(&after, name)))
+                .collect();
+            format!("{what}: {}", told.join(", "))
+        }
+    }
+}
+
+/// A value that may be a kilobyte long, for one line.
+fn short(text: &str) -> String {
+    const LENGTH: usize = 60;
+    if text.chars().count() <= LENGTH {
+        return text.to_owned();
+    }
+    text.chars().take(LENGTH - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::EntryKind;
+
+    #[test]
+    fn an_update_names_fields_and_both_values() {
+        let update = Change {
+            kind: ChangeKind::Update,
+            entry: EntryKind::User,
+            key: 1,
+            name: "ann".into(),
+            before: Some(r#"{"attributes":{"profile.department":"Sales"},"email":"a@b.c"}"#.into()),
+            after: r#"{"attributes":{"profile.department":"Support","profile.title":"Dr"}}"#.into(),
+        };
+        assert_eq!(
+            change(&update),
+            r#"~ update user ann: email "a@b.c" → nothing, profile.department "Sales" → "Support", profile.title nothing → "Dr""#
+        );
+    }
+}
