@@ -49,7 +49,7 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     let clock = Instant::now();
     let _lock = job.work.lock_connector(&job.connector)?;
     let connector = store.connector(&job.connector)?;
-    let start = RunStart { connector, mode: "full", at: Timestamp::now() };
+    let start = RunStart { connector, mode: "full", at: timestamp() };
     let run = store.begin_run(&start)?;
     let mut report = RunReport::new(&job.connector, start.mode);
     report.run = Some(run.0);
@@ -64,7 +64,7 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
             job.observer.event(Event::Step(Step::Apply));
             report.outcome = outcome_of(&report);
             job.measure(&mut report, clock);
-            apply(store, run, &mut plan, &report, Timestamp::now(), job.work.path())
+            apply(store, run, &mut plan, &report, timestamp(), job.work.path())
         })
     }
     .await;
@@ -80,7 +80,7 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     report.outcome = if matches!(error, RunError::Cancelled) { Outcome::Cancelled } else { Outcome::Failed };
     report.error = Some(ReportedError::new(&error, error.hint()));
     let told = serde_json::to_string(&report).map_err(|error| RunError::Worker(error.to_string()))?;
-    store.end_run(run, report.outcome.as_str(), Timestamp::now(), &told)?;
+    store.end_run(run, report.outcome.as_str(), timestamp(), &told)?;
     Ok(Ended { report, error: Some(error) })
 }
 
@@ -147,11 +147,17 @@ fn outcome_of(report: &RunReport) -> Outcome {
 
 /// What the host tells a plugin that has no clock.
 fn known() -> Vec<Attribute> {
-    vec![Attribute::new("now", Timestamp::now().to_string())]
+    vec![Attribute::new("now", timestamp().to_string())]
 }
 
 fn now() -> i64 {
     Timestamp::now().as_second()
+}
+
+/// Now, to the millisecond: what a person can use of a time.
+fn timestamp() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 impl Job {
