@@ -67,6 +67,24 @@ impl PluginError {
         Self { code: code.into(), message: message.into(), hint: None, details: Vec::new() }
     }
 
+    /// The message with the details that name the failure in the provider's own logs.
+    pub fn with_references(&self) -> String {
+        let told: Vec<String> = self
+            .details
+            .iter()
+            // Where a setting is wrong is shown in the file.
+            .filter(|detail| detail.name != "path")
+            .filter_map(|detail| match detail.value.to_json()? {
+                serde_json::Value::String(text) => Some(format!("{} {text}", detail.name)),
+                other => Some(format!("{} {other}", detail.name)),
+            })
+            .collect();
+        match told.is_empty() {
+            true => self.message.clone(),
+            false => format!("{} ({})", self.message, told.join(", ")),
+        }
+    }
+
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
