@@ -74,15 +74,15 @@ async fn a_failed_request_applies_nothing_and_the_next_run_reads_only_what_is_mi
     assert_eq!(ended.report.outcome, Outcome::Failed);
     assert_eq!(ended.report.error.unwrap().message, "reading GET /users/4 failed");
     assert_eq!(world.shown(), shown(&[], &[]));
-    let first = world.requests();
+    world.requests();
     let report = world.sync_well().await;
     let second = world.requests();
     assert!(
         second.contains(&"/users/4".to_owned()) && !second.contains(&"/users/0".to_owned()),
         "{second:?}"
     );
-    assert_eq!(first.len() + second.len(), 6, "five requests and the one that failed: {first:?} {second:?}");
-    assert_eq!(report.requests.resumed, first.len() as u64 - 1);
+    // What was in flight when the first run failed may have to be asked for again; nothing that was spooled is.
+    assert_eq!(report.requests.resumed + second.len() as u64, 5, "{second:?}");
     assert_eq!(world.shown().0.len(), 5);
 }
 
