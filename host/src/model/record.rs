@@ -62,6 +62,8 @@ impl PluginError {
     pub const RESTART: &'static str = "restart";
     /// The same request is worth repeating.
     pub const RETRY: &'static str = "retry";
+    /// The credential is no longer accepted, though it was.
+    pub const REAUTHENTICATE: &'static str = "reauthenticate";
 
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into(), hint: None, details: Vec::new() }

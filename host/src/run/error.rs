@@ -104,6 +104,7 @@ impl RunError {
                 | RunError::Spool { .. }
                 | RunError::Loop { .. }
                 | RunError::TooManyRequests { .. }
+                | RunError::Read { source: ReadError::Restarts { .. }, .. }
         )
     }
 }

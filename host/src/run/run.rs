@@ -55,7 +55,8 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     report.run = Some(run.0);
 
     let result = async {
-        collect(job, &mut report).await?;
+        let spool = spool_key(job, connector, store)?;
+        collect(job, &spool, &mut report).await?;
         tokio::task::block_in_place(|| {
             // What this run plans holds only as long as nobody else changes the directory.
             let _directory = job.work.lock_directory()?;
@@ -71,11 +72,11 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
 
     job.measure(&mut report, clock);
     let Err(error) = result else {
-        job.forget_spool()?;
+        job.forget_spool();
         return Ok(Ended { report, error: None });
     };
     if !error.keeps_spool() {
-        job.forget_spool()?;
+        job.forget_spool();
     }
     report.outcome = if matches!(error, RunError::Cancelled) { Outcome::Cancelled } else { Outcome::Failed };
     report.error = Some(ReportedError::new(&error, error.hint()));
@@ -94,7 +95,13 @@ pub async fn plan(
     let _lock = job.work.lock_connector(&job.connector)?;
     let connector = store.connector(&job.connector)?;
     let mut report = RunReport::new(&job.connector, "plan");
-    collect(job, &mut report).await?;
+    let spool = spool_key(job, connector, store)?;
+    if let Err(error) = collect(job, &spool, &mut report).await {
+        if !error.keeps_spool() {
+            job.forget_spool();
+        }
+        return Err(error);
+    }
     let result = tokio::task::block_in_place(|| {
         let mut plan = plan_reading(job, connector, store, &mut report)?;
         report.outcome = outcome_of(&report);
@@ -103,15 +110,22 @@ pub async fn plan(
         show(&report, &mut plan, reader.as_ref())
     });
     // A later run reads anew: whoever plans, changes something at the provider and syncs wants to see it.
-    job.forget_spool()?;
+    job.forget_spool();
     result.map(|()| report)
 }
 
-async fn collect(job: &Job, report: &mut RunReport) -> Result<Collected, RunError> {
+/// A spool belongs to one reading, and to the time until it is applied: no reading is applied twice.
+fn spool_key(job: &Job, connector: ConnectorId, store: &mut dyn Store) -> Result<SpoolKey, RunError> {
+    let applied = store.read()?.last_applied(connector)?.map_or(0, |run| run.0);
+    let mut hasher = blake3::Hasher::new_keyed(&job.reading);
+    hasher.update(&applied.to_le_bytes());
+    Ok(SpoolKey::new(*hasher.finalize().as_bytes()))
+}
+
+async fn collect(job: &Job, key: &SpoolKey, report: &mut RunReport) -> Result<Collected, RunError> {
     job.observer.event(Event::Step(Step::Collect));
     let spool = job.work.spool(&job.connector);
-    let key = SpoolKey::new(job.reading);
-    let collected = job.collector().collect(&Scope::Full, &known(), &spool, &key, now()).await?;
+    let collected = job.collector().collect(&Scope::Full, &known(), &spool, key, now()).await?;
     report.requests.resumed = collected.resumed;
     Ok(collected)
 }
@@ -184,13 +198,14 @@ impl Job {
             Milliseconds { waited: waited.as_millis() as u64, total: clock.elapsed().as_millis() as u64 };
     }
 
-    fn forget_spool(&self) -> Result<(), RunError> {
+    /// What can't be removed is never read again: its key has passed. So a failure is no reason to call the run one.
+    fn forget_spool(&self) {
         let spool = self.work.spool(&self.connector);
         match std::fs::remove_file(&spool) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(super::collect::work_file(&spool, "removed")(error))
+                tracing::warn!("the working file {} could not be removed: {error}", spool.display());
             }
-            _ => Ok(()),
+            _ => {}
         }
     }
 }

@@ -122,6 +122,12 @@ pub fn members(step: &Step, group: &str, limit: u32) -> Request {
 
 /// The request for the page after this one. Only path and query of Okta's link count: it may name another host.
 pub fn following(request: &Request, response: &Response) -> Result<Option<Request>, Error> {
+    // Okta's lists always carry at least a link to themselves. Without any, something on the way took them out, and
+    // the end of the list can't be told from its first page.
+    if !response.headers.iter().any(|header| header.name.eq_ignore_ascii_case("link")) {
+        return Err(Error::unexpected("the answer has no Link header, so its last page can't be known")
+            .with_hint("a proxy or gateway on the way seems to remove it: let Link headers pass"));
+    }
     match link::next(&response.headers)? {
         Some(path) if path == request.path => {
             Err(Error::unexpected("the page after this one is this one again"))
