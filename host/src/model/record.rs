@@ -74,9 +74,8 @@ impl PluginError {
         let told: Vec<String> = self
             .details
             .iter()
-            // Where a setting is wrong is shown in the file.
-            .filter(|detail| detail.name != "path")
             .filter_map(|detail| match detail.value.to_json()? {
+                serde_json::Value::String(path) if detail.name == "path" => Some(format!("setting {path}")),
                 serde_json::Value::String(text) => Some(format!("{} {text}", detail.name)),
                 other => Some(format!("{} {other}", detail.name)),
             })

@@ -58,17 +58,9 @@ mod tests {
     #[test]
     fn the_path_of_what_is_wrong_is_named() {
         for (json, path, message) in [
-            (r#"{"name":7}"#, "name", "setting name: invalid type: integer `7`, expected a string"),
-            (
-                r#"{"nested":{"a":[1,"x"]}}"#,
-                "nested.a[1]",
-                "setting nested.a[1]: invalid type: string \"x\", expected u8",
-            ),
-            (
-                r#"{"colour":1}"#,
-                "colour",
-                "setting colour: unknown field `colour`, expected `name` or `nested`",
-            ),
+            (r#"{"name":7}"#, "name", "invalid type: integer `7`, expected a string"),
+            (r#"{"nested":{"a":[1,"x"]}}"#, "nested.a.1", "invalid type: string \"x\", expected u8"),
+            (r#"{"colour":1}"#, "colour", "unknown field `colour`, expected `name` or `nested`"),
             ("[]7", "", "trailing characters"),
             ("7", "", "invalid type: integer `7`, expected struct Sample"),
         ] {
