@@ -125,7 +125,10 @@ fn spool_key(job: &Job, connector: ConnectorId, store: &mut dyn Store) -> Result
 async fn collect(job: &Job, key: &SpoolKey, report: &mut RunReport) -> Result<Collected, RunError> {
     job.observer.event(Event::Step(Step::Collect));
     let spool = job.work.spool(&job.connector);
+    let clock = Instant::now();
     let collected = job.collector().collect(&Scope::Full, &known(), &spool, key, now()).await?;
+    let milliseconds = clock.elapsed().as_millis() as u64;
+    tracing::info!(connector = job.connector, pages = collected.pages, milliseconds, "collected");
     report.requests.resumed = collected.resumed;
     Ok(collected)
 }
@@ -139,8 +142,11 @@ fn plan_reading(
     let spool = job.work.spool(&job.connector);
     let reader = store.read()?;
     job.observer.event(Event::Step(Step::Shape));
+    let clock = Instant::now();
     let reading = Reading::load(&spool, reader.as_ref(), connector)?;
     check_reading(&reading)?;
+    let milliseconds = clock.elapsed().as_millis() as u64;
+    tracing::info!(connector = job.connector, people = reading.len(), milliseconds, "indexed");
     job.stop_if_asked()?;
     job.observer.event(Event::Step(Step::Plan));
     let inputs = PlanInputs {
@@ -152,7 +158,11 @@ fn plan_reading(
         spool: &spool,
         work_folder: job.work.path(),
     };
-    build(&inputs, reading, report)
+    let clock = Instant::now();
+    let plan = build(&inputs, reading, report)?;
+    let milliseconds = clock.elapsed().as_millis() as u64;
+    tracing::info!(connector = job.connector, milliseconds, "planned");
+    Ok(plan)
 }
 
 fn outcome_of(report: &RunReport) -> Outcome {
