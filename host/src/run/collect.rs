@@ -168,7 +168,7 @@ impl Collector<'_> {
     ) -> Result<(), RunError> {
         let Answer { pending, result } = answer;
         let path = spool.path().to_owned();
-        let failed = |source| RunError::Read { request: name_of(&pending), source };
+        let failed = |source| RunError::Read { request: name_of(&pending), source: Box::new(source) };
         let (page, dropped) = match result {
             Ok(page) => page,
             Err(Failure::Shape(error)) => return Err(error),
@@ -197,7 +197,9 @@ impl Collector<'_> {
         follow(frontier, &pending, &page, &dropped)?;
         collected.count(&page);
         let Pending { root, attempt, request, .. } = pending;
-        spool.append(&Frame::Page { root, attempt, request, page }).map_err(work_file(&path, "written"))?;
+        spool
+            .append(&Frame::Page { root, attempt, request, page: Box::new(page) })
+            .map_err(work_file(&path, "written"))?;
         // A killed process loses at most the page that it was writing.
         spool.flush().map_err(work_file(&path, "written"))
     }

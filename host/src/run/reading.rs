@@ -135,7 +135,7 @@ impl Reading {
             match frame {
                 Frame::Page { root, attempt, page, .. } => {
                     if attempts.get(&root).copied().unwrap_or(0) == attempt {
-                        self.take_in(ordinal, page);
+                        self.take_in(ordinal, *page);
                     }
                     ordinal += 1;
                 }

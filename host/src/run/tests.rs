@@ -178,7 +178,7 @@ async fn a_taken_name_holds_back_the_rename_and_nothing_else() {
     });
     let report = world.sync_well().await;
     assert_eq!((report.users.renamed, report.users.disabled, report.users.skipped), (0, 1, 1));
-    assert_eq!(world.shown().0["bob"], false);
+    assert!(!world.shown().0["bob"]);
     assert!(world.shown().1["g"].is_empty());
 }
 
