@@ -3,4 +3,15 @@
 
 mod support;
 
+mod cli_demo;
+mod cli_views;
+mod lessons;
+mod plugin_swap;
+mod sync_alone;
 mod sync_full;
+mod sync_limits;
+mod sync_pages;
+mod sync_refusals;
+mod sync_scope;
+mod sync_secrets;
+mod transform_seam;

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::place::Place;
 
-/// What the command line shows of the directory, by the provider's ids.
+/// What the command line shows of the directory, by the provider's ids; those of other connectors than `acme` with
+/// the connector's name before them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Directory {
     /// Without key and connector.
@@ -36,14 +37,11 @@ impl Directory {
         for group in list("groups") {
             let (id, key, mut fields) = taken_apart(group);
             let count = fields.remove("memberCount").unwrap();
-            let shown = place.run(&["group", &id, "--json"]).exits(0).json();
-            let members: BTreeSet<String> = shown["members"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|name| ids[name.as_str().unwrap()].clone())
-                .collect();
-            assert_eq!(count, members.len(), "{id}");
+            let name = fields["displayName"].as_str().unwrap();
+            let shown = place.run(&["group", "--json", "--", name]).exits(0).json();
+            let members = shown["members"].as_array().unwrap().iter();
+            let members: BTreeSet<String> = members.map(|name| ids[name.as_str().unwrap()].clone()).collect();
+            assert_eq!(count, members.len(), "{name}");
             directory.members.insert(id.clone(), members);
             directory.keys.insert(id.clone(), key);
             directory.groups.insert(id, fields.into());
@@ -92,8 +90,11 @@ impl Directory {
 fn taken_apart(entry: Value) -> (String, u64, Map<String, Value>) {
     let Value::Object(mut fields) = entry else { panic!("{entry}") };
     let key = fields.remove("key").and_then(|key| key.as_u64()).unwrap();
-    assert!(fields.remove("connector").is_some_and(|name| name.is_string()));
-    let id =
-        fields.get("externalId").or(fields.get("displayName")).and_then(Value::as_str).unwrap().to_owned();
+    let connector = fields.remove("connector").unwrap();
+    let id = fields.get("externalId").or(fields.get("displayName")).and_then(Value::as_str).unwrap();
+    let id = match connector.as_str().unwrap() {
+        "acme" => id.to_owned(),
+        other => format!("{other} {id}"),
+    };
     (id, key, fields)
 }

@@ -8,9 +8,8 @@ mod process;
 mod truth;
 mod world;
 
-pub use directory::Directory;
 pub use golden::{assert_golden, shape};
 pub use place::Place;
 pub use process::{Ran, Running};
-pub use truth::{group_entry, truth, user_entry};
+pub use truth::truth;
 pub use world::{World, profile};

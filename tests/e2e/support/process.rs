@@ -51,6 +51,15 @@ impl Running {
         self.child.id().expect("it was not waited for")
     }
 
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.start_kill().expect("it still runs");
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_none()
+    }
+
     pub fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).expect("a process id");
         kill_process(id, signal).expect("it still runs");

@@ -35,7 +35,7 @@ pub fn truth(sim: &RunningSim) -> Directory {
 }
 
 /// A user as Okta lists one → as the directory shows them.
-pub fn user_entry(user: &Value) -> Value {
+fn user_entry(user: &Value) -> Value {
     let profile = user["profile"].as_object().unwrap();
     let text = |name: &str| profile.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
     let mut entry = Map::new();
@@ -69,7 +69,7 @@ pub fn user_entry(user: &Value) -> Value {
 }
 
 /// A group as Okta lists one → as the directory shows it.
-pub fn group_entry(group: &Value) -> Value {
+fn group_entry(group: &Value) -> Value {
     let profile = group["profile"].as_object().unwrap();
     let mut entry = json!({ "externalId": group["id"], "displayName": profile["name"] });
     if let Some(description) = profile["description"].as_str().filter(|text| !text.trim().is_empty()) {
