@@ -30,8 +30,8 @@ pub struct PlannedUser {
 struct Kinds(u8);
 
 impl Kinds {
-    fn of(changes: &[Change]) -> Self {
-        Self(changes.iter().fold(0, |bits, change| bits | 1 << change.kind as u8))
+    fn of(kinds: impl Iterator<Item = ChangeKind>) -> Self {
+        Self(kinds.fold(0, |bits, kind| bits | 1 << kind as u8))
     }
 
     fn has(self, kind: ChangeKind) -> bool {
@@ -92,18 +92,14 @@ impl Draft<'_> {
 
         let mut gathered = Gathered { staging, claims: Vec::new(), claimants: Vec::new() };
         let mut batch: Vec<(u32, User)> = Vec::with_capacity(BATCH);
-        self.reading.each_record(
-            self.spool,
-            |person| wanted.contains(person),
-            |person, user| {
-                batch.push((person, user));
-                if batch.len() < BATCH {
-                    return Ok(());
-                }
-                let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-                self.plan_batch(&memberships, full, &mut gathered)
-            },
-        )?;
+        self.reading.each_record(self.spool, &wanted, |person, user| {
+            batch.push((person, user));
+            if batch.len() < BATCH {
+                return Ok(());
+            }
+            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+            self.plan_batch(&memberships, full, &mut gathered)
+        })?;
         self.plan_batch(&memberships, batch, &mut gathered)?;
         let Gathered { claims, claimants, .. } = gathered;
         self.settle_user_names(&claims, &claimants)?;
@@ -279,11 +275,12 @@ impl Draft<'_> {
                 self.report.add_problem(ReportedProblem::new(Some(&subject), Some(&entry.user_name), &error));
             }
         }
+        // A creation's change is the whole entry, so that it is made when it is applied.
         let (create, changes) = match &before {
-            None => (true, vec![Change::create_user(&entry)]),
+            None => (true, Vec::new()),
             Some(before) => (false, Change::between_users(before, &entry)),
         };
-        if changes.is_empty() {
+        if !create && changes.is_empty() {
             self.report.users.unchanged += 1;
             return Ok(());
         }
@@ -293,8 +290,8 @@ impl Draft<'_> {
             gathered.claims.push(Claim { key: key.0, folded, renames });
             gathered.claimants.push(Claimant { person: index, key, name: entry.user_name.clone() });
         }
-        let kinds = Kinds::of(&changes);
-        let changes = if create { Vec::new() } else { changes };
+        let created = create.then_some(ChangeKind::Create);
+        let kinds = Kinds::of(created.into_iter().chain(changes.iter().map(|change| change.kind)));
         let staged = gathered
             .staging
             .put(&StagedUser { create, entry, changes })
