@@ -2,6 +2,7 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 
 use super::reader::SqliteReader;
@@ -81,6 +82,9 @@ impl SqliteStore {
         // 32 MiB: the random-order name index of a large first sync, and no more than that of a small machine.
         self.connection.pragma_update(None, "cache_size", -32 * 1024)?;
         self.connection.set_prepared_statement_cache_capacity(64);
+        // Otherwise SQLite prepares a statement anew for every value that is bound to it, in case another plan
+        // suits that value better: 10 µs a look-up, and there is only one sensible plan for each of ours.
+        self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(())
     }
 
