@@ -203,7 +203,7 @@ fn where_to_go(arguments: &DemoArguments) -> String {
             folder.display()
         ),
         None => {
-            "Do it again with `rollcall demo --keep FOLDER`, to look around in the directory that is made.\n"
+            "Do it again with `rollcall demo --keep FOLDER`, to look around in the directory that is made.\n\n"
                 .to_owned()
         }
     };

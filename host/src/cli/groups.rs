@@ -75,14 +75,33 @@ pub(super) fn one(arguments: &GroupArguments, path: &Path, output: Output) -> Re
     let config = Config::load(path)?;
     let mut store = existing_store(&config)?;
     let reader = store.read()?;
-    let found = match reader.group_by_name(&fold(&arguments.group))? {
-        Some(group) => Some(group),
-        None => reader.groups_by_id(&arguments.group)?.pop(),
+    let mut found = match reader.group_by_name(&fold(&arguments.group))? {
+        Some(group) => vec![group],
+        None => reader.groups_by_id(&arguments.group)?,
     };
-    let group = found.ok_or_else(|| {
-        Failure::new(Exit::Failed, format!("there is no group {:?} in the directory", arguments.group))
-            .with_hint(Some("`rollcall groups --search TEXT` finds a part of a name"))
-    })?;
+    let group = match (found.pop(), found.is_empty()) {
+        (Some(group), true) => group,
+        (None, _) => {
+            return Err(Failure::new(
+                Exit::Failed,
+                format!("there is no group {:?} in the directory", arguments.group),
+            )
+            .with_hint(Some("`rollcall groups --search TEXT` finds a part of a name")));
+        }
+        // Two connectors may read providers that give the same ids.
+        (Some(last), false) => {
+            let names: Vec<String> = found
+                .iter()
+                .chain([&last])
+                .map(|group| format!("{} (connector {})", group.name, group.connector))
+                .collect();
+            return Err(Failure::new(
+                Exit::Failed,
+                format!("{:?} means several groups: {}", arguments.group, names.join(", ")),
+            )
+            .with_hint(Some("name one by its name")));
+        }
+    };
     let mut members = Vec::new();
     reader.user_names(&reader.members(group.key)?, &mut |_, name| members.push(name.to_owned()))?;
     members.sort_by_key(|name| fold(name));

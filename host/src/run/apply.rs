@@ -1,5 +1,7 @@
 //! Apply: the plan, in one transaction.
 
+use std::time::Instant;
+
 use super::collect::work_file;
 use super::error::RunError;
 use super::plan::Plan;
@@ -19,6 +21,7 @@ pub fn apply(
 ) -> Result<(), RunError> {
     let told = serde_json::to_string(report).map_err(|error| RunError::Worker(error.to_string()))?;
     let mut writer = store.write()?;
+    let locked = Instant::now();
     writer.set_counters(plan.counters)?;
     write_mirror(writer.as_mut(), run, plan, work_folder)?;
     write_directory(writer.as_mut(), run, plan, work_folder)?;
@@ -27,6 +30,8 @@ pub fn apply(
     }
     writer.end_run(run, report.outcome.as_str(), at, &told)?;
     writer.commit()?;
+    let milliseconds = locked.elapsed().as_millis() as u64;
+    tracing::info!(run = run.0, milliseconds, "applied: so long was the directory locked for writing");
     Ok(())
 }
 

@@ -1,0 +1,24 @@
+//! Whole syncs against the simulator, each in a process of its own on the same machine, without latency and
+//! compression: `cargo bench -p rollcall --bench sync`.
+//!
+//! Three runs of `rollcall sync`: the first into an empty directory, the second with nothing changed, the third
+//! after one user and one membership of a hundred changed. Beside them, as the baseline, the same pages read by
+//! a plain HTTP loop with eight requests in flight that throws them away: what the simulator takes by itself.
+//!
+//! Options: `--users N`, `--groups N`, `--members N` (of each group); without cargo's `--bench` a small smoke test.
+
+#[path = "support/mod.rs"]
+mod support;
+
+#[cfg(unix)]
+#[path = "sync/mod.rs"]
+mod bench;
+
+#[cfg(unix)]
+fn main() -> support::Result<()> {
+    bench::main()
+}
+
+/// The kernel's account of a process is read as Unix gives it.
+#[cfg(not(unix))]
+fn main() {}

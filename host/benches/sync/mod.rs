@@ -1,0 +1,190 @@
+//! The story of the benchmark, and its table.
+
+mod baseline;
+mod process;
+mod simulator;
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rollcall::run::{Outcome, RunReport};
+
+use crate::support::{Fetcher, Result};
+use baseline::Baseline;
+use process::Usage;
+use simulator::{Simulator, Size};
+
+/// What 100,000 users, 1,000 groups and 1,000,000 memberships may take, by run.
+const WALL: [u64; 3] = [20, 12, 13];
+/// Megabytes.
+const MEMORY: f64 = 250.0;
+/// Seconds.
+const LOCK: f64 = 6.0;
+/// Requests beyond the pages that the provider announces.
+const MORE_REQUESTS: u64 = 2;
+
+const RUNS: [&str; 3] = ["first", "unchanged", "1 % changed"];
+
+/// What one sync took.
+struct Measured {
+    usage: Usage,
+    simulator: Duration,
+    requests: u64,
+    steps: Vec<(&'static str, u64)>,
+    /// Bytes, after the process ended.
+    database: u64,
+    report: RunReport,
+}
+
+pub fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    // Without cargo's `--bench`, which may come last, this is a smoke test.
+    let mut size = match std::env::args().any(|argument| argument == "--bench") {
+        true => Size { users: 100_000, groups: 1_000, members: 1_000 },
+        false => Size { users: 2_000, groups: 20, members: 100 },
+    };
+    let mut serve = false;
+    while let Some(argument) = arguments.next() {
+        let mut number = || -> Result<u32> { Ok(arguments.next().unwrap_or_default().parse()?) };
+        match argument.as_str() {
+            "--bench" => {}
+            "--users" => size.users = number()?,
+            "--groups" => size.groups = number()?,
+            "--members" => size.members = number()?,
+            "--simulator" => serve = true,
+            other => return Err(format!("unknown option {other}").into()),
+        }
+    }
+    if serve { simulator::serve(size) } else { compare(size) }
+}
+
+fn compare(size: Size) -> Result<()> {
+    let mut simulator = Simulator::start(size)?;
+    let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("okta-token"), &simulator.token)?;
+    let config = format!(
+        "[connector.bench]\nplugin = \"okta\"\nendpoint = \"{}\"\ncredential = {{ file = \"okta-token\" }}\n",
+        simulator.url
+    );
+    fs::write(folder.path().join("rollcall.toml"), config)?;
+
+    let before = simulator.report()?;
+    let baseline = baseline::read_all(&Fetcher::new(&simulator.url, &simulator.token)?)?;
+    let alone = simulator.report()?.cpu - before.cpu;
+    let mut measured = Vec::new();
+    for run in RUNS {
+        let changes = if run == RUNS[2] { Some(simulator.change()?) } else { None };
+        let one = sync(&mut simulator, folder.path())?;
+        let report = &one.report;
+        let told = (
+            report.users.created,
+            report.users.updated,
+            report.memberships.created,
+            report.memberships.removed,
+        );
+        let expected = match (run, changes) {
+            (_, Some(changes)) => (0, changes.users, changes.joined, changes.left),
+            // All of them are in Everyone as well.
+            ("first", None) => (size.users.into(), 0, size.listed_memberships() + u64::from(size.users), 0),
+            _ => (0, 0, 0, 0),
+        };
+        if report.outcome != Outcome::Done || told != expected {
+            return Err(format!("the {run} sync did {told:?} and not {expected:?}: {report:?}").into());
+        }
+        measured.push(one);
+    }
+    print(size, &baseline, alone, &measured);
+    Ok(())
+}
+
+fn sync(simulator: &mut Simulator, folder: &Path) -> Result<Measured> {
+    let (out, log) = (folder.join("out"), folder.join("log"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+    command
+        .args(["sync", "bench", "--json", "--verbose"])
+        .current_dir(folder)
+        .env_remove("ROLLCALL_CONFIG")
+        .env_remove("ROLLCALL_LOG")
+        .env("XDG_CACHE_HOME", folder.join("cache"))
+        .stdin(Stdio::null())
+        .stdout(File::create(&out)?)
+        .stderr(File::create(&log)?);
+    let before = simulator.report()?;
+    let (status, usage) = process::run(&mut command)?;
+    let after = simulator.report()?;
+    let log = fs::read_to_string(log)?;
+    if !status.success() {
+        return Err(format!("rollcall failed: {status}\n{log}").into());
+    }
+    let steps = ["collected", "indexed", "planned", "applied"];
+    Ok(Measured {
+        usage,
+        simulator: after.cpu - before.cpu,
+        requests: after.requests - before.requests,
+        steps: steps.into_iter().map(|step| Ok((step, milliseconds(&log, step)?))).collect::<Result<_>>()?,
+        database: fs::metadata(folder.join("rollcall.db"))?.len(),
+        report: serde_json::from_str(&fs::read_to_string(out)?)?,
+    })
+}
+
+/// How long a step took by the line that it logs.
+fn milliseconds(log: &str, step: &str) -> Result<u64> {
+    let line = log.lines().find(|line| line.contains(&format!(" {step}")));
+    let value = line.and_then(|line| line.split("milliseconds=").nth(1)?.split_whitespace().next());
+    Ok(value.ok_or_else(|| format!("the log says nothing of {step:?}:\n{log}"))?.parse()?)
+}
+
+fn print(size: Size, baseline: &Baseline, alone: Duration, measured: &[Measured]) {
+    let Size { users, groups, .. } = size;
+    let full = (users, groups, size.listed_memberships()) == (100_000, 1_000, 1_000_000);
+    println!("\n{users} users, {groups} groups, {} memberships", size.listed_memberships());
+    println!(
+        "simulator alone, {} in flight: {} pages, {:.0} MB in {:.2} s: {:.0} pages/s ({:.2} s of CPU)\n",
+        baseline::IN_FLIGHT,
+        baseline.pages,
+        megabytes(baseline.bytes),
+        baseline.wall.as_secs_f64(),
+        baseline.pages as f64 / baseline.wall.as_secs_f64(),
+        alone.as_secs_f64(),
+    );
+    let row = |what: &str, cell: &dyn Fn(usize, &Measured) -> String| {
+        print!("{what:28}");
+        for (at, run) in measured.iter().enumerate() {
+            print!(" {:>19}", cell(at, run));
+        }
+        println!();
+    };
+    let goal = |value: f64, most: f64, unit: &str| {
+        let goal = if full {
+            format!(" ({} {most})", if value <= most { "≤" } else { "not ≤" })
+        } else {
+            String::new()
+        };
+        format!("{value:.2} {unit}{goal}")
+    };
+    row("", &|at, _| RUNS[at].to_owned());
+    row("wall", &|at, run| goal(run.usage.wall.as_secs_f64(), WALL[at] as f64, "s"));
+    row("  of the simulator's alone", &|_, run| {
+        format!("{:.2} ×", run.usage.wall.as_secs_f64() / baseline.wall.as_secs_f64())
+    });
+    row("CPU of rollcall", &|_, run| format!("{:.2} s", run.usage.cpu.as_secs_f64()));
+    row("CPU of the simulator", &|_, run| format!("{:.2} s", run.simulator.as_secs_f64()));
+    for step in 0..measured[0].steps.len() {
+        row(&format!("  {}", measured[0].steps[step].0), &|_, run| {
+            format!("{:.2} s", run.steps[step].1 as f64 / 1e3)
+        });
+    }
+    row("write lock", &|_, run| goal(run.steps[3].1 as f64 / 1e3, LOCK, "s"));
+    row("peak memory", &|_, run| goal(megabytes(run.usage.memory), MEMORY, "MB"));
+    let most = baseline.pages + MORE_REQUESTS;
+    row("requests", &|_, run| {
+        format!("{} ({} {most})", run.requests, if run.requests <= most { "≤" } else { "not ≤" })
+    });
+    row("database", &|_, run| format!("{:.1} MB", megabytes(run.database)));
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}

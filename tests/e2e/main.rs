@@ -1,0 +1,17 @@
+//! End to end: the real binary and the real components against a simulated Okta. Nothing here knows how either
+//! works inside; what is true comes from the simulator.
+
+mod support;
+
+mod cli_demo;
+mod cli_views;
+mod lessons;
+mod plugin_swap;
+mod sync_alone;
+mod sync_full;
+mod sync_limits;
+mod sync_pages;
+mod sync_refusals;
+mod sync_scope;
+mod sync_secrets;
+mod transform_seam;
