@@ -48,6 +48,9 @@ fn every_command_does_what_is_shown() {
         if is_file(&block) {
             world.write(&block.note, &block.text());
         }
+        if block.language == "cron" {
+            run_as_cron_does(&world, &block);
+        }
         if block.language != "console" {
             continue;
         }
@@ -88,6 +91,22 @@ fn every_command_does_what_is_shown() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The story has come to where a sync has problems: cron has to send a mail of them.
+fn run_as_cron_does(world: &World, block: &Block) {
+    for line in &block.lines {
+        let fields = line.split_whitespace().take(5).collect::<Vec<_>>().join(" ");
+        let command = line.strip_prefix(&fields).unwrap_or(line).replace("/srv/rollcall", ".");
+        let output = world.run(&command);
+        let mail = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            mail.contains("acme: done, with problems"),
+            "README.md:{}: cron's mail is {mail:?}",
+            block.line
+        );
+        assert_eq!(fs::read_to_string(world.path("sync.log")).unwrap(), mail);
+    }
+}
+
 /// A block whose note is the name of the file that it is.
 fn is_file(block: &Block) -> bool {
     block.language != "console" && block.note.contains('.')
@@ -100,7 +119,6 @@ fn every_block_is_of_a_kind_that_is_tested() {
             ("console", _) => true,
             ("toml", "" | "settings" | "http" | "credential") => true,
             ("toml" | "rust", _) => is_file(&block),
-            // A crontab's line, run by cron and not here.
             ("cron", "") => true,
             _ => false,
         };
@@ -245,11 +263,14 @@ fn the_errors_are_told_in_the_words_of_the_table() {
     fs::write(world.path("token"), world.sim.token()).unwrap();
 
     told("rollcall sync acme", 2, "there is no configuration at rollcall.toml");
-    with("{ env = \"OKTA_TOKEN\" }", "");
+    // One request at a time: or it is chance which of them is refused first.
+    with("{ env = \"OKTA_TOKEN\" }\nhttp.parallel = 1", "");
     told("rollcall sync acme", 2, "environment variable OKTA_TOKEN is not set");
     told("OKTA_TOKEN=wrong rollcall sync acme", 1, "okta does not accept the credential");
-    let narrow = format!("OKTA_TOKEN={} rollcall sync acme", world.narrow_token());
-    told(&narrow, 1, "okta lists no users to this credential");
+    let narrow = world.narrow_token();
+    let line = |rest: &str| format!("OKTA_TOKEN={narrow} rollcall {rest}");
+    told(&line("connector test acme"), 1, "okta lists no users to this credential");
+    told(&line("sync acme"), 1, "the credential may not read this (listing groups");
     with(here, "groups.required = [\"Nobody\"]");
     told("rollcall sync acme", 1, "okta has no group \"…\" that this credential sees");
     with(here, "groups.search = \"type eq\"");

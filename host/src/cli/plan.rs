@@ -16,10 +16,13 @@ use crate::directory::{Change, Reader, UserKey};
 use crate::run::{self, Plan, RunError, RunReport};
 
 /// Show what a sync would change now, by name, without changing anything.
+///
+/// Reads everything in scope, as a sync does.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     rollcall plan acme\n  \
-    rollcall plan acme --json")]
+    rollcall plan acme --json\n\n\
+    Exit codes: 0 done, 1 failed, 2 usage or configuration, 4 a sync would be done with problems.")]
 pub(super) struct PlanArguments {
     /// The connector.
     name: String,

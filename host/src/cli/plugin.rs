@@ -30,13 +30,22 @@ pub struct PluginArgs {
 #[derive(Debug, Subcommand)]
 enum PluginCommand {
     /// The plugins that connectors can name: those built in and those of the plugin folder.
+    #[command(after_help = "Examples:\n  \
+        rollcall plugin list\n  \
+        rollcall plugin list --json")]
     List,
-    /// What a plugin says of itself and is made of. None of its code is run.
+    /// What a plugin says of itself and is made of: settings, requests, credential, imports. None of its code is
+    /// run.
+    #[command(after_help = "Examples:\n  \
+        rollcall plugin inspect okta\n  \
+        rollcall plugin inspect plugins/staff.wasm")]
     Inspect {
         /// A `.wasm` file, or the name of a plugin that `list` shows.
         plugin: PathBuf,
     },
     /// Whether a plugin may run here: everything that is checked before its first call.
+    #[command(after_help = "Examples:\n  \
+        rollcall plugin check plugins/staff.wasm")]
     Check {
         /// A `.wasm` file, or the name of a plugin that `list` shows.
         plugin: PathBuf,
@@ -45,6 +54,10 @@ enum PluginCommand {
         sha256: Option<String>,
     },
     /// Build a plugin's source into one `.wasm` file with its manifest inside.
+    #[command(after_help = "Examples:\n  \
+        rollcall plugin build staff --out plugins\n  \
+        rollcall plugin build plugins/okta --out plugins/dist --record\n  \
+        rollcall plugin build plugins/okta --out plugins/dist --verify")]
     Build(BuildArgs),
 }
 
@@ -55,6 +68,7 @@ struct BuildArgs {
     /// Where NAME.wasm goes.
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
+    /// What it is compiled for.
     #[arg(long, value_enum, default_value_t)]
     target: BuildTarget,
     /// Also write down what it was built from: NAME.toml and SHA256SUMS, beside NAME.wasm.
