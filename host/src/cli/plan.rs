@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &PlanArguments, path: &Path, output: Output) -> Res
         let job = job::job(config, name, plugins, output, interrupt).await?;
         let mut shown = Shown::default();
         let report =
-            run::plan(&job, &mut store, &mut |_, plan, reader| gather(plan, reader, &mut shown)).await?;
+            run::plan(&job, &mut store, &mut |plan, reader| gather(plan, reader, &mut shown)).await?;
         shown.report = Some(report);
         Ok(shown)
     })?;

@@ -93,7 +93,7 @@ pub(super) fn list(arguments: &RunsArguments, path: &Path, output: Output) -> Re
             row.connector.clone(),
             row.mode.clone(),
             row.outcome.clone(),
-            started(row),
+            since(&row.started_at),
             took(row),
             report
                 .filter(|report| report.error.is_none())
@@ -163,8 +163,13 @@ pub(super) fn done_by(reader: &dyn Reader, run: RunId) -> Result<Done, StoreErro
 }
 
 fn text(row: &RunRow, done: &Done) -> String {
-    let mut text =
-        format!("Run {} of {}, a {} reading, started {}.\n", row.id.0, row.connector, row.mode, started(row));
+    let mut text = format!(
+        "Run {} of {}, a {} reading, started {}.\n",
+        row.id.0,
+        row.connector,
+        row.mode,
+        since(&row.started_at)
+    );
     match serde_json::from_str::<RunReport>(&row.report) {
         Ok(report) => {
             text.push_str(&show::report(&report));
@@ -192,10 +197,9 @@ pub(super) fn changes(report: &RunReport) -> u64 {
     entries.sum::<u64>() + report.memberships.created + report.memberships.removed
 }
 
-pub(super) fn started(row: &RunRow) -> String {
-    row.started_at
-        .parse::<Timestamp>()
-        .map_or_else(|_| row.started_at.clone(), |at| ago(at, Timestamp::now()))
+/// A kept time as how long ago it is.
+pub(super) fn since(at: &str) -> String {
+    at.parse::<Timestamp>().map_or_else(|_| at.to_owned(), |at| ago(at, Timestamp::now()))
 }
 
 fn took(row: &RunRow) -> String {

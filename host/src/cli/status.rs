@@ -87,7 +87,7 @@ fn text(status: &Status) -> String {
         let report: Option<RunReport> =
             connector.row.as_ref().and_then(|row| serde_json::from_str(&row.report).ok());
         let (when, outcome) = match &connector.row {
-            Some(row) => (runs::started(row), format!("{} (run {})", row.outcome, row.id.0)),
+            Some(row) => (runs::since(&row.started_at), format!("{} (run {})", row.outcome, row.id.0)),
             None => ("never".to_owned(), "-".to_owned()),
         };
         table.row([

@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::job::existing_store;
 use super::output::Output;
 use super::report::Failure;
+use super::runs::since;
 use super::table::Table;
 use crate::config::Config;
 use crate::directory::{
@@ -167,28 +168,39 @@ pub(super) fn past_changes(
 pub(super) fn told(changes: &[PastChange]) -> String {
     let mut text = "\n\nLatest changes:".to_owned();
     for change in changes {
-        text.push_str(&format!("\n  {} in run {} ({})", change.kind, change.run, change.started_at));
+        text.push_str(&format!("\n  {} in run {} ({})", change.kind, change.run, since(&change.started_at)));
     }
     text
 }
 
+/// The core fields, as a person looks for them; attributes come after them.
+const FIRST: [&str; 11] = [
+    "userName",
+    "displayName",
+    "givenName",
+    "familyName",
+    "email",
+    "active",
+    "description",
+    "externalId",
+    "connector",
+    "key",
+    "memberCount",
+];
+
 /// An entry's fields, one a line; attributes under their own names.
 pub(super) fn fields(entry: &Value) -> String {
-    let mut rows: Vec<(String, String)> = Vec::new();
     let plain = |value: &Value| match value {
         Value::String(text) => text.replace(char::is_control, " "),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         other => other.to_string(),
     };
-    for (name, value) in entry.as_object().into_iter().flatten() {
-        match value {
-            Value::Object(attributes) if name == "attributes" => {
-                rows.extend(attributes.iter().map(|(name, value)| (name.clone(), plain(value))));
-            }
-            value => rows.push((name.clone(), plain(value))),
-        }
-    }
+    let core = FIRST.iter().filter_map(|name| Some((*name, entry.get(name)?)));
+    let attributes = entry.get("attributes").and_then(Value::as_object).into_iter().flatten();
+    let attributes = attributes.map(|(name, value)| (name.as_str(), value));
+    let rows: Vec<(&str, String)> =
+        core.chain(attributes).map(|(name, value)| (name, plain(value))).collect();
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
     let lines: Vec<String> = rows.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
     lines.join("\n")

@@ -194,6 +194,8 @@ pub trait Reader {
     /// Users, groups and memberships in the directory.
     fn totals(&self, connector: Option<&str>) -> StoreResult<(u64, u64, u64)>;
 
+    /// The connector's latest run that was applied.
+    fn last_applied(&self, connector: ConnectorId) -> StoreResult<Option<RunId>>;
     /// The newest first; of one connector, or of all.
     fn runs(&self, connector: Option<&str>, limit: u32) -> StoreResult<Vec<RunRow>>;
     fn run(&self, id: RunId) -> StoreResult<Option<RunRow>>;

@@ -36,6 +36,16 @@ const SILENCES: u32 = 10;
 /// Body bytes that are reserved at once on a server's word.
 const RESERVED: u64 = 1 << 20;
 
+/// Does the URL name this machine?
+fn is_loopback(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    })
+}
+
 impl Client {
     /// Tells two credentials apart without revealing either; see [`Credential::identity`](super::Credential).
     pub fn credential_identity(&self) -> &str {
@@ -45,6 +55,14 @@ impl Client {
     /// Reads the CA bundle and prepares connections, but opens none.
     pub fn new(options: ClientOptions) -> Result<Self, HttpError> {
         options.check()?;
+        if !options.endpoint.is_secure() && options.proxy.as_deref().is_some_and(|proxy| !is_loopback(proxy))
+        {
+            return Err(HttpError::Option {
+                connector: options.connector.clone(),
+                key: "proxy",
+                reason: "would carry the credential in clear text: the endpoint is not https".into(),
+            });
+        }
         let wire = Network::new(&options)?;
         Ok(Self::over(options, Box::new(wire)))
     }

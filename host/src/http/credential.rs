@@ -54,7 +54,7 @@ impl CredentialError {
                 Some("correct `credential` of the connector, or what it names".into())
             }
             CredentialError::NoUsername | CredentialError::Username { .. } => {
-                Some("set the connector's `username`".into())
+                Some("add `username = \"…\"` to the connector's `credential`".into())
             }
             CredentialError::Rule { .. } => Some("tell the plugin's author".into()),
         }

@@ -92,7 +92,8 @@ impl Endpoint {
         }
         let endpoint = Self { url, base_path: base_path(rules)? };
         if scheme == "http" && !endpoint.is_loopback() {
-            return Err(EndpointError::Insecure { host: endpoint.host().to_owned() });
+            let host = endpoint.to_string().trim_start_matches("http://").to_owned();
+            return Err(EndpointError::Insecure { host });
         }
         Ok(endpoint)
     }

@@ -43,9 +43,9 @@ pub enum HttpError {
 }
 
 impl HttpError {
-    /// Did the provider stay silent? (Everything else is a refusal of ours, or the run's end.)
-    pub fn is_no_answer(&self) -> bool {
-        matches!(self, HttpError::NoAnswer { .. })
+    /// True when no answer came though the provider could be reached: asking for fewer entries at once may help.
+    pub fn may_be_size(&self) -> bool {
+        matches!(self, HttpError::NoAnswer { cause: Cause::Timeout | Cause::Transfer(_), .. })
     }
 
     /// What an admin can do about it.

@@ -51,7 +51,7 @@ pub struct Request {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Response {
-    /// 0: no answer came after all of the host's retries.
+    /// 0: after all of the host's retries no answer came in time, or it broke off.
     pub status: u16,
     pub headers: Vec<Header>,
     pub body: Vec<u8>,

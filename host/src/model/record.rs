@@ -62,9 +62,28 @@ impl PluginError {
     pub const RESTART: &'static str = "restart";
     /// The same request is worth repeating.
     pub const RETRY: &'static str = "retry";
+    /// The credential is no longer accepted, though it was.
+    pub const REAUTHENTICATE: &'static str = "reauthenticate";
 
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into(), hint: None, details: Vec::new() }
+    }
+
+    /// The message with the details that name the failure in the provider's own logs.
+    pub fn with_references(&self) -> String {
+        let told: Vec<String> = self
+            .details
+            .iter()
+            .filter_map(|detail| match detail.value.to_json()? {
+                serde_json::Value::String(path) if detail.name == "path" => Some(format!("setting {path}")),
+                serde_json::Value::String(text) => Some(format!("{} {text}", detail.name)),
+                other => Some(format!("{} {other}", detail.name)),
+            })
+            .collect();
+        match told.is_empty() {
+            true => self.message.clone(),
+            false => format!("{} ({})", self.message, told.join(", ")),
+        }
     }
 
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {

@@ -61,9 +61,15 @@ impl Value {
             Value::Integer(value) => serde_json::Value::from(*value),
             Value::Decimal(value) => serde_json::Value::Number(serde_json::Number::from_f64(*value)?),
             Value::Texts(texts) => serde_json::Value::from(texts.clone()),
-            Value::Json(text) => match serde_json::from_str(text).ok()? {
-                serde_json::Value::Null => return None,
-                value => value,
+            Value::Json(text) => match serde_json::from_str(text).ok() {
+                Some(serde_json::Value::Null) => return None,
+                // A number that JSON here can't hold without loss keeps its digits, as text.
+                Some(serde_json::Value::Number(number)) if number.to_string() != text.trim() => {
+                    serde_json::Value::String(text.trim().to_owned())
+                }
+                Some(value) => value,
+                None if is_number(text) => serde_json::Value::String(text.trim().to_owned()),
+                None => return None,
             },
         })
     }
@@ -93,6 +99,13 @@ impl Value {
     }
 }
 
+/// Digits that no 64 bits hold (`1e400`), which the JSON library refuses.
+fn is_number(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +127,15 @@ mod tests {
             let text = json.to_string();
             assert_eq!(Value::from_json(serde_json::from_str(&text).unwrap()), Some(value));
         }
+    }
+
+    #[test]
+    fn numbers_beyond_64_bits_keep_their_digits() {
+        for digits in ["18446744073709551616", "12345678901234567890123", "1e400", "-0.1234567890123456789"] {
+            let json = Value::Json(digits.into()).to_json();
+            assert_eq!(json, Some(serde_json::Value::String(digits.into())));
+        }
+        assert_eq!(Value::Json("18446744073709551615".into()).to_json(), Some(u64::MAX.into()));
     }
 
     #[test]

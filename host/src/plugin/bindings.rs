@@ -46,6 +46,8 @@ impl From<types::Value> for model::Value {
             types::Value::Text(text) => Self::Text(text),
             types::Value::Boolean(value) => Self::Boolean(value),
             types::Value::Integer(value) => Self::Integer(value),
+            // Not a number and infinity have no JSON form, which means absent.
+            types::Value::Decimal(value) if !value.is_finite() => Self::Json("null".into()),
             types::Value::Decimal(value) => Self::Decimal(value),
             types::Value::Texts(texts) => Self::Texts(texts),
             types::Value::Json(text) => Self::Json(text),

@@ -43,7 +43,7 @@ pub trait Transform: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The plugin answered with an error of its own.
-    #[error("{error}")]
+    #[error("{}", error.with_references())]
     Answered { plugin: Box<Identity>, error: PluginError },
     /// The plugin stopped: a trap, a panic, a limit. The store was thrown away.
     #[error("plugin {plugin} stopped in {function}: {reason}")]

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,9 @@ const IN_FLIGHT_PER_BUCKET: usize = 16;
 
 /// How often a plugin may ask to repeat one request, after the transport's own retries.
 const MAX_REPEATS: u32 = 3;
+
+/// How long to wait before a plugin's first repeat; twice as long before each further one.
+const REPEAT_PAUSE: Duration = Duration::from_secs(1);
 
 /// A spool is gone on from when the collection began at most this long ago, in seconds. Cursors live longer, but
 /// what was read first should not be much older than what is read last.
@@ -73,7 +77,9 @@ impl Collector<'_> {
         now: i64,
     ) -> Result<Collected, RunError> {
         let mut collected = Collected::default();
-        let (mut frontier, mut spool, complete) = match self.resume(path, key, now, &mut collected) {
+        let (mut frontier, mut spool, complete) = match tokio::task::block_in_place(|| {
+            self.resume(path, key, now, &mut collected)
+        }) {
             Some(resumed) => resumed,
             None => {
                 let roots = self.first_requests(scope, known).await?;
@@ -162,7 +168,7 @@ impl Collector<'_> {
     ) -> Result<(), RunError> {
         let Answer { pending, result } = answer;
         let path = spool.path().to_owned();
-        let failed = |source| RunError::Read { request: name_of(&pending), source };
+        let failed = |source| RunError::Read { request: name_of(&pending), source: Box::new(source) };
         let (page, dropped) = match result {
             Ok(page) => page,
             Err(Failure::Shape(error)) => return Err(error),
@@ -175,6 +181,11 @@ impl Collector<'_> {
                             .map_err(work_file(&path, "written")),
                         Err(restarts) => Err(failed(ReadError::Restarts { restarts, source: error })),
                     },
+                    // A credential that can't be renewed is tried once more: providers refuse good ones at random.
+                    Some(PluginError::REAUTHENTICATE) if pending.repeats == 0 => {
+                        frontier.repeat(pending);
+                        Ok(())
+                    }
                     Some(PluginError::RETRY) if pending.repeats < MAX_REPEATS => {
                         frontier.repeat(pending);
                         Ok(())
@@ -186,7 +197,9 @@ impl Collector<'_> {
         follow(frontier, &pending, &page, &dropped)?;
         collected.count(&page);
         let Pending { root, attempt, request, .. } = pending;
-        spool.append(&Frame::Page { root, attempt, request, page }).map_err(work_file(&path, "written"))?;
+        spool
+            .append(&Frame::Page { root, attempt, request, page: Box::new(page) })
+            .map_err(work_file(&path, "written"))?;
         // A killed process loses at most the page that it was writing.
         spool.flush().map_err(work_file(&path, "written"))
     }
@@ -260,10 +273,13 @@ fn follow(
 ) -> Result<(), RunError> {
     for request in &page.next {
         let about_dropped = matches!(&request.about, Some(Subject::Group(id)) if dropped.contains(id));
-        if !about_dropped {
-            frontier
-                .push(pending.root, request.clone())
-                .map_err(|_| RunError::Loop { request: name_of(pending) })?;
+        if about_dropped || frontier.push(pending.root, request.clone()).is_ok() {
+            continue;
+        }
+        // A listing that moves while it is read may show a group twice; a chain that asks for itself never ends.
+        let listed_twice = request.about.is_some() && pending.request.about.is_none();
+        if !listed_twice {
+            return Err(RunError::Loop { request: name_of(pending) });
         }
     }
     for group in dropped {
@@ -279,10 +295,13 @@ async fn answer(
     transforms: Arc<[Arc<dyn Transform>]>,
     transport: Arc<dyn Transport>,
 ) -> Answer {
+    if pending.repeats > 0 {
+        tokio::time::sleep(REPEAT_PAUSE * 2_u32.pow(pending.repeats - 1)).await;
+    }
     let (response, silence) = match transport.send(&pending.request).await {
         Ok(response) => (response, None),
         // The plugin may know what an unanswered request costs; if it doesn't, the cause is what counts.
-        Err(error) if error.is_no_answer() => {
+        Err(error) if error.may_be_size() => {
             (Response { status: 0, headers: Vec::new(), body: Vec::new() }, Some(error))
         }
         Err(error) => return Answer { pending, result: Err(Failure::Http(error)) },

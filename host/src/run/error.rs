@@ -19,7 +19,7 @@ pub enum RunError {
         /// Method and path, without the query.
         request: String,
         #[source]
-        source: ReadError,
+        source: Box<ReadError>,
     },
     #[error("shaping failed")]
     Shape(#[source] CallError),
@@ -74,7 +74,7 @@ impl RunError {
                 Some("run it again: pages that were already read are not requested again".into())
             }
             RunError::Plan(error) | RunError::Shape(error) => error.hint(),
-            RunError::Read { source, .. } => match source {
+            RunError::Read { source, .. } => match &**source {
                 ReadError::Http(error) => error.hint(),
                 ReadError::Decode(error) | ReadError::Restarts { source: error, .. } => error.hint(),
             },
@@ -98,12 +98,13 @@ impl RunError {
 
     /// True when what was read is still worth going on from.
     pub fn keeps_spool(&self) -> bool {
-        !matches!(
-            self,
+        match self {
             RunError::NothingRead
-                | RunError::Spool { .. }
-                | RunError::Loop { .. }
-                | RunError::TooManyRequests { .. }
-        )
+            | RunError::Spool { .. }
+            | RunError::Loop { .. }
+            | RunError::TooManyRequests { .. } => false,
+            RunError::Read { source, .. } => !matches!(**source, ReadError::Restarts { .. }),
+            _ => true,
+        }
     }
 }

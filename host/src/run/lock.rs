@@ -16,9 +16,10 @@ pub struct WorkFolder(PathBuf);
 pub struct Lock(#[expect(dead_code, reason = "holding the file open holds the lock")] File);
 
 impl WorkFolder {
-    /// `rollcall.db` → `rollcall.db.work/`.
+    /// `rollcall.db` → `rollcall.db.work/`, beside the file itself, not beside a link to it.
     pub fn beside(database: &Path) -> Result<Self, RunError> {
-        let mut name = database.as_os_str().to_owned();
+        let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
+        let mut name = database.into_os_string();
         name.push(".work");
         let path = PathBuf::from(name);
         let mut builder = std::fs::DirBuilder::new();
@@ -63,9 +64,9 @@ impl WorkFolder {
     }
 
     /// From plan to apply, one connector at a time: a plan holds only as long as nobody else changes the directory.
-    /// Waits.
+    /// Waits. No connector's name begins with `_`.
     pub fn lock_directory(&self) -> Result<Lock, RunError> {
-        let path = self.0.join("directory.lock");
+        let path = self.0.join("_directory.lock");
         let file = open(&path)?;
         file.lock().map_err(work_file(&path, "locked"))?;
         Ok(Lock(file))

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use indexmap::{IndexMap, IndexSet};
 use roaring::RoaringBitmap;
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use super::collect::work_file;
 use super::error::RunError;
@@ -44,6 +44,11 @@ impl PersonState {
     /// True when this reading holds a record of the person.
     pub fn seen(&self) -> bool {
         self.page != NO_PAGE
+    }
+
+    /// True when this reading says, without doubt, what the person is: with a problem they stay as they are.
+    pub fn is_told(&self) -> bool {
+        self.seen() && !self.unreadable
     }
 }
 
@@ -133,7 +138,7 @@ impl Reading {
             match frame {
                 Frame::Page { root, attempt, page, .. } => {
                     if attempts.get(&root).copied().unwrap_or(0) == attempt {
-                        self.take_in(self.pages.len() as u32, page);
+                        self.take_in(self.pages.len() as u32, *page);
                     }
                     self.pages.push(start);
                 }
@@ -215,9 +220,12 @@ impl Reading {
             }
         }
         for (id, group) in &mut self.groups {
-            let given = std::mem::take(&mut group.given);
+            let mut given = std::mem::take(&mut group.given);
             if group.record.is_none() {
-                continue;
+                // An unreadable group stays as it is, for its members' rules too.
+                let Some(known) = group.known.as_ref().filter(|_| group.unreadable) else { continue };
+                group.record = Some(known.record.clone());
+                given.unknown.get_or_insert_with(|| "its record could not be read".to_owned());
             }
             let unknown = match given.unknown {
                 Some(reason) => Some(reason),
@@ -244,15 +252,17 @@ impl Reading {
             }
             members.sort_unstable();
             members.dedup();
-            let before = members.len();
-            members.retain(|index| {
+            let unread = |index: &u32| {
                 let state = &self.states[*index as usize];
-                state.seen() || state.unreadable
-            });
-            self.ignored_members += (before - members.len()) as u64;
+                !state.seen() && !state.unreadable
+            };
+            let ignored = members.iter().filter(|index| unread(index)).count() as u64;
+            self.ignored_members += ignored;
+            // Someone whom the mirror knows may be back next time, and is a member then.
+            members.retain(|index| !unread(index) || self.states[*index as usize].known.is_some());
             members.retain(|index| !given.removed.contains(index));
             members.shrink_to_fit();
-            self.memberships_seen += members.len() as u64;
+            self.memberships_seen += members.iter().filter(|index| !unread(index)).count() as u64;
             group.members = members;
         }
         self.unknown.sort();
@@ -264,7 +274,8 @@ impl Reading {
         for id in dropped {
             if let Some(group) = self.groups.get_mut(id) {
                 if group.members_state == Some(MembersState::Known) {
-                    self.memberships_seen -= group.members.len() as u64;
+                    let seen = |index: &&u32| self.states[**index as usize].seen();
+                    self.memberships_seen -= group.members.iter().filter(seen).count() as u64;
                 }
                 group.members_state = Some(MembersState::Unread);
                 group.members.clear();
@@ -334,9 +345,12 @@ impl Reading {
             else {
                 return Err(RunError::Spool { path: spool.to_owned() });
             };
-            for user in page.users {
+            let mut told = FxHashSet::default();
+            // Of two records of one person on a page, the last one counts, as between pages.
+            for user in page.users.into_iter().rev() {
                 if let Some(index) = self.index_of(&user.id)
                     && self.state(index).page == ordinal
+                    && told.insert(index)
                     && wanted.contains(index)
                 {
                     each(index, user)?;

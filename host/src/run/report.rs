@@ -185,7 +185,7 @@ impl ReportedProblem {
             id,
             name: name.map(str::to_owned),
             code: error.code.clone(),
-            message: error.message.clone(),
+            message: error.with_references(),
             hint: error.hint.clone(),
         }
     }

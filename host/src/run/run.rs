@@ -49,13 +49,14 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     let clock = Instant::now();
     let _lock = job.work.lock_connector(&job.connector)?;
     let connector = store.connector(&job.connector)?;
-    let start = RunStart { connector, mode: "full", at: Timestamp::now() };
+    let start = RunStart { connector, mode: "full", at: timestamp() };
     let run = store.begin_run(&start)?;
     let mut report = RunReport::new(&job.connector, start.mode);
     report.run = Some(run.0);
 
     let result = async {
-        collect(job, &mut report).await?;
+        let spool = spool_key(job, connector, store)?;
+        collect(job, &spool, &mut report).await?;
         tokio::task::block_in_place(|| {
             // What this run plans holds only as long as nobody else changes the directory.
             let _directory = job.work.lock_directory()?;
@@ -64,55 +65,67 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
             job.observer.event(Event::Step(Step::Apply));
             report.outcome = outcome_of(&report);
             job.measure(&mut report, clock);
-            apply(store, run, &mut plan, &report, Timestamp::now(), job.work.path())
+            apply(store, run, &mut plan, &report, timestamp(), job.work.path())
         })
     }
     .await;
 
     job.measure(&mut report, clock);
     let Err(error) = result else {
-        job.forget_spool()?;
+        job.forget_spool();
         return Ok(Ended { report, error: None });
     };
     if !error.keeps_spool() {
-        job.forget_spool()?;
+        job.forget_spool();
     }
     report.outcome = if matches!(error, RunError::Cancelled) { Outcome::Cancelled } else { Outcome::Failed };
     report.error = Some(ReportedError::new(&error, error.hint()));
     let told = serde_json::to_string(&report).map_err(|error| RunError::Worker(error.to_string()))?;
-    store.end_run(run, report.outcome.as_str(), Timestamp::now(), &told)?;
+    store.end_run(run, report.outcome.as_str(), timestamp(), &told)?;
     Ok(Ended { report, error: Some(error) })
 }
 
+/// Sees a plan beside the directory that it was made for.
+pub type ShowPlan<'a> = dyn FnMut(&mut Plan, &dyn Reader) -> Result<(), RunError> + 'a;
+
 /// What a full run would do now. Nothing is written; `show` sees the plan beside the directory it was made for.
-pub async fn plan(
-    job: &Job,
-    store: &mut dyn Store,
-    show: &mut dyn FnMut(&RunReport, &mut Plan, &dyn Reader) -> Result<(), RunError>,
-) -> Result<RunReport, RunError> {
+pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> Result<RunReport, RunError> {
     let clock = Instant::now();
     let _lock = job.work.lock_connector(&job.connector)?;
     let connector = store.connector(&job.connector)?;
     let mut report = RunReport::new(&job.connector, "plan");
-    collect(job, &mut report).await?;
+    let spool = spool_key(job, connector, store)?;
+    if let Err(error) = collect(job, &spool, &mut report).await {
+        if !error.keeps_spool() {
+            job.forget_spool();
+        }
+        return Err(error);
+    }
     let result = tokio::task::block_in_place(|| {
         let mut plan = plan_reading(job, connector, store, &mut report)?;
         report.outcome = outcome_of(&report);
         job.measure(&mut report, clock);
         let reader = store.read()?;
-        show(&report, &mut plan, reader.as_ref())
+        show(&mut plan, reader.as_ref())
     });
     // A later run reads anew: whoever plans, changes something at the provider and syncs wants to see it.
-    job.forget_spool()?;
+    job.forget_spool();
     result.map(|()| report)
 }
 
-async fn collect(job: &Job, report: &mut RunReport) -> Result<Collected, RunError> {
+/// A spool belongs to one reading, and to the time until it is applied: no reading is applied twice.
+fn spool_key(job: &Job, connector: ConnectorId, store: &mut dyn Store) -> Result<SpoolKey, RunError> {
+    let applied = store.read()?.last_applied(connector)?.map_or(0, |run| run.0);
+    let mut hasher = blake3::Hasher::new_keyed(&job.reading);
+    hasher.update(&applied.to_le_bytes());
+    Ok(SpoolKey::new(*hasher.finalize().as_bytes()))
+}
+
+async fn collect(job: &Job, key: &SpoolKey, report: &mut RunReport) -> Result<Collected, RunError> {
     job.observer.event(Event::Step(Step::Collect));
     let spool = job.work.spool(&job.connector);
-    let key = SpoolKey::new(job.reading);
     let clock = Instant::now();
-    let collected = job.collector().collect(&Scope::Full, &known(), &spool, &key, now()).await?;
+    let collected = job.collector().collect(&Scope::Full, &known(), &spool, key, now()).await?;
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, pages = collected.pages, milliseconds, "collected");
     report.requests.resumed = collected.resumed;
@@ -157,11 +170,17 @@ fn outcome_of(report: &RunReport) -> Outcome {
 
 /// What the host tells a plugin that has no clock.
 fn known() -> Vec<Attribute> {
-    vec![Attribute::new("now", Timestamp::now().to_string())]
+    vec![Attribute::new("now", timestamp().to_string())]
 }
 
 fn now() -> i64 {
     Timestamp::now().as_second()
+}
+
+/// Now, to the millisecond: what a person can use of a time.
+fn timestamp() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 impl Job {
@@ -188,13 +207,14 @@ impl Job {
             Milliseconds { waited: waited.as_millis() as u64, total: clock.elapsed().as_millis() as u64 };
     }
 
-    fn forget_spool(&self) -> Result<(), RunError> {
+    /// What can't be removed is never read again: its key has passed. So a failure is no reason to call the run one.
+    fn forget_spool(&self) {
         let spool = self.work.spool(&self.connector);
         match std::fs::remove_file(&spool) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(super::collect::work_file(&spool, "removed")(error))
+                tracing::warn!("the working file {} could not be removed: {error}", spool.display());
             }
-            _ => Ok(()),
+            _ => {}
         }
     }
 }

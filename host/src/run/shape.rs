@@ -6,6 +6,10 @@ use super::error::RunError;
 use crate::model::{Group, GroupVerdict, Person, Problem, Verdict};
 use crate::plugin::Transform;
 
+/// People or groups shaped at a time: enough that a call into a plugin costs little for each, few enough to stay
+/// within a plugin's limits.
+pub const BATCH: usize = 500;
+
 /// What the transforms, together, made of a group.
 #[derive(Debug, Clone, PartialEq)]
 pub enum GroupShape {
@@ -44,8 +48,12 @@ pub fn shape_groups(
         if asked.is_empty() {
             break;
         }
-        let verdicts = transform.shape_groups(&asked).map_err(RunError::Shape)?;
-        check_count(transform.as_ref(), "groups", asked.len(), verdicts.len())?;
+        let mut verdicts = Vec::with_capacity(asked.len());
+        for batch in asked.chunks(BATCH) {
+            let given = transform.shape_groups(batch).map_err(RunError::Shape)?;
+            check_count(transform.as_ref(), "groups", batch.len(), given.len())?;
+            verdicts.extend(given);
+        }
         for (at, verdict) in alive.into_iter().zip(verdicts) {
             let (id, hidden) = match &shapes[at] {
                 GroupShape::Kept(group) => (group.id.clone(), false),
@@ -84,7 +92,7 @@ pub fn shape_people(
         if asked.is_empty() {
             break;
         }
-        let verdicts = transform.shape_people(&asked).map_err(RunError::Shape)?;
+        let verdicts = crate::plugin::shape_people(transform.as_ref(), &asked).map_err(RunError::Shape)?;
         check_count(transform.as_ref(), "people", asked.len(), verdicts.len())?;
         for ((at, asked), verdict) in alive.into_iter().zip(asked).zip(verdicts) {
             shapes[at] = match verdict {

@@ -43,7 +43,7 @@ pub enum Frame {
     /// The plugin's first requests.
     Roots(Vec<Request>),
     /// One answered request of the chain that began at a root.
-    Page { root: u32, attempt: u32, request: Request, page: Page },
+    Page { root: u32, attempt: u32, request: Request, page: Box<Page> },
     /// The chain begins again at its root; pages of earlier attempts don't count.
     Restart { root: u32, attempt: u32 },
     /// Every request that became known was answered.

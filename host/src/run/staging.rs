@@ -52,6 +52,16 @@ impl Staging {
         Ok(staged)
     }
 
+    /// Reads an item back before writing has ended.
+    pub fn get<T: for<'de> Deserialize<'de>>(&mut self, staged: Staged) -> io::Result<T> {
+        self.file.seek(SeekFrom::Start(staged.offset))?;
+        let mut bytes = vec![0; staged.length as usize];
+        let read = self.file.get_mut().read_exact(&mut bytes);
+        self.file.seek(SeekFrom::Start(self.end))?;
+        read?;
+        postcard::from_bytes(&bytes).map_err(io::Error::other)
+    }
+
     /// Ends writing.
     pub fn finish(self) -> io::Result<StagingReader> {
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;

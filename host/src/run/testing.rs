@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::event::Silent;
 use super::lock::WorkFolder;
 use super::run::{Ended, Job, sync};
-use crate::directory::{ConnectorId, GroupFilter, RunId, SqliteStore, Store, UserFilter};
+use crate::directory::{GroupFilter, RunId, SqliteStore, Store, UserFilter};
 use crate::http::{HttpError, HttpTotals, Transport};
 use crate::model::{
     Attribute, Group, Manifest, Members, Membership, Method, Page, PluginError, PluginKind, Problem, Request,
@@ -23,7 +23,7 @@ use crate::plugin::{CallError, Identity, Source, Transform};
 pub struct Organisation {
     pub users: BTreeMap<String, User>,
     pub groups: BTreeMap<String, (Group, Members)>,
-    /// Users that the plugin can't read.
+    /// Users and groups that the plugin can't read.
     pub unreadable: BTreeSet<String>,
     /// Requests (by path) that fail, each with the error's code and how often.
     pub failing: BTreeMap<String, (String, u32)>,
@@ -99,6 +99,13 @@ impl Organisation {
             }
         } else if path == "/groups" {
             for (id, (group, _)) in &self.groups {
+                if self.unreadable.contains(id) {
+                    page.problems.push(Problem {
+                        subject: Some(Subject::Group(id.clone())),
+                        error: PluginError::new("unexpected", "is garbled"),
+                    });
+                    continue;
+                }
                 page.groups.push(group.clone());
                 page.next.push(request(&format!("/members/{id}"), Some(id)));
             }
@@ -239,10 +246,6 @@ impl World {
         ended.report
     }
 
-    pub fn connector(&mut self) -> ConnectorId {
-        self.store.connector("acme").expect("a connector")
-    }
-
     pub fn shown(&mut self) -> Shown {
         let reader = self.store.read().expect("a readable store");
         let mut users = BTreeMap::new();
@@ -263,7 +266,11 @@ impl World {
         for (key, name) in keys {
             let members = reader.members(key).expect("members");
             let mut names = BTreeSet::new();
-            reader.user_names(&members, &mut |_, name| drop(names.insert(name.to_owned()))).expect("names");
+            reader
+                .user_names(&members, &mut |_, name| {
+                    names.insert(name.to_owned());
+                })
+                .expect("names");
             groups.insert(name, names);
         }
         (users, groups)

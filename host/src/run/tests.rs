@@ -74,15 +74,15 @@ async fn a_failed_request_applies_nothing_and_the_next_run_reads_only_what_is_mi
     assert_eq!(ended.report.outcome, Outcome::Failed);
     assert_eq!(ended.report.error.unwrap().message, "reading GET /users/4 failed");
     assert_eq!(world.shown(), shown(&[], &[]));
-    let first = world.requests();
+    world.requests();
     let report = world.sync_well().await;
     let second = world.requests();
     assert!(
         second.contains(&"/users/4".to_owned()) && !second.contains(&"/users/0".to_owned()),
         "{second:?}"
     );
-    assert_eq!(first.len() + second.len(), 6, "five requests and the one that failed: {first:?} {second:?}");
-    assert_eq!(report.requests.resumed, first.len() as u64 - 1);
+    // What was in flight when the first run failed may have to be asked for again; nothing that was spooled is.
+    assert_eq!(report.requests.resumed + second.len() as u64, 5, "{second:?}");
     assert_eq!(world.shown().0.len(), 5);
 }
 
@@ -131,7 +131,9 @@ async fn who_is_no_longer_returned_is_reported_and_left_alone() {
     let absent: Vec<_> = report.absent.iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(absent, ["h", "bob"]);
     assert_eq!(world.shown(), before);
-    world.change(|organisation| drop(organisation.add_user("bob", "bob")));
+    world.change(|organisation| {
+        organisation.add_user("bob", "bob");
+    });
     let back = world.sync_well().await;
     assert_eq!((back.users.absent, back.memberships.removed), (0, 1), "bob is back, and no longer in g");
 }
@@ -163,6 +165,88 @@ async fn a_taken_name_is_refused_with_both_sides_named_and_tried_again() {
     world.change(|organisation| organisation.user("u1").username = "zoe".into());
     let report = world.sync_well().await;
     assert_eq!((report.outcome, report.users.created, report.users.renamed), (Outcome::Done, 1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_name_holds_back_the_rename_and_nothing_else() {
+    let mut world = World::new(Organisation::with(&["ann", "bob"], &[("g", &["bob"])]));
+    world.sync_well().await;
+    world.change(|organisation| {
+        organisation.user("bob").username = "Ann".into();
+        organisation.user("bob").active = false;
+        organisation.set_members("g", Members::Some(vec![]));
+    });
+    let report = world.sync_well().await;
+    assert_eq!((report.users.renamed, report.users.disabled, report.users.skipped), (0, 1, 1));
+    assert!(!world.shown().0["bob"]);
+    assert!(world.shown().1["g"].is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_whose_holder_is_gone_says_so() {
+    let mut world = World::new(Organisation::with(&["ann", "bob"], &[]));
+    world.sync_well().await;
+    world.change(|organisation| {
+        organisation.users.remove("ann");
+        organisation.add_user("ann2", "ann");
+    });
+    let report = world.sync_well().await;
+    let expected = r#"the user name "ann" belongs to user "ann" (ann, connector acme), whom the provider no longer returns"#;
+    assert_eq!(report.problems[0].message, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_was_away_for_a_while_is_brought_in_step_again() {
+    let mut world = World::new(Organisation::with(&["ann", "bob"], &[("g", &["ann"])]));
+    world.sync_well().await;
+    let (group, _) = world.organisation.lock().unwrap().groups["g"].clone();
+    world.change(|organisation| drop(organisation.groups.remove("g")));
+    world.sync_well().await;
+    world.change(|organisation| organisation.add_group(&group.id, &group.name, &["bob"]));
+    world.sync_well().await;
+    assert_eq!(world.shown(), shown(&["ann", "bob"], &[("g", &["bob"])]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_gets_its_name_later_gets_its_members_too() {
+    let mut world = World::new(Organisation::with(&["ann"], &[("g1", &[]), ("g2", &["ann"])]));
+    world.change(|organisation| {
+        organisation.add_group("g1", "Team", &[]);
+        organisation.add_group("g2", "TEAM", &["ann"]);
+    });
+    world.sync_well().await;
+    world.change(|organisation| organisation.add_group("g1", "Crew", &[]));
+    world.sync_well().await;
+    assert_eq!(world.shown(), shown(&["ann"], &[("Crew", &[]), ("TEAM", &["ann"])]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_complete_reading_is_applied_once() {
+    let mut world = World::new(Organisation::with(&["ann"], &[]));
+    let spool = world.job.work.spool("acme");
+    world
+        .change(|organisation| drop(organisation.failing.insert("/groups".into(), ("unexpected".into(), 1))));
+    assert!(world.sync().await.error.is_some());
+    let before = std::fs::read(&spool).unwrap();
+    world.sync_well().await;
+    // As if the process had been killed between the commit and the removal.
+    std::fs::write(&spool, before).unwrap();
+    assert_eq!(world.sync_well().await.requests.resumed, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreadable_group_stays_as_it_is_for_its_members_rules_too() {
+    let mut world =
+        World::shaped_by(Organisation::with(&["ann"], &[("h", &["ann"]), ("g", &["ann"])]), rules());
+    world.sync_well().await;
+    let before = world.shown();
+    world.change(|organisation| {
+        organisation.unreadable.insert("h".into());
+        organisation.user("ann").given_name = Some("Ann".into());
+    });
+    let report = world.sync_well().await;
+    assert_eq!((report.users.updated, report.memberships.removed, report.groups.absent), (1, 0, 0));
+    assert_eq!(world.shown(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -326,8 +410,8 @@ fn take(organisation: &mut Organisation, step: &Step) {
             organisation.add_group(&format!("g{n}"), &format!("group{n}"), &[]);
         }
         Step::Close(n) => drop(organisation.groups.remove(&format!("g{n}"))),
-        Step::Join(g, u) => members(organisation, g, &mut |set| drop(set.insert(format!("u{u}")))),
-        Step::Leave(g, u) => members(organisation, g, &mut |set| drop(set.remove(&format!("u{u}")))),
+        Step::Join(g, u) => members(organisation, g, &mut |set| _ = set.insert(format!("u{u}"))),
+        Step::Leave(g, u) => members(organisation, g, &mut |set| _ = set.remove(&format!("u{u}"))),
         Step::Hire(_) | Step::Found(_) | Step::Sync | Step::BrokenSync(_) => {}
     }
 }

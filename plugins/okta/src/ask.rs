@@ -120,8 +120,17 @@ pub fn members(step: &Step, group: &str, limit: u32) -> Request {
     step.request("groups", path).about(Subject::Group(group.to_owned()))
 }
 
-/// The request for the page after this one. Only path and query of Okta's link count: it may name another host.
-pub fn following(request: &Request, response: &Response) -> Result<Option<Request>, Error> {
+/// The request for the page after this one, which held so many `entries`. Only path and query of Okta's link count:
+/// it may name another host.
+pub fn following(request: &Request, response: &Response, entries: usize) -> Result<Option<Request>, Error> {
+    // Okta's lists carry at least a link to themselves. A full page without any says that something on the way took
+    // them out, and then the end of the list can't be told from its first page.
+    let linked = response.headers.iter().any(|header| header.name.eq_ignore_ascii_case("link"));
+    let limit = query::get(&request.path, "limit").and_then(|limit| limit.parse().ok()).unwrap_or(usize::MAX);
+    if !linked && entries >= limit {
+        return Err(Error::unexpected("a full page has no Link header, so nothing says whether more follow")
+            .with_hint("a proxy or gateway on the way seems to remove it: let Link headers pass"));
+    }
     match link::next(&response.headers)? {
         Some(path) if path == request.path => {
             Err(Error::unexpected("the page after this one is this one again"))

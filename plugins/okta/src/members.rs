@@ -45,7 +45,7 @@ pub fn page(
     let members: Vec<String> =
         ids(body.as_bytes()).map(|id| id.map(Cow::into_owned)).collect::<Result<_, _>>()?;
     group.seen |= !members.is_empty();
-    let next = ask::following(request, response)?;
+    let next = ask::following(request, response, members.len())?;
     let membership = match group.hides_its_members() {
         Some(reason) if next.is_none() => Membership::unknown(&group.id, reason),
         _ => Membership::some(&group.id, members),

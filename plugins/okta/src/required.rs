@@ -35,7 +35,7 @@ pub fn page(
     body: &str,
 ) -> Result<Page, Error> {
     let settings = &okta.settings.groups;
-    let path = format!("groups.required[{}]", lookup.index);
+    let path = format!("groups.required.{}", lookup.index);
     let Some(wanted) = settings.required.get(lookup.index) else {
         return Err(Error::unexpected(format!("there is no {path}")));
     };
@@ -55,7 +55,7 @@ pub fn page(
             lookup.found.push(group);
         }
     }
-    if let Some(next) = ask::following(request, response)? {
+    if let Some(next) = ask::following(request, response, listed.len())? {
         let Lookup { index, found, resolved, probe } = lookup;
         let next = Step::Required { index, found, resolved, probe }.note(next);
         return Ok(Page { next: vec![next], ..Page::default() });
@@ -104,7 +104,7 @@ pub fn people_page(
 ) -> Result<Page, Error> {
     let people = okta.users.read(body)?;
     group.note.seen |= !people.is_empty();
-    let next = ask::following(request, response)?;
+    let next = ask::following(request, response, people.count())?;
     if let (None, Some(reason)) = (&next, group.note.hides_its_members()) {
         return Err(Error::forbidden(reason).with_hint(ROLES));
     }

@@ -139,7 +139,7 @@ impl Settings {
                 |character: char| character.is_ascii_alphanumeric() || character == '_' || character == '-';
             if name != "*" && (name.is_empty() || !name.chars().all(known)) {
                 return Err(Error::settings(
-                    format!("attributes[{index}]"),
+                    format!("attributes.{index}"),
                     format!("{name:?} is not the name of a profile attribute"),
                 )
                 .with_hint("use the variable name that Okta shows in the Profile Editor, or \"*\" for all"));
@@ -181,7 +181,7 @@ impl GroupSettings {
             ("exclude-types", &self.exclude_types),
         ] {
             if let Some(index) = entries.iter().position(|entry| entry.trim().is_empty()) {
-                return Err(Error::settings(format!("groups.{key}[{index}]"), "the entry is empty"));
+                return Err(Error::settings(format!("groups.{key}.{index}"), "the entry is empty"));
             }
         }
         for types in [&mut self.include_types, &mut self.exclude_types] {
@@ -263,24 +263,16 @@ mod tests {
         for (settings, path, message) in [
             (
                 json!({"attributes": ["department", "a,b"]}),
-                "attributes[1]",
-                "setting attributes[1]: \"a,b\" is not the name of a profile attribute",
+                "attributes.1",
+                "\"a,b\" is not the name of a profile attribute",
             ),
             (
                 json!({"groups": {"search": "x", "filter": "y"}}),
                 "groups.filter",
-                "setting groups.filter: search and filter can't be used together",
+                "search and filter can't be used together",
             ),
-            (
-                json!({"groups": {"search": " "}}),
-                "groups.search",
-                "setting groups.search: the expression is empty",
-            ),
-            (
-                json!({"groups": {"include": ["a", " "]}}),
-                "groups.include[1]",
-                "setting groups.include[1]: the entry is empty",
-            ),
+            (json!({"groups": {"search": " "}}), "groups.search", "the expression is empty"),
+            (json!({"groups": {"include": ["a", " "]}}), "groups.include.1", "the entry is empty"),
         ] {
             let error = read(settings).unwrap_err();
             assert_eq!(error.code, Error::SETTINGS);

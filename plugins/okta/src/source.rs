@@ -106,7 +106,7 @@ impl Okta {
     ) -> Result<Page, Error> {
         let people = self.users.read(body)?;
         let seen = seen || !people.is_empty();
-        let next = ask::following(request, response)?;
+        let next = ask::following(request, response, people.count())?;
         if next.is_none() && !seen {
             return Err(nobody());
         }
@@ -127,7 +127,7 @@ impl Okta {
     ) -> Result<Page, Error> {
         let (listed, problems) = groups::read(body)?;
         let mut page = Page { problems, ..Page::default() };
-        page.next.extend(ask::following(request, response)?);
+        page.next.extend(ask::following(request, response, listed.len() + page.problems.len())?);
         for listed in listed {
             let group = &listed.group;
             if !self.scope.holds(&group.id, &group.name, &listed.kind) {

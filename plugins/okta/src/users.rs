@@ -33,6 +33,11 @@ pub struct People {
 }
 
 impl People {
+    /// How many there are, with those that could not be read.
+    pub fn count(&self) -> usize {
+        self.users.len() + self.problems.len()
+    }
+
     /// The ids of all of them, with those that could not be read.
     pub fn ids(&self) -> Vec<String> {
         let read = self.users.iter().map(|user| &user.id);

@@ -50,10 +50,10 @@ impl Error {
         Self { code: code.into(), message: message.into(), hint: None, details: Vec::new() }
     }
 
-    /// The setting at `path` (dotted keys, such as `groups.include[0]`) is wrong.
+    /// The setting at `path` (dotted keys, such as `groups.include.0`) is wrong.
     pub fn settings(path: impl Into<String>, message: impl fmt::Display) -> Self {
         let path = path.into();
-        Self::new(Self::SETTINGS, format!("setting {path}: {message}")).with_detail("path", path)
+        Self::new(Self::SETTINGS, message.to_string()).with_detail("path", path)
     }
 
     pub fn unauthorized(message: impl Into<String>) -> Self {

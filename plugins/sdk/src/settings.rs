@@ -11,12 +11,12 @@ use crate::Error;
 ///
 /// let error = rollcall_plugin::settings::<Settings>(r#"{"retries":[1,"two"]}"#).unwrap_err();
 /// assert_eq!(error.code, Error::SETTINGS);
-/// assert_eq!(error.details.text("path"), Some("retries[1]"));
+/// assert_eq!(error.details.text("path"), Some("retries.1"));
 /// ```
 pub fn settings<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
+        let path = error.path().to_string().replace('[', ".").replace(']', "");
         let message = without_position(&error.into_inner());
         if path == "." {
             return Error::new(Error::SETTINGS, message).with_detail("path", "");
@@ -58,17 +58,9 @@ mod tests {
     #[test]
     fn the_path_of_what_is_wrong_is_named() {
         for (json, path, message) in [
-            (r#"{"name":7}"#, "name", "setting name: invalid type: integer `7`, expected a string"),
-            (
-                r#"{"nested":{"a":[1,"x"]}}"#,
-                "nested.a[1]",
-                "setting nested.a[1]: invalid type: string \"x\", expected u8",
-            ),
-            (
-                r#"{"colour":1}"#,
-                "colour",
-                "setting colour: unknown field `colour`, expected `name` or `nested`",
-            ),
+            (r#"{"name":7}"#, "name", "invalid type: integer `7`, expected a string"),
+            (r#"{"nested":{"a":[1,"x"]}}"#, "nested.a.1", "invalid type: string \"x\", expected u8"),
+            (r#"{"colour":1}"#, "colour", "unknown field `colour`, expected `name` or `nested`"),
             ("[]7", "", "trailing characters"),
             ("7", "", "invalid type: integer `7`, expected struct Sample"),
         ] {

@@ -91,6 +91,11 @@ impl SqliteStore {
     fn migrate(&mut self) -> StoreResult<()> {
         let file = self.file.clone();
         let error = |source| file.error("brought up to this version", source);
+        let version: i64 =
+            self.connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(error)?;
+        if version == MIGRATIONS.len() as i64 {
+            return Ok(());
+        }
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(error)?;
         let version: i64 =

@@ -346,6 +346,12 @@ impl Reader for SqliteReader<'_> {
         Ok((count("directory_user")?, count("directory_group")?, memberships))
     }
 
+    fn last_applied(&self, connector: ConnectorId) -> StoreResult<Option<RunId>> {
+        let sql = "SELECT max(id) FROM run WHERE connector = ?1 AND outcome IN ('done', 'problems')";
+        let latest: Option<Option<i64>> = self.one(sql, [connector.0], |row| row.get(0))?;
+        Ok(latest.flatten().map(RunId))
+    }
+
     fn runs(&self, connector: Option<&str>, limit: u32) -> StoreResult<Vec<RunRow>> {
         let mut runs = Vec::new();
         let sql = format!("{RUN} WHERE ?1 IS NULL OR c.name = ?1 ORDER BY r.id DESC LIMIT ?2");

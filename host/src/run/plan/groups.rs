@@ -245,6 +245,7 @@ impl Draft<'_> {
                     self.report.groups.unchanged += 1;
                     entry.key
                 }
+                None if members.is_empty() => continue,
                 None => {
                     let holder =
                         self.reader.group_by_name(&folded)?.filter(|entry| !leaving.contains(&entry.key));
@@ -258,6 +259,7 @@ impl Draft<'_> {
                         );
                         self.report.add_problem(ReportedProblem::new(None, Some(&name), &error));
                         self.report.groups.skipped += 1;
+                        self.shape_again(&members);
                         continue;
                     }
                     let key = self.next_group_key();

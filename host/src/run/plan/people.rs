@@ -3,16 +3,20 @@ use rustc_hash::FxHashMap;
 
 use super::names::{Claim, Conflict, resolve};
 use super::plan::{Draft, UNSHAPED};
-use crate::directory::{Change, ChangeKind, UserEntry, UserKey, fold};
+use crate::directory::{Change, ChangeKind, MembersState, UserEntry, UserKey, fold};
 use crate::model::{GroupRef, Person, PluginError, Subject, User};
 use crate::run::collect::work_file;
 use crate::run::error::RunError;
 use crate::run::report::{NamedEntry, ReportedProblem};
-use crate::run::shape::{GroupShape, PersonShape, shape_people};
+use crate::run::shape::{BATCH, GroupShape, PersonShape, shape_people};
 use crate::run::staging::{Staged, StagedUser, Staging};
 
-/// People shaped at a time: enough that a call into a plugin costs little per person, few enough to stay small.
-const BATCH: usize = 500;
+/// What to do about a name that two present people want.
+const RENAME_ONE: &str = "user names are unique whatever their case: rename one of the two at the provider";
+
+/// What to do about a name whose holder is gone.
+const RENAME_NEW: &str = "the provider has given the name to another person: give the new one another user name until \
+                          the old entry is cleaned up";
 
 /// A staged user change, by key.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +30,7 @@ pub struct PlannedUser {
 }
 
 /// A set of [`ChangeKind`]s.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Kinds(u8);
 
 impl Kinds {
@@ -88,7 +92,8 @@ impl Draft<'_> {
         let memberships = self.memberships();
         self.number_people(&order);
         self.find_shaping_keys(&memberships);
-        let wanted = self.give_keys(&order);
+        let out_of_step = self.out_of_step()?;
+        let wanted = self.give_keys(&order, &out_of_step);
 
         let mut gathered = Gathered { staging, claims: Vec::new(), claimants: Vec::new() };
         let mut batch: Vec<(u32, User)> = Vec::with_capacity(BATCH);
@@ -101,9 +106,13 @@ impl Draft<'_> {
             self.plan_batch(&memberships, full, &mut gathered)
         })?;
         self.plan_batch(&memberships, batch, &mut gathered)?;
-        let Gathered { claims, claimants, .. } = gathered;
-        self.settle_user_names(&claims, &claimants)?;
+        let Gathered { claims, claimants, staging } = gathered;
+        // By key, so that who gets a name does not depend on which page came first.
+        let mut wanting: Vec<(Claim, Claimant)> = claims.into_iter().zip(claimants).collect();
+        wanting.sort_by_key(|(claim, _)| claim.key);
+        let (claims, claimants): (Vec<Claim>, Vec<Claimant>) = wanting.into_iter().unzip();
         self.people.planned.sort_by_key(|user| user.key);
+        self.settle_user_names(&claims, &claimants, staging)?;
         self.people.records.sort_by_key(|record| record.0);
         self.count_users();
         self.report_absent_users(&order)
@@ -161,7 +170,7 @@ impl Draft<'_> {
         self.people.shaping = (0..self.reading.len() as u32)
             .map(|person| {
                 let state = self.reading.state(person);
-                if !state.seen() {
+                if !state.is_told() {
                     return state.known.map_or(UNSHAPED, |known| known.shaping);
                 }
                 let mut hasher = blake3::Hasher::new();
@@ -176,16 +185,40 @@ impl Draft<'_> {
             .collect();
     }
 
+    /// Whose memberships in the directory are not those of the reading, though nothing they are shaped from may
+    /// have changed since: a group was out of scope, without a name or hidden for a while, and is back.
+    fn out_of_step(&self) -> Result<RoaringBitmap, RunError> {
+        let mut person_of: FxHashMap<u32, u32> = FxHashMap::default();
+        for person in 0..self.reading.len() as u32 {
+            if let Some(key) = self.reading.state(person).key {
+                person_of.insert(key.0, person);
+            }
+        }
+        let mut people = RoaringBitmap::new();
+        for (at, key) in self.groups.keys.iter().enumerate() {
+            let group = &self.reading.groups[at];
+            let (Some(key), Some(MembersState::Known)) = (key, group.members_state) else { continue };
+            let members = group.members.iter().filter_map(|person| Some(self.reading.state(*person).key?.0));
+            let now: RoaringBitmap = members.collect();
+            let before = self.reader.members_from(*key, self.connector)?;
+            people.extend((before ^ now).iter().filter_map(|key| person_of.get(&key)));
+        }
+        Ok(people)
+    }
+
     /// Who has to be shaped; those without an entry get the next keys, in the order of their ids. A key whose
     /// person turns out to be dropped is never used.
-    fn give_keys(&mut self, order: &[u32]) -> RoaringBitmap {
+    fn give_keys(&mut self, order: &[u32], out_of_step: &RoaringBitmap) -> RoaringBitmap {
         let mut wanted = RoaringBitmap::new();
         for person in order {
             let state = self.reading.state(*person);
-            if !state.seen() {
+            if !state.is_told() {
                 continue;
             }
-            if state.known.is_some_and(|known| known.shaping == self.people.shaping[*person as usize]) {
+            let in_step = !out_of_step.contains(*person);
+            if in_step
+                && state.known.is_some_and(|known| known.shaping == self.people.shaping[*person as usize])
+            {
                 match state.key {
                     Some(_) => self.report.users.unchanged += 1,
                     None => self.report.users.dropped += 1,
@@ -300,6 +333,16 @@ impl Draft<'_> {
         Ok(())
     }
 
+    /// Those who are in a group that could not be made are shaped again at the next run.
+    pub(super) fn shape_again(&mut self, members: &RoaringBitmap) {
+        for person in 0..self.reading.len() as u32 {
+            let key = self.reading.state(person).key.or_else(|| self.people.new_keys.get(&person).copied());
+            if key.is_some_and(|key| members.contains(key.0)) {
+                self.people.shaping[person as usize] = UNSHAPED;
+            }
+        }
+    }
+
     /// Someone who stays as they are; the next run tries again.
     fn skip_user(&mut self, index: u32, name: &str, error: &PluginError) {
         let subject = Subject::User(self.reading.id(index).to_owned());
@@ -309,35 +352,71 @@ impl Draft<'_> {
         self.people.shaping[index as usize] = UNSHAPED;
     }
 
-    /// Takes out the people whose name another one keeps, with a problem each.
-    fn settle_user_names(&mut self, claims: &[Claim], claimants: &[Claimant]) -> Result<(), RunError> {
+    /// Settles who gets a name that several want, with a problem for each who doesn't: a new person is left out, and
+    /// an existing one keeps the old name, while everything else about them is brought in step.
+    fn settle_user_names(
+        &mut self,
+        claims: &[Claim],
+        claimants: &[Claimant],
+        staging: &mut Staging,
+    ) -> Result<(), RunError> {
         let conflicts = resolve(claims, |folded| {
             Ok::<_, RunError>(self.reader.user_by_name(folded)?.map(|entry| entry.key.0))
         })?;
-        let mut failed = RoaringBitmap::new();
-        for (claimant, conflict) in claimants.iter().zip(conflicts) {
-            let other = match conflict {
+        let mut left_out = RoaringBitmap::new();
+        for ((claim, claimant), conflict) in claims.iter().zip(claimants).zip(conflicts) {
+            let (other, hint) = match conflict {
                 None => continue,
-                Some(Conflict::Held(key)) => self.reader.user(UserKey(key))?.map(|entry| describe(&entry)),
-                Some(Conflict::Lost(claim)) => {
-                    let winner = &claimants[claim];
-                    Some(format!("user {:?} ({})", winner.name, self.reading.id(winner.person)))
+                Some(Conflict::Held(key)) => self.describe_holder(UserKey(key))?,
+                Some(Conflict::Lost(winner)) => {
+                    let winner = &claimants[winner];
+                    (format!("user {:?} ({})", winner.name, self.reading.id(winner.person)), RENAME_ONE)
                 }
             };
-            let other = other.unwrap_or_else(|| "another user".to_owned());
-            let error = PluginError::new(
-                "name-taken",
-                format!("the user name {:?} belongs to {other}", claimant.name),
-            )
-            .with_hint("user names are unique whatever their case: rename one of the two at the provider");
+            let message = format!("the user name {:?} belongs to {other}", claimant.name);
+            let error = PluginError::new("name-taken", message).with_hint(hint);
             self.skip_user(claimant.person, &claimant.name, &error);
-            failed.insert(claimant.key.0);
+            if claim.renames {
+                self.keep_name(claimant.key, staging)?;
+            } else {
+                left_out.insert(claimant.key.0);
+            }
         }
-        if !failed.is_empty() {
-            self.people.planned.retain(|user| !failed.contains(user.key.0));
-            self.people.shaped -= &failed;
-            self.forget_members(&failed);
+        if !left_out.is_empty() {
+            self.people.planned.retain(|user| !left_out.contains(user.key.0));
+            self.people.shaped -= &left_out;
+            self.forget_members(&left_out);
         }
+        self.people.planned.retain(|user| user.kinds != Kinds::default());
+        Ok(())
+    }
+
+    fn describe_holder(&self, key: UserKey) -> Result<(String, &'static str), RunError> {
+        let Some(holder) = self.reader.user(key)? else { return Ok(("another user".to_owned(), RENAME_ONE)) };
+        let absent = holder.connector == self.connector_name
+            && self.reading.index_of(&holder.external_id).is_some_and(|person| {
+                let state = self.reading.state(person);
+                !state.seen() && !state.unreadable
+            });
+        let described =
+            format!("user {:?} ({}, connector {})", holder.user_name, holder.external_id, holder.connector);
+        Ok(match absent {
+            true => (format!("{described}, whom the provider no longer returns"), RENAME_NEW),
+            false => (described, RENAME_ONE),
+        })
+    }
+
+    /// Stages an existing entry's other changes without its rename; without any, nothing is left to apply.
+    fn keep_name(&mut self, key: UserKey, staging: &mut Staging) -> Result<(), RunError> {
+        let failed = work_file(self.work_folder, "read");
+        let Ok(at) = self.people.planned.binary_search_by_key(&key, |user| user.key) else { return Ok(()) };
+        let Some(before) = self.reader.user(key)? else { return Ok(()) };
+        let mut staged: StagedUser = staging.get(self.people.planned[at].staged).map_err(&failed)?;
+        staged.entry.user_name.clone_from(&before.user_name);
+        staged.changes = Change::between_users(&before, &staged.entry);
+        let kinds = Kinds::of(&staged.changes);
+        let staged = staging.put(&staged).map_err(failed)?;
+        self.people.planned[at] = PlannedUser { key, renames: false, kinds, staged };
         Ok(())
     }
 
@@ -380,10 +459,6 @@ impl Draft<'_> {
             })
             .collect()
     }
-}
-
-fn describe(entry: &UserEntry) -> String {
-    format!("user {:?} ({}, connector {})", entry.user_name, entry.external_id, entry.connector)
 }
 
 /// What of a group enters its members' shaping keys.

@@ -249,3 +249,11 @@ fn groups_of_one_name_are_told_apart_by_id() {
     assert_eq!(reading.listed("g1").unwrap(), ["u1", "u2", "u5"]);
     assert_eq!(reading.listed("g5").unwrap(), ["u1"]);
 }
+
+#[test]
+fn a_full_page_without_any_link_is_not_the_end_of_the_list() {
+    let full: Vec<Value> = (0..1000).map(|n| json!({ "id": format!("00u{n}") })).collect();
+    let answer = Response::new(200, json!(full).to_string());
+    let error = run(at("/api/v1/groups/g1/", answer)).unwrap_err().error;
+    assert!(error.message.starts_with("a full page has no Link header"), "{}", error.message);
+}
