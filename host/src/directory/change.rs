@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::entry::{GroupEntry, GroupKey, UserEntry};
+use super::plain;
 
 /// What a run does to one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -88,7 +89,7 @@ impl Change {
             key: entry.key.0,
             name: entry.user_name.clone(),
             before: None,
-            after: Json::Object(entry.fields()).to_string(),
+            after: plain::user_fields(entry),
         }
     }
 

@@ -135,7 +135,7 @@ fn insert_attributes(fields: &mut Map<String, Json>, attributes: &[Attribute]) {
 }
 
 /// Attributes as one JSON object.
-pub(super) fn attributes_to_json(attributes: &[Attribute]) -> Json {
+fn attributes_to_json(attributes: &[Attribute]) -> Json {
     let values = attributes.iter().filter_map(|a| Some((a.name.clone(), a.value.to_json()?)));
     Json::Object(values.collect())
 }

@@ -10,11 +10,13 @@
 
 mod change;
 mod entry;
+mod plain;
 mod sqlite;
 mod store;
 
 pub use change::{Change, ChangeKind, EntryKind, MembershipChange};
 pub use entry::{GroupEntry, GroupKey, UserEntry, UserKey, fold};
+pub use plain::write_record;
 pub use sqlite::SqliteStore;
 pub use store::{
     ConnectorId, Counters, GroupFilter, MembersState, MirrorGroup, MirrorUser, Reader, RunId, RunRow,

@@ -221,7 +221,7 @@ pub trait Writer {
     fn set_counters(&mut self, counters: Counters) -> StoreResult<()>;
 
     fn put_mirror_user(&mut self, connector: ConnectorId, user: &MirrorUser) -> StoreResult<()>;
-    /// `record` is the [`User`] as JSON.
+    /// `record` is what [`write_record`](super::write_record) made of a [`User`].
     fn put_mirror_user_record(&mut self, number: u32, record: &str) -> StoreResult<()>;
     fn put_mirror_group(&mut self, connector: ConnectorId, group: &MirrorGroup) -> StoreResult<()>;
     fn put_mirror_members(&mut self, group: u32, members: &RoaringBitmap) -> StoreResult<()>;

@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::open::DatabaseFile;
 use crate::directory::entry::attributes_from_json;
+use crate::directory::plain;
 use crate::directory::{
     Change, ChangeKind, ConnectorId, Counters, EntryKind, GroupEntry, GroupFilter, GroupKey, MembersState,
     MembershipChange, MirrorGroup, MirrorUser, Reader, RunId, RunRow, StoreResult, UserEntry, UserFilter,
@@ -175,7 +176,7 @@ impl Reader for SqliteReader<'_> {
     fn mirror_user_record(&self, number: u32) -> StoreResult<Option<User>> {
         let sql = "SELECT record FROM mirror_user_record WHERE number = ?1";
         let text: Option<String> = self.one(sql, [number], |row| row.get(0))?;
-        text.map(|text| serde_json::from_str(&text))
+        text.map(|text| plain::read_record(&text))
             .transpose()
             .map_err(|error| self.file.corrupt(format!("record of mirror user {number}: {error}")))
     }

@@ -2,7 +2,7 @@ use roaring::RoaringBitmap;
 use rusqlite::{Params, Transaction, params};
 
 use super::open::{DatabaseFile, end_run};
-use crate::directory::entry::attributes_to_json;
+use crate::directory::plain;
 use crate::directory::{
     Change, ConnectorId, Counters, GroupEntry, GroupKey, MembersState, MembershipChange, MirrorGroup,
     MirrorUser, RunId, StoreResult, UserEntry, UserKey, Writer, fold,
@@ -129,7 +129,7 @@ impl Writer for SqliteWriter<'_> {
                 entry.family_name,
                 entry.email,
                 entry.active,
-                attributes_to_json(&entry.attributes).to_string(),
+                plain::attributes(&entry.attributes),
             ],
         )
     }
@@ -149,7 +149,7 @@ impl Writer for SqliteWriter<'_> {
                 entry.family_name,
                 entry.email,
                 entry.active,
-                attributes_to_json(&entry.attributes).to_string(),
+                plain::attributes(&entry.attributes),
             ],
         )
     }
@@ -172,7 +172,7 @@ impl Writer for SqliteWriter<'_> {
                 entry.name,
                 fold(&entry.name),
                 entry.description,
-                attributes_to_json(&entry.attributes).to_string(),
+                plain::attributes(&entry.attributes),
             ],
         )
     }
@@ -187,7 +187,7 @@ impl Writer for SqliteWriter<'_> {
                 entry.name,
                 fold(&entry.name),
                 entry.description,
-                attributes_to_json(&entry.attributes).to_string(),
+                plain::attributes(&entry.attributes),
             ],
         )
     }

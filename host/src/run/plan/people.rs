@@ -3,7 +3,7 @@ use rustc_hash::FxHashMap;
 
 use super::names::{Claim, Conflict, resolve};
 use super::plan::{Draft, UNSHAPED};
-use crate::directory::{Change, ChangeKind, MembersState, UserEntry, UserKey, fold};
+use crate::directory::{Change, ChangeKind, MembersState, UserEntry, UserKey, fold, write_record};
 use crate::model::{GroupRef, Person, PluginError, Subject, User};
 use crate::run::collect::work_file;
 use crate::run::error::RunError;
@@ -243,8 +243,7 @@ impl Draft<'_> {
         for (person, user) in &batch {
             let state = self.reading.state(*person);
             if state.known.is_none_or(|known| known.digest != state.digest) {
-                let record =
-                    serde_json::to_string(user).map_err(|error| RunError::Worker(error.to_string()))?;
+                let record = write_record(user);
                 let staged = gathered.staging.put(&record).map_err(work_file(self.work_folder, "written"))?;
                 self.people.records.push((self.people.numbers[*person as usize], staged));
             }
