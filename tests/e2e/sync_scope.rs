@@ -92,7 +92,7 @@ fn a_required_group_that_nobody_knows_ends_the_run_with_nothing_applied() {
     let before = world.directory();
     world.configure("settings.groups.required = [\"eng-web\", \"engineering\"]");
     world.failed_sync().says(&[
-        "groups.required[1]",
+        "groups.required.1",
         "okta has no group \"engineering\"",
         "hint: correct the name",
     ]);

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use indexmap::{IndexMap, IndexSet};
+use roaring::RoaringBitmap;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use super::collect::work_file;
@@ -79,6 +80,8 @@ pub struct Reading {
     states: Vec<PersonState>,
     /// How many of the people, from the first, came from the mirror and so lie in the order of their ids.
     mirrored: usize,
+    /// Where the spool's pages begin, in bytes.
+    pages: Vec<u64>,
     pub groups: IndexMap<String, GroupState, FxBuildHasher>,
     pub problems: Vec<Problem>,
     /// Groups whose members could not be read, with the reason.
@@ -130,14 +133,14 @@ impl Reading {
     /// False when a chain turned out to have begun again: its earlier pages were taken in and don't count.
     fn scan(&mut self, spool: &Path, attempts: &mut FxHashMap<u32, u32>) -> Result<bool, RunError> {
         let mut frames = SpoolReader::open(spool).map_err(work_file(spool, "read"))?;
-        let (mut ordinal, mut clean, mut complete) = (0, true, false);
+        let (mut start, mut clean, mut complete) = (0, true, false);
         while let Some(frame) = frames.next_frame().map_err(work_file(spool, "read"))? {
             match frame {
                 Frame::Page { root, attempt, page, .. } => {
                     if attempts.get(&root).copied().unwrap_or(0) == attempt {
-                        self.take_in(ordinal, *page);
+                        self.take_in(self.pages.len() as u32, *page);
                     }
-                    ordinal += 1;
+                    self.pages.push(start);
                 }
                 Frame::Restart { root, attempt } => {
                     let known = attempts.entry(root).or_insert(0);
@@ -147,6 +150,7 @@ impl Reading {
                 Frame::Complete => complete = true,
                 Frame::Header { .. } | Frame::Roots(_) => {}
             }
+            start = frames.whole();
         }
         if complete { Ok(clean) } else { Err(RunError::Spool { path: spool.to_owned() }) }
     }
@@ -325,29 +329,33 @@ impl Reading {
         order
     }
 
-    /// Reads the spool again and calls `each` with the wanted people's records.
+    /// Reads those pages of the spool again that hold the wanted people's records, and calls `each` with these.
     pub fn each_record(
         &self,
         spool: &Path,
-        wanted: impl Fn(u32) -> bool,
+        wanted: &RoaringBitmap,
         mut each: impl FnMut(u32, User) -> Result<(), RunError>,
     ) -> Result<(), RunError> {
+        let pages: RoaringBitmap =
+            wanted.iter().map(|index| self.state(index).page).filter(|page| *page != NO_PAGE).collect();
         let mut frames = SpoolReader::open(spool).map_err(work_file(spool, "read"))?;
-        let mut ordinal = 0;
-        while let Some(frame) = frames.next_frame().map_err(work_file(spool, "read"))? {
-            let Frame::Page { page, .. } = frame else { continue };
+        for ordinal in pages {
+            frames.go_to(self.pages[ordinal as usize]).map_err(work_file(spool, "read"))?;
+            let Some(Frame::Page { page, .. }) = frames.next_frame().map_err(work_file(spool, "read"))?
+            else {
+                return Err(RunError::Spool { path: spool.to_owned() });
+            };
             let mut told = FxHashSet::default();
             // Of two records of one person on a page, the last one counts, as between pages.
             for user in page.users.into_iter().rev() {
                 if let Some(index) = self.index_of(&user.id)
-                    && self.states[index as usize].page == ordinal
+                    && self.state(index).page == ordinal
                     && told.insert(index)
-                    && wanted(index)
+                    && wanted.contains(index)
                 {
                     each(index, user)?;
                 }
             }
-            ordinal += 1;
         }
         Ok(())
     }

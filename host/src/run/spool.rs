@@ -119,6 +119,14 @@ impl SpoolReader {
         Ok(Self { file: BufReader::with_capacity(1 << 20, File::open(path)?), whole: 0, payload: Vec::new() })
     }
 
+    /// Goes to where a frame begins, in bytes.
+    pub fn go_to(&mut self, start: u64) -> io::Result<()> {
+        // Relative, so that what is buffered already is not read again.
+        self.file.seek_relative(start as i64 - self.whole as i64)?;
+        self.whole = start;
+        Ok(())
+    }
+
     /// Where the last whole frame ends, in bytes.
     pub fn whole(&self) -> u64 {
         self.whole

@@ -246,7 +246,6 @@ impl Draft<'_> {
                     entry.key
                 }
                 None if members.is_empty() => continue,
-                None if members.is_empty() => continue,
                 None => {
                     let holder =
                         self.reader.group_by_name(&folded)?.filter(|entry| !leaving.contains(&entry.key));

@@ -34,8 +34,8 @@ pub struct PlannedUser {
 struct Kinds(u8);
 
 impl Kinds {
-    fn of(changes: &[Change]) -> Self {
-        Self(changes.iter().fold(0, |bits, change| bits | 1 << change.kind as u8))
+    fn of(kinds: impl Iterator<Item = ChangeKind>) -> Self {
+        Self(kinds.fold(0, |bits, kind| bits | 1 << kind as u8))
     }
 
     fn has(self, kind: ChangeKind) -> bool {
@@ -97,18 +97,14 @@ impl Draft<'_> {
 
         let mut gathered = Gathered { staging, claims: Vec::new(), claimants: Vec::new() };
         let mut batch: Vec<(u32, User)> = Vec::with_capacity(BATCH);
-        self.reading.each_record(
-            self.spool,
-            |person| wanted.contains(person),
-            |person, user| {
-                batch.push((person, user));
-                if batch.len() < BATCH {
-                    return Ok(());
-                }
-                let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-                self.plan_batch(&memberships, full, &mut gathered)
-            },
-        )?;
+        self.reading.each_record(self.spool, &wanted, |person, user| {
+            batch.push((person, user));
+            if batch.len() < BATCH {
+                return Ok(());
+            }
+            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+            self.plan_batch(&memberships, full, &mut gathered)
+        })?;
         self.plan_batch(&memberships, batch, &mut gathered)?;
         let Gathered { claims, claimants, staging } = gathered;
         // By key, so that who gets a name does not depend on which page came first.
@@ -312,11 +308,12 @@ impl Draft<'_> {
                 self.report.add_problem(ReportedProblem::new(Some(&subject), Some(&entry.user_name), &error));
             }
         }
+        // A creation's change is the whole entry, so that it is made when it is applied.
         let (create, changes) = match &before {
-            None => (true, vec![Change::create_user(&entry)]),
+            None => (true, Vec::new()),
             Some(before) => (false, Change::between_users(before, &entry)),
         };
-        if changes.is_empty() {
+        if !create && changes.is_empty() {
             self.report.users.unchanged += 1;
             return Ok(());
         }
@@ -326,8 +323,8 @@ impl Draft<'_> {
             gathered.claims.push(Claim { key: key.0, folded, renames });
             gathered.claimants.push(Claimant { person: index, key, name: entry.user_name.clone() });
         }
-        let kinds = Kinds::of(&changes);
-        let changes = if create { Vec::new() } else { changes };
+        let created = create.then_some(ChangeKind::Create);
+        let kinds = Kinds::of(created.into_iter().chain(changes.iter().map(|change| change.kind)));
         let staged = gathered
             .staging
             .put(&StagedUser { create, entry, changes })
@@ -417,7 +414,7 @@ impl Draft<'_> {
         let mut staged: StagedUser = staging.get(self.people.planned[at].staged).map_err(&failed)?;
         staged.entry.user_name.clone_from(&before.user_name);
         staged.changes = Change::between_users(&before, &staged.entry);
-        let kinds = Kinds::of(&staged.changes);
+        let kinds = Kinds::of(staged.changes.iter().map(|change| change.kind));
         let staged = staging.put(&staged).map_err(failed)?;
         self.people.planned[at] = PlannedUser { key, renames: false, kinds, staged };
         Ok(())
