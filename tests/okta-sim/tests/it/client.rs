@@ -36,9 +36,21 @@ impl Answer {
     }
 }
 
+/// Speaks plain HTTP only. Built with the host, though, reqwest has TLS and wants a provider of it, which it was
+/// made not to bring.
+pub fn builder() -> reqwest::ClientBuilder {
+    // An error means that another test has done it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
+pub fn client() -> reqwest::Client {
+    builder().build().unwrap()
+}
+
 pub async fn get_with(sim: &RunningSim, path: &str, headers: &[(&str, &str)]) -> Answer {
     let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", sim.url()) };
-    let mut request = reqwest::Client::new().get(url);
+    let mut request = client().get(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

@@ -1,6 +1,6 @@
 //! Reading an organisation over HTTP: pages, searches, projections, errors.
 
-use crate::client::{encoded, get, get_with, ids, pages};
+use crate::client::{client, encoded, get, get_with, ids, pages};
 use okta_sim::{Population, Quirks, RunningSim, Sim, Status};
 use serde_json::Value;
 
@@ -208,7 +208,7 @@ async fn refusals_have_oktas_codes() {
             assert!(body.contains_key(name), "{name}");
         }
     }
-    let post = reqwest::Client::new()
+    let post = client()
         .post(format!("{}/api/v1/users", sim.url()))
         .header("authorization", format!("SSWS {}", sim.token()))
         .send()

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::client::{get, get_with};
+use crate::client::{builder, client, get, get_with};
 use okta_sim::{Access, Bucket, Limits, Population, Sim, Status};
 use serde_json::{Value, json};
 
@@ -102,7 +102,7 @@ async fn gzip_and_http_2_are_spoken() {
     let sim = Sim::builder().start().await.unwrap();
     let authorization = format!("SSWS {}", sim.token());
     let url = format!("{}/api/v1/users", sim.url());
-    let plain = reqwest::Client::builder().no_gzip().build().unwrap();
+    let plain = builder().no_gzip().build().unwrap();
     let raw = plain
         .get(&url)
         .header("authorization", &authorization)
@@ -113,7 +113,7 @@ async fn gzip_and_http_2_are_spoken() {
     assert_eq!(raw.headers()["content-encoding"], "gzip");
     assert_eq!(raw.headers()["content-type"], "application/json");
     let packed = raw.bytes().await.unwrap().len();
-    let second = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let second = builder().http2_prior_knowledge().build().unwrap();
     let answer = second.get(&url).header("authorization", &authorization).send().await.unwrap();
     assert_eq!(answer.version(), reqwest::Version::HTTP_2);
     let link = answer.headers()["link"].to_str().unwrap().to_owned();
@@ -127,7 +127,7 @@ async fn gzip_and_http_2_are_spoken() {
 async fn control_endpoints_change_the_organisation() {
     let sim =
         Sim::builder().population(Population { users: 60, ..Population::default() }).start().await.unwrap();
-    let client = reqwest::Client::new();
+    let client = client();
     let post = |path: String, body: Value| {
         let request = client.post(format!("{}/_sim/{path}", sim.url())).json(&body);
         async move {
