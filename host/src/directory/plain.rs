@@ -71,7 +71,7 @@ pub(super) fn user_fields(entry: &UserEntry) -> String {
     })
 }
 
-/// A user of the mirror as it is stored, read by [`read_record`]. Attributes are an object of plain values: half the
+/// A user of the mirror as it is stored, read by `read_record`. Attributes are an object of plain values: half the
 /// size of what naming each value's case would take.
 pub fn write_record(user: &User) -> String {
     #[derive(DeriveSerialize)]
