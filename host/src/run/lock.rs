@@ -13,7 +13,15 @@ pub struct WorkFolder(PathBuf);
 
 /// A held lock; dropping it frees it.
 #[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "holding the file open holds the lock")] File);
+pub struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough at once: a child process that was forked meanwhile holds it until it runs its
+        // own program. If this fails, closing still frees the lock a moment later.
+        let _ = self.0.unlock();
+    }
+}
 
 impl WorkFolder {
     /// `rollcall.db` → `rollcall.db.work/`, beside the file itself, not beside a link to it.
