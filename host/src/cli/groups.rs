@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::entries::{PastChange, fields, only, past_changes, told};
 use super::exit::Exit;
 use super::human::count;
 use super::job::existing_store;
@@ -11,7 +12,6 @@ use super::output::Output;
 use super::report::Failure;
 use super::show;
 use super::table::Table;
-use super::users::{PastChange, fields, past_changes, told};
 use crate::config::Config;
 use crate::directory::{EntryKind, GroupFilter, Store, fold};
 
@@ -75,33 +75,14 @@ pub(super) fn one(arguments: &GroupArguments, path: &Path, output: Output) -> Re
     let config = Config::load(path)?;
     let mut store = existing_store(&config)?;
     let reader = store.read()?;
-    let mut found = match reader.group_by_name(&fold(&arguments.group))? {
+    let found = match reader.group_by_name(&fold(&arguments.group))? {
         Some(group) => vec![group],
+        // Two connectors may read providers that give the same ids.
         None => reader.groups_by_id(&arguments.group)?,
     };
-    let group = match (found.pop(), found.is_empty()) {
-        (Some(group), true) => group,
-        (None, _) => {
-            return Err(Failure::new(
-                Exit::Failed,
-                format!("there is no group {:?} in the directory", arguments.group),
-            )
-            .with_hint(Some("`rollcall groups --search TEXT` finds a part of a name")));
-        }
-        // Two connectors may read providers that give the same ids.
-        (Some(last), false) => {
-            let names: Vec<String> = found
-                .iter()
-                .chain([&last])
-                .map(|group| format!("{} (connector {})", group.name, group.connector))
-                .collect();
-            return Err(Failure::new(
-                Exit::Failed,
-                format!("{:?} means several groups: {}", arguments.group, names.join(", ")),
-            )
-            .with_hint(Some("name one by its name")));
-        }
-    };
+    let group = only(found, "group", &arguments.group, |group| {
+        format!("{} (connector {})", group.name, group.connector)
+    })?;
     let mut members = Vec::new();
     reader.user_names(&reader.members(group.key)?, &mut |_, name| members.push(name.to_owned()))?;
     members.sort_by_key(|name| fold(name));

@@ -13,6 +13,7 @@ mod arguments;
 mod connect;
 mod connector;
 mod demo;
+mod entries;
 mod entry;
 mod exit;
 mod groups;

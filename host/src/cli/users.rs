@@ -4,16 +4,14 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::entries::{PastChange, fields, only, past_changes, told};
 use super::exit::Exit;
 use super::job::existing_store;
 use super::output::Output;
 use super::report::Failure;
-use super::runs::since;
 use super::table::Table;
 use crate::config::Config;
-use crate::directory::{
-    ChangeKind, EntryKind, Reader, RunId, Store, StoreError, UserEntry, UserFilter, fold,
-};
+use crate::directory::{EntryKind, Reader, Store, StoreError, UserEntry, UserFilter, fold};
 
 /// List the directory's users.
 #[derive(Debug, Args)]
@@ -47,14 +45,6 @@ struct WholeUser<'a> {
     changes: &'a [PastChange],
 }
 
-/// A change of the past, the newest first.
-#[derive(Debug, Serialize)]
-pub(super) struct PastChange {
-    pub run: i64,
-    pub started_at: String,
-    pub kind: &'static str,
-}
-
 pub(super) fn list(arguments: &UsersArguments, path: &Path, output: Output) -> Result<Exit, Failure> {
     let config = Config::load(path)?;
     let mut store = existing_store(&config)?;
@@ -85,29 +75,9 @@ pub(super) fn one(arguments: &UserArguments, path: &Path, output: Output) -> Res
     let config = Config::load(path)?;
     let mut store = existing_store(&config)?;
     let reader = store.read()?;
-    let mut found = find(reader.as_ref(), &arguments.who)?;
-    let user = match (found.pop(), found.is_empty()) {
-        (Some(user), true) => user,
-        (None, _) => {
-            return Err(Failure::new(
-                Exit::Failed,
-                format!("there is no user {:?} in the directory", arguments.who),
-            )
-            .with_hint(Some("`rollcall users --search TEXT` finds a part of a name")));
-        }
-        (Some(last), false) => {
-            let names: Vec<String> = found
-                .iter()
-                .chain([&last])
-                .map(|user| format!("{} ({})", user.user_name, user.external_id))
-                .collect();
-            return Err(Failure::new(
-                Exit::Failed,
-                format!("{:?} means several users: {}", arguments.who, names.join(", ")),
-            )
-            .with_hint(Some("name one by user name or id")));
-        }
-    };
+    let found = find(reader.as_ref(), &arguments.who)?;
+    let user =
+        only(found, "user", &arguments.who, |user| format!("{} ({})", user.user_name, user.external_id))?;
     let mut groups = Vec::new();
     for key in reader.groups_of(user.key)? {
         groups.extend(reader.group(key)?.map(|group| group.name));
@@ -147,61 +117,4 @@ fn find(reader: &dyn Reader, who: &str) -> Result<Vec<UserEntry>, StoreError> {
         true
     })?;
     Ok(found)
-}
-
-/// The latest changes of an entry.
-pub(super) fn past_changes(
-    reader: &dyn Reader,
-    entry: EntryKind,
-    key: u32,
-) -> Result<Vec<PastChange>, StoreError> {
-    let changes = reader.last_changes(entry, key, 10)?;
-    let past = |(run, started_at, kind): (RunId, String, ChangeKind)| PastChange {
-        run: run.0,
-        started_at,
-        kind: kind.as_str(),
-    };
-    Ok(changes.into_iter().map(past).collect())
-}
-
-/// The latest changes, for people.
-pub(super) fn told(changes: &[PastChange]) -> String {
-    let mut text = "\n\nLatest changes:".to_owned();
-    for change in changes {
-        text.push_str(&format!("\n  {} in run {} ({})", change.kind, change.run, since(&change.started_at)));
-    }
-    text
-}
-
-/// The core fields, as a person looks for them; attributes come after them.
-const FIRST: [&str; 11] = [
-    "userName",
-    "displayName",
-    "givenName",
-    "familyName",
-    "email",
-    "active",
-    "description",
-    "externalId",
-    "connector",
-    "key",
-    "memberCount",
-];
-
-/// An entry's fields, one a line; attributes under their own names.
-pub(super) fn fields(entry: &Value) -> String {
-    let plain = |value: &Value| match value {
-        Value::String(text) => text.replace(char::is_control, " "),
-        Value::Bool(true) => "yes".to_owned(),
-        Value::Bool(false) => "no".to_owned(),
-        other => other.to_string(),
-    };
-    let core = FIRST.iter().filter_map(|name| Some((*name, entry.get(name)?)));
-    let attributes = entry.get("attributes").and_then(Value::as_object).into_iter().flatten();
-    let attributes = attributes.map(|(name, value)| (name.as_str(), value));
-    let rows: Vec<(&str, String)> =
-        core.chain(attributes).map(|(name, value)| (name, plain(value))).collect();
-    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
-    let lines: Vec<String> = rows.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
-    lines.join("\n")
 }
