@@ -22,7 +22,7 @@ pub(super) fn only<T>(
         Some(last) => {
             let names: Vec<String> = found.iter().chain([&last]).map(name).collect();
             let what = format!("{asked:?} means several {kind}s: {}", names.join(", "));
-            Err(Failure::new(Exit::Failed, what).with_hint(Some("say which one by its name")))
+            Err(Failure::new(Exit::Failed, what).with_hint(Some("name one as it is listed here")))
         }
         None => Err(Failure::new(Exit::Failed, format!("there is no {kind} {asked:?} in the directory"))
             .with_hint(Some(format!("`rollcall {kind}s --search TEXT` finds a part of a name")))),
