@@ -32,6 +32,11 @@ pub(super) fn report(report: &RunReport) -> String {
     text.push_str("\n\n");
     text.push_str(&table(report));
     text.push_str(&format!("\n\n{}", requests(report)));
+    if report.users.dropped + report.groups.dropped > 0 {
+        let users = plural(report.users.dropped, "user", "users");
+        let groups = plural(report.groups.dropped, "group", "groups");
+        text.push_str(&format!("\n{users} and {groups} are kept out by transforms."));
+    }
     if report.memberships.ignored > 0 {
         let ignored = plural(report.memberships.ignored, "membership names", "memberships name");
         text.push_str(&format!("\n{ignored} a user whom nobody read: ignored."));
@@ -211,5 +216,14 @@ mod tests {
             change(&update),
             r#"~ update user ann: email "a@b.c" → nothing, profile.department "Sales" → "Support", profile.title nothing → "Dr""#
         );
+    }
+
+    #[test]
+    fn who_is_kept_out_is_said() {
+        let mut run = RunReport::new("acme", "full");
+        assert!(!report(&run).contains("kept out"));
+        run.users.dropped = 100;
+        run.groups.dropped = 1;
+        assert!(report(&run).contains("100 users and 1 group are kept out by transforms."));
     }
 }
