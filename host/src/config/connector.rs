@@ -49,7 +49,7 @@ pub struct HttpOptions {
     pub parallel: u32,
     /// Of the provider's rate limit, above 0 and at most 1.
     pub share: f64,
-    /// How long one attempt may take.
+    /// The longest silence of the provider before an attempt counts as failed.
     pub timeout: Duration,
     /// How long the requests of a run may take in all.
     pub deadline: Duration,

@@ -85,7 +85,7 @@ pub(super) fn block(connector: &NewConnector) -> String {
             http.share.to_string()
         }),
         (
-            "How long one attempt of a request may take.",
+            "The longest silence of the provider before an attempt counts as failed.",
             "timeout-seconds",
             http.timeout.as_secs().to_string(),
         ),
