@@ -110,12 +110,19 @@ pub struct RunRow {
     pub id: RunId,
     pub connector: String,
     pub mode: String,
-    /// `running` until it ends.
+    /// [`RUNNING`](Self::RUNNING) until it ends, [`INTERRUPTED`](Self::INTERRUPTED) when it was killed.
     pub outcome: String,
     pub started_at: String,
     pub ended_at: Option<String>,
     /// The run's report as JSON; `null` until it ends.
     pub report: String,
+}
+
+impl RunRow {
+    /// The outcome of a run that has not ended, or was killed.
+    pub const RUNNING: &str = "running";
+    /// The outcome of a run of which is known that it was killed.
+    pub const INTERRUPTED: &str = "interrupted";
 }
 
 /// Which users to list; every field narrows.

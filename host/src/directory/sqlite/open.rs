@@ -8,7 +8,10 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, pa
 
 use super::reader::SqliteReader;
 use super::writer::SqliteWriter;
-use crate::directory::{ConnectorId, Reader, RunId, RunStart, Store, StoreError, StoreResult, Writer};
+use crate::directory::{
+    ConnectorId, Reader, RunId, RunRow, RunStart, Store, StoreError, StoreResult, Writer,
+};
+use crate::failpoint::FailPoint;
 
 /// "Roll" in ASCII: tells our files from another program's.
 const APPLICATION_ID: i64 = 0x526f_6c6c;
@@ -36,6 +39,7 @@ impl SqliteStore {
     pub fn open(path: &Path) -> StoreResult<Self> {
         let file = DatabaseFile(path.to_owned());
         create_private(path).map_err(|source| file.io("opened", source))?;
+        FailPoint::DatabaseCreated.pass();
         let connection = Connection::open(path).map_err(|source| file.error("opened", source))?;
         Self::prepare(connection, file)
     }
@@ -123,7 +127,9 @@ impl SqliteStore {
         if version < MIGRATIONS.len() as i64 {
             transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(error)?;
             transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64).map_err(error)?;
+            FailPoint::DatabaseMigrating.pass();
             transaction.commit().map_err(error)?;
+            FailPoint::DatabaseMigrated.pass();
         }
         Ok(())
     }
@@ -155,14 +161,14 @@ impl Store for SqliteStore {
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(error)?;
         transaction
             .execute(
-                "UPDATE run SET outcome = 'interrupted', ended_at = ?2 WHERE connector = ?1 AND outcome = 'running'",
-                params![start.connector.0, start.at.to_string()],
+                "UPDATE run SET outcome = ?2 WHERE connector = ?1 AND outcome = ?3",
+                params![start.connector.0, RunRow::INTERRUPTED, RunRow::RUNNING],
             )
             .map_err(error)?;
         transaction
             .execute(
-                "INSERT INTO run (connector, mode, outcome, started_at, report) VALUES (?1, ?2, 'running', ?3, 'null')",
-                params![start.connector.0, start.mode, start.at.to_string()],
+                "INSERT INTO run (connector, mode, outcome, started_at, report) VALUES (?1, ?2, ?4, ?3, 'null')",
+                params![start.connector.0, start.mode, start.at.to_string(), RunRow::RUNNING],
             )
             .map_err(error)?;
         let id = RunId(transaction.last_insert_rowid());

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 use super::names::{Claim, Conflict, resolve};
 use super::plan::{Draft, UNSHAPED};
 use crate::directory::{Change, ChangeKind, MembersState, UserEntry, UserKey, fold, write_record};
+use crate::failpoint::FailPoint;
 use crate::model::{GroupRef, Person, PluginError, Subject, User};
 use crate::run::collect::work_file;
 use crate::run::error::RunError;
@@ -255,6 +256,7 @@ impl Draft<'_> {
             .map(|(person, user)| Person { user, groups: self.group_refs(memberships.of(person)) })
             .collect();
         let shapes = shape_people(self.transforms, people)?;
+        FailPoint::BatchShaped.pass();
         for ((index, name), shape) in asked.into_iter().zip(shapes) {
             match shape {
                 PersonShape::Kept(person) => self.plan_person(index, *person, gathered)?,
@@ -268,6 +270,7 @@ impl Draft<'_> {
                 PersonShape::Skipped(problem) => self.skip_user(index, &name, &problem.error),
             }
         }
+        FailPoint::BatchStaged.pass();
         Ok(())
     }
 
