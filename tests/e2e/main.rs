@@ -5,6 +5,8 @@ mod support;
 
 mod cli_demo;
 mod cli_views;
+#[cfg(debug_assertions)]
+mod crash;
 mod lessons;
 mod plugin_swap;
 mod sync_alone;

@@ -6,6 +6,8 @@ use serde_json::Value;
 pub struct Ran {
     /// Nothing if a signal ended it.
     pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
