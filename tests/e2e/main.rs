@@ -17,3 +17,5 @@ mod sync_refusals;
 mod sync_scope;
 mod sync_secrets;
 mod transform_seam;
+#[cfg(debug_assertions)]
+mod trouble;

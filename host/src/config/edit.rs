@@ -48,7 +48,9 @@ impl EditError {
                 "nothing was changed; edit the file by hand: each connector is a table `[connector.NAME]`"
                     .into(),
             ),
-            EditError::Unwritten { .. } => Some("nothing was changed".to_owned()),
+            EditError::Unwritten { .. } => {
+                Some("nothing was changed; check that its folder is writable and has space left".to_owned())
+            }
         }
     }
 }

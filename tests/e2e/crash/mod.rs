@@ -10,7 +10,9 @@
 //!
 //! A failure names its seed, which `ROLLCALL_CRASH_SEED` takes to try that instant first.
 
+mod commands;
 mod instants;
 mod points;
-mod scene;
-mod state;
+pub mod scene;
+mod signals;
+pub mod state;

@@ -3,6 +3,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use okta_sim::{Access, GroupType, Population, Status};
+use rollcall::failpoint::FailPoint;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -119,6 +120,13 @@ impl Scene {
         })
     }
 
+    /// A sync that has stopped at a point.
+    pub fn stopped_at(&self, point: FailPoint) -> Running {
+        let running = self.start(Some(("ROLLCALL_STOP_AT", point.name())));
+        self.world.wait_until(point.name(), || running.is_stopped());
+        running
+    }
+
     /// A sync that is to be killed; gives what it said.
     pub fn sync_until(&mut self, point: &str) -> Ran {
         let running = self.start(Some(("ROLLCALL_KILL_AT", point)));
@@ -133,6 +141,11 @@ impl Scene {
         self.asked.extend(answered.map(|request| request.target));
         self.world.sim.reset_stats();
         self.kills += 1;
+    }
+
+    /// Whatever was read may be asked for again: the spool is not what it was.
+    pub fn forget_asked(&mut self) {
+        self.asked.clear();
     }
 
     pub fn state(&self) -> State {
