@@ -206,7 +206,8 @@ impl Collector<'_> {
             .append(&Frame::Page { root, attempt, request, page: Box::new(page) })
             .map_err(work_file(&path, "written"))?;
         FailPoint::PageAppended.pass();
-        // A killed process loses at most the page that it was writing.
+        // A killed process loses at most this page and what else is on its way: `IN_FLIGHT_PER_BUCKET`. One system call
+        // a page is what that costs; no sync, because what a power cut takes is only read again.
         spool.flush().map_err(work_file(&path, "written"))?;
         FailPoint::PageFlushed.pass();
         Ok(())

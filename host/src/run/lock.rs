@@ -5,10 +5,13 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use tokio_util::sync::CancellationToken;
+
 use super::collect::{MAX_SPOOL_AGE, work_file};
 use super::error::RunError;
 
-/// How often a lock that somebody may only have looked at is tried again, and after how long.
+/// How often a connector's lock that somebody may only have looked at is tried again, and how long after the last time
+/// any lock is.
 const PEEKS: u32 = 4;
 const PEEK: Duration = Duration::from_millis(10);
 
@@ -111,12 +114,19 @@ impl WorkFolder {
     }
 
     /// From plan to apply, one connector at a time: a plan holds only as long as nobody else changes the directory.
-    /// Waits. No connector's name begins with `_`.
-    pub fn lock_directory(&self) -> Result<Lock, RunError> {
+    /// Waits, for minutes if the other one is large, but not for longer than it is wanted. No connector's name begins
+    /// with `_`.
+    pub fn lock_directory(&self, cancel: &CancellationToken) -> Result<Lock, RunError> {
         let path = self.0.join("_directory.lock");
         let file = open(&path)?;
-        file.lock().map_err(work_file(&path, "locked"))?;
-        Ok(Lock(file))
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock(file)),
+                Err(TryLockError::WouldBlock) if cancel.is_cancelled() => return Err(RunError::Cancelled),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PEEK),
+                Err(TryLockError::Error(source)) => return Err(work_file(&path, "locked")(source)),
+            }
+        }
     }
 }
 
@@ -163,6 +173,19 @@ mod tests {
         work.lock_connector("other").unwrap();
         drop(first);
         work.lock_connector("acme").unwrap();
+    }
+
+    #[test]
+    fn whoever_waits_for_the_directory_waits_no_longer_than_it_is_wanted() {
+        let folder = tempfile::tempdir().unwrap();
+        let work = WorkFolder::beside(&folder.path().join("x.db")).unwrap();
+        let cancel = CancellationToken::new();
+        let held = work.lock_directory(&cancel).unwrap();
+        cancel.cancel();
+        let error = work.lock_directory(&cancel).unwrap_err();
+        assert!(matches!(error, RunError::Cancelled), "{error}");
+        drop(held);
+        work.lock_directory(&CancellationToken::new()).unwrap();
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
         collect(job, &spool, &mut report).await?;
         tokio::task::block_in_place(|| {
             // What this run plans holds only as long as nobody else changes the directory.
-            let _directory = job.work.lock_directory()?;
+            let _directory = job.work.lock_directory(&job.cancel)?;
             FailPoint::DirectoryLocked.pass();
             let mut plan = plan_reading(job, connector, store, &mut report)?;
             job.stop_if_asked()?;

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use super::state::State;
 use crate::support::{Ran, Running, World};
 
-/// How many pages of one rate-limit bucket can be on their way at once: asked for, and not yet in the spool. So many
-/// may be asked for again after a kill.
+/// How many pages of one rate-limit bucket a collection has on their way at once: asked for, and not yet in the spool.
+/// So many may be asked for again after a kill.
 const IN_FLIGHT: usize = 16;
 
 /// An organisation, a directory as it was before a run (`old`) and as it is after it (`new`).
@@ -88,7 +88,7 @@ impl Scene {
     /// Back to before the run.
     pub fn reset(&mut self) {
         let work = self.world.work();
-        for name in ["rollcall.db", "rollcall.db-wal", "rollcall.db-shm"] {
+        for name in ["rollcall.db", "rollcall.db-wal", "rollcall.db-shm", "rollcall.db-journal"] {
             remove(&work.join(name));
         }
         remove(&work.join("rollcall.db.work"));

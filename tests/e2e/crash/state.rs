@@ -33,7 +33,7 @@ impl State {
             return Self::default();
         }
         let copy = tempfile::tempdir().unwrap();
-        for name in ["rollcall.db", "rollcall.db-wal"] {
+        for name in ["rollcall.db", "rollcall.db-wal", "rollcall.db-journal"] {
             if folder.join(name).exists() {
                 fs::copy(folder.join(name), copy.path().join(name)).unwrap();
             }
