@@ -22,6 +22,8 @@ mod shape;
 mod spool;
 mod staging;
 #[cfg(test)]
+mod stop_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;

@@ -170,6 +170,7 @@ fn plan_reading(
         rules: &job.rules,
         spool: &spool,
         work_folder: job.work.path(),
+        cancel: &job.cancel,
     };
     let clock = Instant::now();
     let plan = build(&inputs, reading, report)?;

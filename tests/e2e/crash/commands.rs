@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rollcall::failpoint::FailPoint;
 
-use super::scene::files;
+use super::scene::{files, passings};
 use super::state::State;
 use crate::support::{Place, World};
 
@@ -84,12 +84,12 @@ fn adding_and_removing_a_connector_leave_the_old_configuration_or_the_new_one() 
     }
 }
 
-/// A demo passes some hundred and twenty points, in two syncs.
 #[test]
 fn a_killed_demo_leaves_a_folder_that_can_be_looked_around_in() {
     let place = Place::new();
     let (mut empty, mut synced) = (0, 0);
-    for nth in [1, 2, 3, 6, 20, 45, 55, 60, 64, 68, 90, 110, 120] {
+    let passings = passings(&place, &["demo"]);
+    for nth in (1..passings).step_by(passings / 12) {
         let name = format!("demo-{nth}");
         killed(&place, &format!("any:{nth}"), &["demo", "--keep", &name]);
         let folder = place.work().join(&name);

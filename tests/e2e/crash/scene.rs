@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::state::State;
-use crate::support::{Ran, Running, World};
+use crate::support::{Place, Ran, Running, World};
 
 /// How many pages of one rate-limit bucket a collection has on their way at once: asked for, and not yet in the spool.
 /// So many may be asked for again after a kill.
@@ -21,11 +21,15 @@ pub struct Scene {
     pub new: State,
     /// How many pages a reading has.
     pub pages: usize,
+    /// How many fail points the run passes.
+    pub passings: usize,
     /// The database before the run; empty before the first.
     before: TempDir,
     /// Every page that was answered since the last reset.
     asked: BTreeSet<String>,
     kills: usize,
+    /// Which of the syncs since the last reset applied its reading.
+    applied_by: Option<usize>,
 }
 
 impl Scene {
@@ -76,11 +80,21 @@ impl Scene {
         }
         world.requests();
         let old = State::read(&world.work());
-        world.sync();
+        let passings = passings(&world, &["sync", "acme"]);
         let new = State::read(&world.work());
         assert!(old != new, "the run has something to do");
         let pages = world.requests().len();
-        let mut scene = Self { world, old, new, pages, before, asked: BTreeSet::new(), kills: 0 };
+        let mut scene = Self {
+            world,
+            old,
+            new,
+            pages,
+            passings,
+            before,
+            asked: BTreeSet::new(),
+            kills: 0,
+            applied_by: None,
+        };
         scene.reset();
         scene
     }
@@ -99,6 +113,7 @@ impl Scene {
         self.world.requests();
         self.asked.clear();
         self.kills = 0;
+        self.applied_by = None;
     }
 
     pub fn forget_compiled_plugins(&self) {
@@ -141,6 +156,9 @@ impl Scene {
         self.asked.extend(answered.map(|request| request.target));
         self.world.sim.reset_stats();
         self.kills += 1;
+        if self.applied_by.is_none() && self.state() == self.new {
+            self.applied_by = Some(self.kills);
+        }
     }
 
     /// Whatever was read may be asked for again: the spool is not what it was.
@@ -188,9 +206,10 @@ impl Scene {
         let asked: BTreeSet<String> = self.world.requests().into_iter().collect();
         assert_eq!(report["requests"]["sent"], asked.len(), "{what}: no page is asked for twice");
         assert_eq!(asked.len() + resumed, self.pages, "{what}: what is missing, and no more: {report}");
-        if is_new {
+        if self.applied_by == Some(self.kills) {
             assert_eq!(resumed, 0, "{what}: no reading is applied twice");
-        } else {
+        }
+        if !is_new {
             for users in [true, false] {
                 let twice = asked.intersection(&self.asked);
                 let twice = twice.filter(|target| target.starts_with("/api/v1/users?") == users).count();
@@ -218,6 +237,17 @@ impl Scene {
         ];
         assert_eq!(left, expected, "{what}");
     }
+}
+
+/// Does all of a command; gives how many fail points it passes.
+pub fn passings(place: &Place, arguments: &[&str]) -> usize {
+    let running = place.start_with(arguments, |command| {
+        command.env("ROLLCALL_LOG", "rollcall::failpoint=trace");
+    });
+    let told = place.wait(running).stderr;
+    let passings = told.lines().filter(|line| line.contains("rollcall::failpoint")).count();
+    assert!(passings > 0, "{told}");
+    passings
 }
 
 /// Files below a folder, sorted.

@@ -241,6 +241,9 @@ impl Draft<'_> {
         batch: Vec<(u32, User)>,
         gathered: &mut Gathered<'_>,
     ) -> Result<(), RunError> {
+        if self.cancel.is_cancelled() {
+            return Err(RunError::Cancelled);
+        }
         for (person, user) in &batch {
             let state = self.reading.state(*person);
             if state.known.is_none_or(|known| known.digest != state.digest) {
