@@ -59,7 +59,9 @@ impl StoreError {
                 format!("let this account write to {path} and to its folder, where SQLite keeps a log beside it")
             }
             StoreError::Locked { path, .. } => {
-                format!("end whatever holds it, such as a database browser (`fuser {path}` tells), and run it again")
+                format!(
+                    "wait if it is another sync; else end whatever holds it, such as a database browser (`fuser {path}` tells)"
+                )
             }
             StoreError::Newer { .. } => "use the newer Rollcall that wrote it, or restore a backup from before the upgrade".into(),
             StoreError::Foreign { path, .. } => {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rollcall::failpoint::FailPoint;
 use rusqlite::Connection;
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::crash::scene::Scene;
 
@@ -89,6 +90,24 @@ fn a_damaged_page_fails_the_run_that_reads_it() {
         scene.check(&format!("page {number} was damaged"));
     }
     assert!(failed >= 2, "a run reads most pages: {failed} of 10 failed");
+}
+
+/// Of a killed run's database nothing is left but the log, which holds all that was committed.
+#[test]
+fn a_log_whose_database_was_moved_away_is_not_replayed_into_the_next_one() {
+    let mut scene = Scene::second();
+    assert_eq!(scene.sync_until(FailPoint::Committed.name()).signal, Some(9));
+    assert!(fs::metadata(database(&scene).with_extension("db-wal")).unwrap().len() > 0);
+    fs::remove_file(database(&scene)).unwrap();
+    let report = scene.world.sync();
+    assert_eq!(report["run"], 1);
+    assert_eq!(
+        (&report["users"]["created"], &report["users"]["unchanged"]),
+        (&report["users"]["seen"], &json!(0))
+    );
+    let state = scene.state();
+    assert!(state != scene.new && state != scene.old);
+    assert_eq!(state.outcomes.0, ["done"]);
 }
 
 #[test]

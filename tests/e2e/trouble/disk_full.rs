@@ -55,7 +55,7 @@ fn a_write_that_fails_at_any_size_ends_the_run_with_nothing_applied() {
             assert_eq!(code, Some(1), "{what}: {stderr}");
             errors.insert(error_of(&stderr).replace(&scene.world.work().display().to_string(), ""));
             assert!(!scene.check(&what).0, "{what}");
-            kib = kib * 2;
+            kib *= 2;
         }
         let told = |text: &str| errors.iter().any(|error| error.contains(text));
         assert!(told("rollcall.db.work/acme.spool could not be written"), "{errors:?}");

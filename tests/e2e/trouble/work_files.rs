@@ -11,24 +11,27 @@ fn spool(scene: &Scene) -> std::path::PathBuf {
     scene.world.work().join("rollcall.db.work/acme.spool")
 }
 
-/// A byte in the middle.
-fn damage(scene: &Scene) {
+/// Flips a byte at this part of the spool.
+fn damage(scene: &Scene, at: f64) {
     let mut bytes = fs::read(spool(scene)).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0xff;
+    let at = (bytes.len() as f64 * at) as usize;
+    bytes[at] ^= 0xff;
     fs::write(spool(scene), bytes).unwrap();
 }
 
 #[test]
 fn a_spool_damaged_between_two_runs_is_gone_on_from_up_to_the_damage() {
     let mut scene = Scene::first();
-    assert_eq!(scene.sync_until(FailPoint::Applying.name()).signal, Some(9));
-    damage(&scene);
-    // What stood behind the damage is asked for again.
-    scene.forget_asked();
-    let (is_new, resumed) = scene.check("a damaged spool");
-    assert!(!is_new);
-    assert!((1..scene.pages).contains(&resumed), "{resumed} pages were gone on from");
+    for (at, left) in [(0.0, 0..1), (0.5, 1..scene.pages), (0.95, 1..scene.pages)] {
+        scene.reset();
+        assert_eq!(scene.sync_until(FailPoint::Applying.name()).signal, Some(9));
+        damage(&scene, at);
+        // What stood behind the damage is asked for again.
+        scene.forget_asked();
+        let (is_new, resumed) = scene.check("a damaged spool");
+        assert!(!is_new);
+        assert!(left.contains(&resumed), "{resumed} pages were gone on from, damaged at {at}");
+    }
 }
 
 #[test]
@@ -39,7 +42,7 @@ fn a_spool_that_is_damaged_or_vanishes_in_the_run_ends_it() {
         let running = scene.stopped_at(FailPoint::ReadingEnded);
         match vanishes {
             true => fs::remove_file(spool(&scene)).unwrap(),
-            false => damage(&scene),
+            false => damage(&scene, 0.5),
         }
         running.signal(Signal::CONT);
         let ran = scene.world.wait(running).exits(1);

@@ -275,7 +275,7 @@ mod tests {
                 path.display()
             )
         );
-        assert!(error.hint().unwrap().starts_with("end whatever holds it"), "{error:?}");
+        assert!(error.hint().unwrap().starts_with("wait if it is another sync"), "{error:?}");
         other.execute_batch("ROLLBACK").unwrap();
         store.write().unwrap();
     }
