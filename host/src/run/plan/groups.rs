@@ -56,7 +56,7 @@ pub fn shape_read_groups(
 #[derive(Default)]
 pub struct GroupsDraft {
     /// By the reading's group index; nothing for groups that were not read.
-    pub shapes: Vec<Option<GroupShape>>,
+    pub shapes: Arc<[Option<GroupShape>]>,
     /// The directory key of each kept group, by the reading's group index.
     pub(super) keys: Vec<Option<GroupKey>>,
     /// Members as shaping gives them; only people who were shaped in this run.

@@ -121,7 +121,7 @@ pub fn build(
         work_folder: folder,
         counters: inputs.reader.counters()?,
         report,
-        groups: GroupsDraft { shapes, ..GroupsDraft::default() },
+        groups: GroupsDraft { shapes: shapes.into(), ..GroupsDraft::default() },
         people: PeopleDraft::default(),
     };
     draft.report_reading();
