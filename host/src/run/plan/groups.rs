@@ -194,15 +194,22 @@ impl Draft<'_> {
         }
     }
 
+    /// Puts a person into a group that was read, by its index.
+    pub fn join_read(&mut self, at: usize, user: u32) {
+        // Hidden, dropped, or without a name of its own: applications don't see it.
+        if let Some(key) = self.groups.keys[at] {
+            self.groups.members.entry(key).or_default().insert(user);
+        }
+    }
+
     /// Puts a shaped person into a group; false for a group that no reading and no name gives.
     pub fn join(&mut self, group: &GroupRef, user: u32) -> bool {
         let key = match &group.id {
             Some(id) => match self.reading.groups.get_index_of(id) {
-                Some(at) => match self.groups.keys[at] {
-                    Some(key) => key,
-                    // Hidden, dropped, or without a name of its own: applications don't see it.
-                    None => return true,
-                },
+                Some(at) => {
+                    self.join_read(at, user);
+                    return true;
+                }
                 None => return false,
             },
             None => match self.groups.by_name.get(&fold(&group.name)) {

@@ -79,16 +79,20 @@ impl Shaper<'_> {
             let state = self.reading.state(index);
             let changed = state.known.is_none_or(|known| known.digest != state.digest);
             told.push((index, user.username.clone(), changed.then(|| write_record(&user))));
-            people.push(Person { user, groups: self.group_refs(self.memberships.of(index)) });
+            people.push(Person { user, groups: self.group_refs(index) });
         }
         let shapes = shape_people(self.transforms, people)?;
         let shaped = told.into_iter().zip(shapes);
         Ok(shaped.map(|((index, name, record), shape)| Shaped { index, name, record, shape }).collect())
     }
 
-    fn group_refs(&self, groups: &[u32]) -> Vec<GroupRef> {
+    /// The person's groups as transforms see them; without transforms nobody looks.
+    fn group_refs(&self, person: u32) -> Vec<GroupRef> {
+        if self.transforms.is_empty() {
+            return Vec::new();
+        }
+        let groups = self.memberships.of(person).iter();
         groups
-            .iter()
             .filter_map(|at| match &self.shapes[*at as usize] {
                 Some(GroupShape::Kept(group) | GroupShape::Hidden(group)) => {
                     Some(GroupRef { id: Some(group.id.clone()), name: group.name.clone() })
