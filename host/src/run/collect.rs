@@ -317,7 +317,7 @@ async fn answer(
     };
     let request = pending.request.clone();
     let decoded = tokio::task::spawn_blocking(move || {
-        let page = source.decode(&request, &response).map_err(Failure::Call)?;
+        let page = source.decode(&request, response).map_err(Failure::Call)?;
         let dropped = dropped_groups(&transforms, &page).map_err(Failure::Shape)?;
         Ok((page, dropped))
     })

@@ -126,7 +126,7 @@ pub fn build(
         cancel: inputs.cancel,
         counters: inputs.reader.counters()?,
         report,
-        groups: GroupsDraft { shapes, ..GroupsDraft::default() },
+        groups: GroupsDraft { shapes: shapes.into(), ..GroupsDraft::default() },
         people: PeopleDraft::default(),
     };
     draft.report_reading();
