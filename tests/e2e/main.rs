@@ -5,6 +5,8 @@ mod support;
 
 mod cli_demo;
 mod cli_views;
+#[cfg(debug_assertions)]
+mod crash;
 mod lessons;
 mod plugin_swap;
 mod sync_alone;
@@ -15,3 +17,5 @@ mod sync_refusals;
 mod sync_scope;
 mod sync_secrets;
 mod transform_seam;
+#[cfg(debug_assertions)]
+mod trouble;

@@ -5,6 +5,7 @@ use super::names::{Claim, Conflict, resolve};
 use super::plan::{Draft, UNSHAPED};
 use super::shaper::{Memberships, Shaped, Shaper};
 use crate::directory::{Change, ChangeKind, MembersState, UserEntry, UserKey, fold};
+use crate::failpoint::FailPoint;
 use crate::model::{Person, PluginError, Subject};
 use crate::run::collect::work_file;
 use crate::run::error::RunError;
@@ -197,6 +198,9 @@ impl Draft<'_> {
         batch: Vec<Shaped>,
         gathered: &mut Gathered<'_>,
     ) -> Result<(), RunError> {
+        if self.cancel.is_cancelled() {
+            return Err(RunError::Cancelled);
+        }
         for Shaped { index, name, record, shape } in batch {
             if let Some(record) = record {
                 let staged = gathered.staging.put(&record).map_err(work_file(self.work_folder, "written"))?;
@@ -214,6 +218,7 @@ impl Draft<'_> {
                 PersonShape::Skipped(problem) => self.skip_user(index, &name, &problem.error),
             }
         }
+        FailPoint::BatchStaged.pass();
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::{self, Scope, ScopedJoinHandle};
 
 use crate::directory::write_record;
+use crate::failpoint::FailPoint;
 use crate::model::{GroupRef, Person, User};
 use crate::plugin::Transform;
 use crate::run::error::RunError;
@@ -82,6 +83,7 @@ impl Shaper<'_> {
             people.push(Person { user, groups: self.group_refs(index) });
         }
         let shapes = shape_people(self.transforms, people)?;
+        FailPoint::BatchShaped.pass();
         let shaped = told.into_iter().zip(shapes);
         Ok(shaped.map(|((index, name, record), shape)| Shaped { index, name, record, shape }).collect())
     }
