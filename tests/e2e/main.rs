@@ -6,6 +6,7 @@ mod support;
 mod cli_demo;
 mod cli_views;
 mod lessons;
+mod pacing;
 mod plugin_swap;
 mod sync_alone;
 mod sync_full;

@@ -7,12 +7,13 @@ use reqwest::header::{HeaderMap, LOCATION};
 use tokio::time::Instant;
 use url::Url;
 
+use super::cassette::{CassetteError, Scrub};
 use super::cause::Cause;
 use super::error::{HttpError, quoted};
 use super::grant::{Grant, Refusal};
 use super::limits::retry_after;
 use super::options::ClientOptions;
-use super::pacer::{Pacer, Permit, TooLate, Verdict};
+use super::pacer::{Permit, Place, TooLate, Verdict};
 use super::retry::{backoff, is_idempotent, is_transient};
 use super::telling::{HttpTotals, Telling};
 use super::transport::Transport;
@@ -23,7 +24,7 @@ use crate::model::{Method, Request, Response};
 pub struct Client {
     options: ClientOptions,
     grant: Grant,
-    pacer: Arc<Pacer>,
+    place: Place,
     wire: Box<dyn Wire>,
     telling: Telling,
     deadline: Option<Instant>,
@@ -52,6 +53,12 @@ impl Client {
         self.options.credential.identity()
     }
 
+    /// Takes the client's credential out of what is recorded.
+    pub fn scrub(&self) -> Result<Scrub, CassetteError> {
+        let connector = self.options.connector.clone();
+        self.options.credential.scrub().ok_or(CassetteError::ShortSecret { connector })
+    }
+
     /// Reads the CA bundle and prepares connections, but opens none.
     pub fn new(options: ClientOptions) -> Result<Self, HttpError> {
         options.check()?;
@@ -71,7 +78,7 @@ impl Client {
         let (credential_header, _) = options.credential.header();
         Self {
             grant: Grant::new(&options.http, options.rate_limit.as_ref(), &options.allow, credential_header),
-            pacer: Arc::new(Pacer::new(options.rate_limit.clone(), options.share, options.parallel)),
+            place: options.budgets.join(&options),
             wire,
             telling: Telling::new(Arc::clone(&options.listener)),
             deadline: options.deadline.and_then(|deadline| Instant::now().checked_add(deadline)),
@@ -109,7 +116,8 @@ impl Client {
         let mut crowded = 0;
         loop {
             let mut permit = self
-                .pacer
+                .place
+                .pacer()
                 .acquire(bucket, self.deadline, &self.telling)
                 .await
                 .map_err(|late| self.too_late(request, late))?;
