@@ -141,7 +141,7 @@ impl Credential {
     }
 
     /// Takes it out of what is recorded; `None` when it is too short for that.
-    pub(super) fn scrub(&self) -> Option<Scrub> {
+    pub(crate) fn scrub(&self) -> Option<Scrub> {
         Scrub::new(self.secrets.iter().map(|secret| secret.as_str()))
     }
 

@@ -85,3 +85,7 @@ impl Collector<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "replay_tests.rs"]
+mod tests;

@@ -79,7 +79,7 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
         job.forget_spool();
         return Ok(Ended { report, error: None });
     };
-    if !error.keeps_spool() {
+    if !job.keeps_spool(&error) {
         job.forget_spool();
     }
     report.outcome = if matches!(error, RunError::Cancelled) { Outcome::Cancelled } else { Outcome::Failed };
@@ -101,7 +101,7 @@ pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> 
     report.replayed = job.answers.recorded();
     let spool = spool_key(job, connector, store)?;
     if let Err(error) = collect(job, &spool, &mut report).await {
-        if !error.keeps_spool() {
+        if !job.keeps_spool(&error) {
             job.forget_spool();
         }
         return Err(error);
@@ -209,6 +209,11 @@ impl Job {
             Answers::Provider { .. } => self.work.spool(&self.connector),
             Answers::Recording { .. } => self.work.spool(&self.connector).with_extension("replay"),
         }
+    }
+
+    fn keeps_spool(&self, error: &RunError) -> bool {
+        // Nobody goes on from a recording's.
+        self.answers.recorded().is_none() && error.keeps_spool()
     }
 
     /// What was read earlier must not undo what was applied later, unless someone wants that.

@@ -22,6 +22,8 @@ mod format;
 mod player;
 mod recorder;
 mod scrub;
+#[cfg(test)]
+mod tests;
 
 pub use error::CassetteError;
 pub use format::{Asked, PluginUsed, Provenance};

@@ -154,6 +154,11 @@ pub struct Exchanges {
 }
 
 impl Exchanges {
+    #[cfg(test)]
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
+
     /// Blocks.
     pub fn next_exchange(&mut self) -> Result<Option<Played>, CassetteError> {
         if self.left == 0 {
