@@ -32,7 +32,7 @@ pub(super) struct SyncArguments {
     /// The connector.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     name: Option<String>,
-    /// Every connector, some at a time; results in the order of the configuration.
+    /// Every connector, some at a time; the results come in the order of their names.
     #[arg(long, conflicts_with = "tape")]
     all: bool,
     #[command(flatten)]

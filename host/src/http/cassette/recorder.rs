@@ -1,7 +1,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -65,7 +65,7 @@ impl Recorder {
         Ok(Self { path: path.to_owned(), overwrite, scrub, from, tape: Mutex::new(Some(tape)) })
     }
 
-    /// The reading begins now, and the plugin is told this.
+    /// The reading begins now, and the plugin is told this. From here on even a killed recording shows what it was.
     pub fn begin(&self, recorded: Timestamp, known: &[Attribute]) -> Result<(), CassetteError> {
         self.write(&Line::Header(Header {
             format: FORMAT,
@@ -73,7 +73,11 @@ impl Recorder {
             recorded,
             from: self.from.clone(),
             known: known.to_vec(),
-        }))
+        }))?;
+        match &mut *self.tape() {
+            Some(tape) => tape.sink.flush().map_err(file(&self.path, "written")),
+            None => Ok(()),
+        }
     }
 
     /// The next exchange that the run uses.
@@ -108,13 +112,17 @@ impl Recorder {
     }
 
     fn take(&self) -> Option<Tape> {
-        self.tape.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.tape().take()
+    }
+
+    /// Nothing when it has ended.
+    fn tape(&self) -> MutexGuard<'_, Option<Tape>> {
+        self.tape.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self, line: &Line) -> Result<(), CassetteError> {
-        match &mut *self.tape.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &mut *self.tape() {
             Some(tape) => tape.write(line).map_err(file(&self.path, "written")),
-            // It has ended.
             None => Ok(()),
         }
     }
@@ -134,6 +142,13 @@ impl Tape {
 }
 
 impl Sink {
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Sink::Plain(writer) => writer.flush(),
+            Sink::Gzip(writer) => writer.flush(),
+        }
+    }
+
     /// Everything is on the disk after that.
     fn close(self) -> io::Result<()> {
         let writer = match self {
