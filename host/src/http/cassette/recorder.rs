@@ -19,7 +19,7 @@ pub struct Recorder {
     overwrite: bool,
     scrub: Scrub,
     from: Provenance,
-    tape: Mutex<Option<Tape>>,
+    tape: Mutex<Option<Box<Tape>>>,
 }
 
 struct Tape {
@@ -31,7 +31,7 @@ struct Tape {
 
 enum Sink {
     Plain(BufWriter<File>),
-    Gzip(GzEncoder<BufWriter<File>>),
+    Gzip(Box<GzEncoder<BufWriter<File>>>),
 }
 
 impl Recorder {
@@ -57,12 +57,12 @@ impl Recorder {
         let writer = BufWriter::with_capacity(1 << 18, opened);
         let sink = match path.extension() {
             Some(extension) if extension == "gz" => {
-                Sink::Gzip(GzEncoder::new(writer, Compression::default()))
+                Sink::Gzip(Box::new(GzEncoder::new(writer, Compression::default())))
             }
             _ => Sink::Plain(writer),
         };
         let tape = Tape { sink, temporary, hasher: blake3::Hasher::new(), exchanges: 0 };
-        Ok(Self { path: path.to_owned(), overwrite, scrub, from, tape: Mutex::new(Some(tape)) })
+        Ok(Self { path: path.to_owned(), overwrite, scrub, from, tape: Mutex::new(Some(Box::new(tape))) })
     }
 
     /// The reading begins now, and the plugin is told this. From here on even a killed recording shows what it was.
@@ -87,7 +87,8 @@ impl Recorder {
 
     /// Gives the file its name. `failed`: why the reading did not become complete, if it did not.
     pub fn finish(&self, failed: Option<&str>) -> Result<(), CassetteError> {
-        let Some(mut tape) = self.take() else { return Ok(()) };
+        let Some(tape) = self.take() else { return Ok(()) };
+        let mut tape = *tape;
         let end = Line::End(End {
             exchanges: tape.exchanges,
             failed: failed.map(|reason| self.scrub.text(reason)),
@@ -111,12 +112,12 @@ impl Recorder {
         drop(self.take());
     }
 
-    fn take(&self) -> Option<Tape> {
+    fn take(&self) -> Option<Box<Tape>> {
         self.tape().take()
     }
 
     /// Nothing when it has ended.
-    fn tape(&self) -> MutexGuard<'_, Option<Tape>> {
+    fn tape(&self) -> MutexGuard<'_, Option<Box<Tape>>> {
         self.tape.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
