@@ -9,6 +9,7 @@ use url::Url;
 
 use super::cassette::{CassetteError, Scrub};
 use super::cause::Cause;
+use super::courtesy::Courtesy;
 use super::error::{HttpError, quoted};
 use super::grant::{Grant, Refusal};
 use super::limits::retry_after;
@@ -110,8 +111,9 @@ impl Client {
     }
 
     /// Sends until there is an answer to hand on, or no more sense in trying.
-    async fn pursue(&self, request: &Request, outgoing: &Outgoing) -> Result<Response, HttpError> {
+    async fn pursue(&self, request: &Request, mut outgoing: Outgoing) -> Result<Response, HttpError> {
         let bucket = request.bucket.as_str();
+        let mut courtesy = Courtesy::new(&self.options.http);
         let mut failures = 0;
         let mut crowded = 0;
         loop {
@@ -122,7 +124,7 @@ impl Client {
                 .await
                 .map_err(|late| self.too_late(request, late))?;
             self.telling.sent(bucket);
-            let attempt = self.attempt(request, outgoing, &mut permit).await;
+            let attempt = self.attempt(request, &outgoing, &mut permit, &mut courtesy).await;
             // The next request may go while this one waits for its repetition.
             drop(permit);
             let (pause, reason) = match attempt? {
@@ -145,6 +147,7 @@ impl Client {
                         return Err(self.too_late(request, TooLate { wait, left: self.left(now) }));
                     }
                     self.telling.retrying(bucket, reason, wait);
+                    courtesy.repeat(&mut outgoing.headers);
                     // The rest of the wait is the bucket's, which all its requests share.
                     self.pause(wait.min(Duration::from_secs(1))).await;
                     continue;
@@ -170,6 +173,7 @@ impl Client {
                 }
             };
             self.telling.retrying(bucket, reason, pause);
+            courtesy.repeat(&mut outgoing.headers);
             self.pause(pause).await;
         }
     }
@@ -179,9 +183,10 @@ impl Client {
         request: &Request,
         outgoing: &Outgoing,
         permit: &mut Permit,
+        courtesy: &mut Courtesy,
     ) -> Result<Attempt, HttpError> {
         let most = self.options.timeout.saturating_mul(SILENCES);
-        match tokio::time::timeout(most, self.exchange(request, outgoing, permit)).await {
+        match tokio::time::timeout(most, self.exchange(request, outgoing, permit, courtesy)).await {
             Ok(result) => result,
             Err(_) => Ok(Attempt::Failed(Failure { cause: Cause::Timeout, arrived: true })),
         }
@@ -192,11 +197,13 @@ impl Client {
         request: &Request,
         outgoing: &Outgoing,
         permit: &mut Permit,
+        courtesy: &mut Courtesy,
     ) -> Result<Attempt, HttpError> {
         let mut incoming = match self.wire.send(outgoing).await {
             Ok(incoming) => incoming,
             Err(failure) => return Ok(Attempt::Failed(failure)),
         };
+        courtesy.answered(&incoming.headers);
         let status = incoming.status;
         let verdict = permit.answered(status, &incoming.headers, &self.telling);
         let reason = self.reason(status, &incoming.headers);
@@ -323,7 +330,7 @@ struct Answered {
 impl Transport for Client {
     async fn send(&self, request: &Request) -> Result<Response, HttpError> {
         let outgoing = self.prepare(request)?;
-        let pursuit = self.pursue(request, &outgoing);
+        let pursuit = self.pursue(request, outgoing);
         let Some(deadline) = self.deadline else {
             return pursuit.await;
         };

@@ -6,7 +6,7 @@
 //! worth repeating. It follows no redirect, so the credential never leaves the configured origin.
 //!
 //! Inside, from the outside in: `grant` and `path` (may this be sent?), `client` (the story of a request),
-//! `budgets` → `pacer` → `bucket` and `parallel` (when may it go?), `retry` and `cause` (is it worth repeating?), `wire`
+//! `budgets` → `pacer` → `bucket` and `parallel` (when may it go?), `retry` and `cause` (is it worth repeating?), `courtesy` (a repetition says so), `wire`
 //! (one attempt). `cassette` keeps what came of it and repeats it.
 
 mod bucket;
@@ -14,6 +14,7 @@ mod budgets;
 mod cassette;
 mod cause;
 mod client;
+mod courtesy;
 mod credential;
 mod endpoint;
 mod error;
