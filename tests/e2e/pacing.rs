@@ -87,17 +87,17 @@ fn alone_the_share_is_spent_and_not_one_request_is_refused() {
 
 #[test]
 fn connectors_of_one_credential_spend_one_budget() {
-    let world = world(60, 60, "");
+    let world = world(60, 24, "");
     let scope = |letter: char| format!("settings.groups.include = [\"*{letter}*\"]\nhttp.share = 0.5\n");
     let connector = |name: &str| world.connector(name, "{ env = \"OKTA_TOKEN\" }");
     world.write("rollcall.toml", connector("one") + &scope('a') + &connector("two") + &scope('e'));
-    world.sim.set_limits(Limits { groups: 80, ..limits(3_000) });
+    world.sim.set_limits(Limits { groups: 60, ..limits(3_000) });
     let reports = world.run(&["sync", "--all", "--json"]).exits(4).json();
     let sent: u64 =
         reports.as_array().unwrap().iter().map(|report| report["requests"]["sent"].as_u64().unwrap()).sum();
     let stats = world.sim.stats();
     assert_eq!((stats.total, stats.rate_limited), (sent, 0));
-    assert_spent(&stats, Bucket::Groups, 40);
+    assert_spent(&stats, Bucket::Groups, 30);
     assert!(stats.peak_in_flight <= 8, "{stats:?}");
 }
 
@@ -131,7 +131,7 @@ fn what_others_have_left_of_a_window_is_found_out_with_one_request() {
 
 #[test]
 fn while_others_spend_half_nothing_is_lost() {
-    let world = world(10, 30, "http.share = 1.0");
+    let world = world(10, 20, "http.share = 1.0");
     world.sim.set_limits(Limits { groups: 20, ..limits(2_000) });
     let over = AtomicBool::new(false);
     let report = thread::scope(|scope| {
