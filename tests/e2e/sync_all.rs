@@ -26,7 +26,7 @@ fn a_failure_of_one_stops_no_other_and_results_come_in_order() {
     let text = configuration(&world, &[("broken", "http://127.0.0.1:9"), ("last", &other.url())]);
     world.write("rollcall.toml", text.replace("[connector.broken]", "[connector.broken]\nhttp.attempts = 1"));
     let ran = world.run(&["sync", "--all", "--json"]).exits(1);
-    ran.says(&["error: reading GET /api/v1/", "no answer"]);
+    ran.says(&["error: failed to sync connector `broken`", "caused by: reading GET /api/v1/", "no answer"]);
     let reports = ran.json();
     let told: Vec<(&str, &str)> = reports
         .as_array()

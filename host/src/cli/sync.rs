@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::exit::Exit;
 use super::installed::library;
@@ -74,7 +74,7 @@ pub(super) fn sync(
         let around = Surroundings { output, interrupt, budgets: Budgets::default() };
         one(config, name, plugins, &around, tape).await
     })?;
-    tell(ended.error);
+    tell(ended.error.map(Failure::from));
     Ok(ended.report)
 }
 
@@ -99,25 +99,35 @@ fn all(config: Config, output: Output) -> Result<Exit, Failure> {
     let config = Arc::new(config);
     block_on(|interrupt| async move {
         let around = Arc::new(Surroundings { output, interrupt, budgets: Budgets::default() });
-        let places = Arc::new(Semaphore::new(AT_A_TIME));
-        let runs = names.into_iter().zip(opened).map(|(name, opened)| {
-            let (config, around, places) = (Arc::clone(&config), Arc::clone(&around), Arc::clone(&places));
-            tokio::spawn(async move {
-                let plugins = opened?;
-                let _place = places.acquire().await;
-                stop_if_asked(&around.interrupt, &name)?;
-                one(&config, &name, plugins, &around, None).await
-            })
+        let (begun, mut runs) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let places = Arc::new(Semaphore::new(AT_A_TIME));
+            for (name, opened) in names.into_iter().zip(opened) {
+                let place = Arc::clone(&places).acquire_owned().await;
+                let (config, around) = (Arc::clone(&config), Arc::clone(&around));
+                let run = tokio::spawn(async move {
+                    let _place = place;
+                    stop_if_asked(&around.interrupt, &name)?;
+                    one(&config, &name, opened?, &around, None).await
+                });
+                // Nobody listens any more when the results can't be printed.
+                if begun.send(run).is_err() {
+                    break;
+                }
+            }
         });
         let mut reports = Vec::new();
         let mut worst = Exit::Done;
-        for run in runs.collect::<Vec<_>>() {
+        while let Some(run) = runs.recv().await {
             let ended =
                 run.await.map_err(|error| Failure::new(Exit::Failed, "a run ended").because(&error))?;
             match ended {
                 Ok(Ended { report, error }) => {
                     worst = worse(worst, report.outcome.into());
-                    tell(error);
+                    tell(error.map(|error| {
+                        Failure::from(error)
+                            .within(format!("failed to sync connector `{}`", report.connector))
+                    }));
                     if !output.json {
                         above(|| output.result(|| show::report(&report), || &report))?;
                     }
@@ -146,9 +156,8 @@ fn stop_if_asked(interrupt: &Interrupt, name: &str) -> Result<(), Failure> {
     }
 }
 
-fn tell(error: Option<run::RunError>) {
-    if let Some(error) = error {
-        let failure = Failure::from(error);
+fn tell(failure: Option<Failure>) {
+    if let Some(failure) = failure {
         above(|| anstream::eprintln!("{}", failure.text()));
     }
 }
