@@ -3,12 +3,15 @@
 
 mod support;
 
+mod cassette;
 mod cli_demo;
 mod cli_views;
 #[cfg(debug_assertions)]
 mod crash;
 mod lessons;
+mod pacing;
 mod plugin_swap;
+mod sync_all;
 mod sync_alone;
 mod sync_full;
 mod sync_limits;

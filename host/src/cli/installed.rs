@@ -9,7 +9,7 @@ use super::output::Output;
 use super::progress::Progress;
 use super::report::Failure;
 use crate::config::{Config, Plugins};
-use crate::http::{Endpoint, Transport};
+use crate::http::{Budgets, Endpoint, Transport};
 use crate::model::{EndpointRules, Manifest, PluginKind};
 use crate::plugin::{Cache, Library, Sandbox};
 use crate::run::{Event, Observer, probe};
@@ -40,7 +40,8 @@ impl Connections for Installed {
             let started = Instant::now();
             let heard = Arc::clone(&progress);
             let listener = Arc::new(move |event| heard.event(Event::Http(event)));
-            let (client, endpoint) = open::client(config, connector, source.manifest(), listener).await?;
+            let (client, endpoint) =
+                open::client(config, connector, source.manifest(), listener, Budgets::default()).await?;
             let identity = source.identity().to_string();
             let found = tokio::select! {
                 found = probe(source, &client) => found,

@@ -11,10 +11,12 @@ use super::open::{self, ConnectorPlugins};
 use super::output::Output;
 use super::progress::Progress;
 use super::report::Failure;
+use super::tape::Tape;
 use crate::config::Config;
 use crate::directory::{SqliteStore, StoreError};
+use crate::http::{Budgets, Cassette, CassetteError, Endpoint, PluginUsed, Provenance, Recorder};
 use crate::plugin::Identity;
-use crate::run::{Event, Job, Observer, RunError, WorkFolder};
+use crate::run::{Answers, Event, Job, Observer, RunError, WorkFolder};
 
 /// Opens the directory, making it if there is none.
 pub(super) fn store(config: &Config) -> Result<SqliteStore, Failure> {
@@ -29,21 +31,29 @@ pub(super) fn existing_store(config: &Config) -> Result<SqliteStore, Failure> {
     })
 }
 
+/// What is around the runs of a command.
+pub(super) struct Surroundings {
+    pub output: Output,
+    pub interrupt: Interrupt,
+    /// What the runs spend together.
+    pub budgets: Budgets,
+}
+
 /// Everything that a run of the connector works with. Its plugins are opened already, because that may compile.
 pub(super) async fn job(
     config: &Config,
     name: &str,
     plugins: ConnectorPlugins,
-    output: Output,
-    interrupt: Interrupt,
+    around: &Surroundings,
+    tape: Option<Tape>,
 ) -> Result<Job, Failure> {
     let connector = config.connector(name)?;
-    let progress = Arc::new(Progress::start(name, output));
+    let progress = Arc::new(Progress::start(name, around.output));
     let heard = Arc::clone(&progress);
     let listener = Arc::new(move |event| heard.event(Event::Http(event)));
-    let (client, endpoint) = open::client(config, name, plugins.source.manifest(), listener).await?;
+    let manifest = plugins.source.manifest();
     let cancel = CancellationToken::new();
-    let token = cancel.clone();
+    let (token, interrupt) = (cancel.clone(), around.interrupt.clone());
     tokio::spawn(async move {
         interrupt.wait().await;
         token.cancel();
@@ -53,17 +63,48 @@ pub(super) async fn job(
             part_of_plugin(part, transform.identity(), &used.settings);
         }
     });
+    let from = |endpoint: &Endpoint| Provenance {
+        connector: name.to_owned(),
+        plugin: used(plugins.source.identity()),
+        endpoint: endpoint.to_string(),
+        settings: hex(&hash("rollcall settings 1", |part| part(connector.settings.to_string().as_bytes()))),
+        transforms: hex(&rules),
+    };
+    let (answers, endpoint, whose) = match tape {
+        Some(Tape::Replay { file, even_if_older }) => {
+            let endpoint = open::endpoint(config, name, manifest)?;
+            let cassette = tokio::task::block_in_place(|| Cassette::open(&file))?;
+            cassette.check(&from(&endpoint))?;
+            let (differs, whose) = (cassette.differences(&from(&endpoint)), cassette.identity().to_owned());
+            for difference in &differs {
+                around.output.note(&format!("since it was recorded there is another {difference}"));
+            }
+            (Answers::Recording { cassette, differs, even_if_older }, endpoint, whose)
+        }
+        recorded => {
+            let budgets = around.budgets.clone();
+            let (client, endpoint) = open::client(config, name, manifest, listener, budgets).await?;
+            let recorder = match recorded {
+                Some(Tape::Record { file, overwrite }) => {
+                    Some(Recorder::create(&file, overwrite, client.scrub()?, from(&endpoint))?)
+                }
+                _ => None,
+            };
+            let whose = client.credential_identity().to_owned();
+            (Answers::Provider { transport: Arc::new(client), recorder }, endpoint, whose)
+        }
+    };
     let reading = hash("rollcall reading 1", |part| {
         part_of_plugin(part, plugins.source.identity(), &connector.settings);
         part(endpoint.to_string().as_bytes());
-        part(client.credential_identity().as_bytes());
+        part(whose.as_bytes());
         part(&rules);
     });
     Ok(Job {
         connector: name.to_owned(),
         source: plugins.source,
         transforms: plugins.transforms.into(),
-        transport: Arc::new(client),
+        answers,
         work: WorkFolder::beside(&config.directory)?,
         reading,
         rules,
@@ -71,6 +112,19 @@ pub(super) async fn job(
         observer: progress,
         cancel,
     })
+}
+
+fn used(identity: &Identity) -> PluginUsed {
+    PluginUsed {
+        name: identity.name.clone(),
+        version: identity.version.clone(),
+        sha256: identity.sha256.clone(),
+    }
+}
+
+/// Enough of a hash to tell settings apart.
+fn hex(hash: &[u8; 32]) -> String {
+    hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn part_of_plugin(part: &mut dyn FnMut(&[u8]), identity: &Identity, settings: &Value) {
@@ -90,6 +144,16 @@ fn hash(context: &str, parts: impl FnOnce(&mut dyn FnMut(&[u8]))) -> [u8; 32] {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Failure::of(Exit::Failed, &error).with_hint(error.hint())
+    }
+}
+
+impl From<CassetteError> for Failure {
+    fn from(error: CassetteError) -> Self {
+        let exit = match error {
+            CassetteError::Exists { .. } => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Failure::of(exit, &error).with_hint(error.hint())
     }
 }
 

@@ -35,6 +35,7 @@ mod show;
 mod status;
 mod sync;
 mod table;
+mod tape;
 mod users;
 
 pub use connect::{Connections, ProbeReport};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::exit::Exit;
 use super::report::Failure;
 use crate::config::{At, Config, ConfigError, Connector, Fault, PluginChoice, Step};
-use crate::http::{Client, ClientOptions, Credential, CredentialError, Endpoint, Listener};
+use crate::http::{Budgets, Client, ClientOptions, Credential, CredentialError, Endpoint, Listener};
 use crate::model::{Attribute, CredentialRule, Manifest, PluginError, Value};
 use crate::plugin::{
     CallError, FindError, Library, Listed, LoadError, SettingsError, Setup, Source, Transform,
@@ -38,21 +38,31 @@ pub fn plugins(config: &Config, library: &Library, name: &str) -> Result<Connect
     Ok(ConnectorPlugins { source, transforms })
 }
 
+/// Where the connector's requests go. Reads no secret.
+pub fn endpoint(config: &Config, name: &str, manifest: &Manifest) -> Result<Endpoint, Failure> {
+    let here = Place { config, path: vec!["connector".into(), name.into()] };
+    let rules = manifest.endpoint.as_ref().ok_or_else(|| no_endpoint(manifest))?;
+    Endpoint::parse(&config.connector(name)?.endpoint, rules)
+        .map_err(|error| here.fault(["endpoint".into()], error.to_string(), error.hint()))
+}
+
+fn no_endpoint(manifest: &Manifest) -> Failure {
+    let what = format!("the manifest of plugin {} {} names no endpoint", manifest.name, manifest.version);
+    Failure::new(Exit::Failed, what).with_hint(Some("tell the plugin's author"))
+}
+
 /// What performs the connector's requests, and where they go. Reads the secret; opens no connection.
 pub async fn client(
     config: &Config,
     name: &str,
     manifest: &Manifest,
     listener: Listener,
+    budgets: Budgets,
 ) -> Result<(Client, Endpoint), Failure> {
     let connector = config.connector(name)?;
     let here = Place { config, path: vec!["connector".into(), name.into()] };
-    let (Some(rules), Some(http)) = (&manifest.endpoint, &manifest.http) else {
-        let what = format!("the manifest of plugin {} {} names no endpoint", manifest.name, manifest.version);
-        return Err(Failure::new(Exit::Failed, what).with_hint(Some("tell the plugin's author")));
-    };
-    let endpoint = Endpoint::parse(&connector.endpoint, rules)
-        .map_err(|error| here.fault(["endpoint".into()], error.to_string(), error.hint()))?;
+    let endpoint = endpoint(config, name, manifest)?;
+    let http = manifest.http.as_ref().ok_or_else(|| no_endpoint(manifest))?;
     let rule = here.rule(connector, manifest)?;
     let credential = &connector.credential;
     let credential = Credential::resolve(rule, &credential.secret, credential.username.as_deref())
@@ -60,6 +70,7 @@ pub async fn client(
         .map_err(|error| here.no_credential(name, error))?;
     let mut options =
         ClientOptions::new(name, endpoint.clone(), credential, http.clone(), manifest.rate_limit.clone());
+    options.budgets = budgets;
     options.allow = connector.http.allow.clone();
     options.parallel = connector.http.parallel;
     options.share = connector.http.share;
@@ -235,7 +246,7 @@ mod tests {
 
         async fn client(&self, config: &Config) -> Result<(Client, Endpoint), Failure> {
             let manifest = &self.library.find("octane", None, None).unwrap().manifest;
-            client(config, "acme", manifest, Arc::new(|_| {})).await
+            client(config, "acme", manifest, Arc::new(|_| {}), Budgets::default()).await
         }
     }
 

@@ -8,11 +8,14 @@ use super::exit::Exit;
 use super::human::plural;
 use super::installed::library;
 use super::interrupt::block_on;
+use super::job::Surroundings;
 use super::output::Output;
 use super::report::Failure;
+use super::tape::TapeArguments;
 use super::{job, open, show};
 use crate::config::Config;
 use crate::directory::{Change, Reader, UserKey};
+use crate::http::Budgets;
 use crate::run::{self, Plan, RunError, RunReport};
 
 /// Show what a sync would change now, by name, without changing anything.
@@ -21,11 +24,17 @@ use crate::run::{self, Plan, RunError, RunReport};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     rollcall plan acme\n  \
-    rollcall plan acme --json\n\n\
+    rollcall plan acme --json\n  \
+    rollcall plan acme --replay acme.jsonl.gz\n\n\
     Exit codes: 0 done, 1 failed, 2 usage or configuration, 4 a sync would be done with problems.")]
 pub(super) struct PlanArguments {
     /// The connector.
     name: String,
+    #[command(flatten)]
+    tape: TapeArguments,
+    /// Let --record overwrite the file.
+    #[arg(long, requires = "record")]
+    force: bool,
 }
 
 /// A plan as `--json` prints it: the report, with every change and membership.
@@ -92,8 +101,10 @@ pub(super) fn run(arguments: &PlanArguments, path: &Path, output: Output) -> Res
     let plugins = open::plugins(&config, &library, name)?;
     let mut store = job::store(&config)?;
     let config = &config;
+    let tape = arguments.tape.tape(arguments.force);
     let shown = block_on(|interrupt| async move {
-        let job = job::job(config, name, plugins, output, interrupt).await?;
+        let around = Surroundings { output, interrupt, budgets: Budgets::default() };
+        let job = job::job(config, name, plugins, &around, tape).await?;
         let mut shown = Shown::default();
         let report =
             run::plan(&job, &mut store, &mut |plan, reader| gather(plan, reader, &mut shown)).await?;

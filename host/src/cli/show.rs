@@ -59,7 +59,10 @@ pub(super) fn report(report: &RunReport) -> String {
 }
 
 fn headline(report: &RunReport) -> String {
-    let run = report.run.map(|run| format!("run {run}, ")).unwrap_or_default();
+    let mut run = report.run.map(|run| format!("run {run}, ")).unwrap_or_default();
+    if let Some(recorded) = report.replayed {
+        run.push_str(&format!("as recorded {recorded}, "));
+    }
     let took = duration(Duration::from_millis(report.milliseconds.total));
     let outcome = match (report.outcome, report.run) {
         (Outcome::Done | Outcome::Problems, None) if !report.changes_anything() => "nothing to change",

@@ -1,14 +1,21 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::Args;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::exit::Exit;
 use super::installed::library;
-use super::interrupt::block_on;
+use super::interrupt::{Interrupt, block_on};
+use super::job::Surroundings;
+use super::open::ConnectorPlugins;
 use super::output::Output;
+use super::progress::above;
 use super::report::Failure;
+use super::tape::{Tape, TapeArguments};
 use super::{job, open, show};
 use crate::config::Config;
+use crate::http::Budgets;
 use crate::run::{self, Ended, RunReport};
 
 /// Read everything in scope and bring the directory in step with it.
@@ -18,21 +25,31 @@ use crate::run::{self, Ended, RunReport};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     rollcall sync acme\n  \
-    rollcall sync --all --json\n\n\
+    rollcall sync --all --json\n  \
+    rollcall sync acme --record acme.jsonl.gz\n\n\
     Exit codes: 0 done, 1 failed, 2 usage or configuration, 4 done with problems.")]
 pub(super) struct SyncArguments {
     /// The connector.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     name: Option<String>,
-    /// Every connector, one after the other.
-    #[arg(long)]
+    /// Every connector, some at a time; the results come in the order of their names.
+    #[arg(long, conflicts_with = "tape")]
     all: bool,
+    #[command(flatten)]
+    tape: TapeArguments,
+    /// Let --record overwrite the file, and --replay apply what is older than the connector's last run.
+    #[arg(long, requires = "tape")]
+    force: bool,
 }
+
+/// Connectors that run at a time with `--all`. Most of the time each waits for its provider; more of them would need
+/// more memory and be no faster.
+const AT_A_TIME: usize = 4;
 
 pub(super) fn run(arguments: &SyncArguments, path: &Path, output: Output) -> Result<Exit, Failure> {
     let config = Config::load(path)?;
     if let Some(name) = &arguments.name {
-        let report = sync(&config, name, output)?;
+        let report = sync(&config, name, output, arguments.tape.tape(arguments.force))?;
         output.result(|| show::report(&report), || &report)?;
         return Ok(report.outcome.into());
     }
@@ -40,47 +57,109 @@ pub(super) fn run(arguments: &SyncArguments, path: &Path, output: Output) -> Res
         return Err(Failure::new(Exit::Usage, format!("{} has no connector", config.file().display()))
             .with_hint(Some("`rollcall connector add` adds one")));
     }
-    let mut reports = Vec::new();
-    let mut worst = Exit::Done;
-    for name in config.connectors.keys() {
-        match sync(&config, name, output) {
-            Ok(report) => {
-                worst = worse(worst, report.outcome.into());
-                if !output.json {
-                    output.result(|| show::report(&report), || &report)?;
-                }
-                reports.push(report);
-            }
-            // One connector's failure is no reason not to sync the others.
-            Err(failure) if !failure.is_silent() && failure.exit() != Exit::Interrupted => {
-                anstream::eprintln!("{}", failure.text());
-                worst = worse(worst, failure.exit());
-            }
-            Err(failure) => return Err(failure),
-        }
-    }
-    if output.json {
-        output.result(String::new, || &reports)?;
-    }
-    Ok(worst)
+    all(config, output)
 }
 
 /// One run of one connector. What made it fail is told on stderr.
-pub(super) fn sync(config: &Config, name: &str, output: Output) -> Result<RunReport, Failure> {
+pub(super) fn sync(
+    config: &Config,
+    name: &str,
+    output: Output,
+    tape: Option<Tape>,
+) -> Result<RunReport, Failure> {
     config.connector(name)?;
     let library = library(&config.plugins)?;
     let plugins = open::plugins(config, &library, name)?;
-    let mut store = job::store(config)?;
     let ended = block_on(|interrupt| async move {
-        let job = job::job(config, name, plugins, output, interrupt).await?;
-        run::sync(&job, &mut store).await.map_err(Failure::from)
+        let around = Surroundings { output, interrupt, budgets: Budgets::default() };
+        one(config, name, plugins, &around, tape).await
     })?;
-    let Ended { report, error } = ended;
-    if let Some(error) = error {
-        let failure = Failure::from(error);
-        anstream::eprintln!("{}", failure.text());
+    tell(ended.error.map(Failure::from));
+    Ok(ended.report)
+}
+
+async fn one(
+    config: &Config,
+    name: &str,
+    plugins: ConnectorPlugins,
+    around: &Surroundings,
+    tape: Option<Tape>,
+) -> Result<Ended, Failure> {
+    let mut store = tokio::task::block_in_place(|| job::store(config))?;
+    let job = job::job(config, name, plugins, around, tape).await?;
+    run::sync(&job, &mut store).await.map_err(Failure::from)
+}
+
+/// Every connector. Those of one provider and credential spend one budget together.
+fn all(config: Config, output: Output) -> Result<Exit, Failure> {
+    let library = library(&config.plugins)?;
+    let names: Vec<String> = config.connectors.keys().cloned().collect();
+    // Here, because it may compile.
+    let opened: Vec<_> = names.iter().map(|name| open::plugins(&config, &library, name)).collect();
+    let config = Arc::new(config);
+    block_on(|interrupt| async move {
+        let around = Arc::new(Surroundings { output, interrupt, budgets: Budgets::default() });
+        let (begun, mut runs) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let places = Arc::new(Semaphore::new(AT_A_TIME));
+            for (name, opened) in names.into_iter().zip(opened) {
+                let place = Arc::clone(&places).acquire_owned().await;
+                let (config, around) = (Arc::clone(&config), Arc::clone(&around));
+                let run = tokio::spawn(async move {
+                    let _place = place;
+                    stop_if_asked(&around.interrupt, &name)?;
+                    one(&config, &name, opened?, &around, None).await
+                });
+                // Nobody listens any more when the results can't be printed.
+                if begun.send(run).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut reports = Vec::new();
+        let mut worst = Exit::Done;
+        while let Some(run) = runs.recv().await {
+            let ended =
+                run.await.map_err(|error| Failure::new(Exit::Failed, "a run ended").because(&error))?;
+            match ended {
+                Ok(Ended { report, error }) => {
+                    worst = worse(worst, report.outcome.into());
+                    tell(error.map(|error| {
+                        Failure::from(error)
+                            .within(format!("failed to sync connector `{}`", report.connector))
+                    }));
+                    if !output.json {
+                        above(|| output.result(|| show::report(&report), || &report))?;
+                    }
+                    reports.push(report);
+                }
+                // One connector's failure is no reason not to sync the others.
+                Err(failure) => {
+                    worst = worse(worst, failure.exit());
+                    above(|| anstream::eprintln!("{}", failure.text()));
+                }
+            }
+        }
+        if output.json {
+            output.result(String::new, || &reports)?;
+        }
+        Ok(worst)
+    })
+}
+
+fn stop_if_asked(interrupt: &Interrupt, name: &str) -> Result<(), Failure> {
+    match interrupt.is_set() {
+        true => {
+            Err(Failure::new(Exit::Failed, format!("connector {name} was not synced: stopped by request")))
+        }
+        false => Ok(()),
     }
-    Ok(report)
+}
+
+fn tell(failure: Option<Failure>) {
+    if let Some(failure) = failure {
+        above(|| anstream::eprintln!("{}", failure.text()));
+    }
 }
 
 fn worse(one: Exit, other: Exit) -> Exit {

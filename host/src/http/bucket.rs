@@ -92,6 +92,11 @@ impl Bucket {
         }
     }
 
+    /// From now on. What was sent already was sent.
+    pub(super) fn set_share(&mut self, share: f64) {
+        self.share = share;
+    }
+
     /// A provider without limits.
     pub(super) fn unlimited() -> Self {
         // A minute, should it answer 429 all the same and not say when to come back.

@@ -7,12 +7,14 @@ use reqwest::header::{HeaderMap, LOCATION};
 use tokio::time::Instant;
 use url::Url;
 
+use super::cassette::{CassetteError, Scrub};
 use super::cause::Cause;
+use super::courtesy::Courtesy;
 use super::error::{HttpError, quoted};
 use super::grant::{Grant, Refusal};
 use super::limits::retry_after;
 use super::options::ClientOptions;
-use super::pacer::{Pacer, Permit, TooLate, Verdict};
+use super::pacer::{Permit, Place, TooLate, Verdict};
 use super::retry::{backoff, is_idempotent, is_transient};
 use super::telling::{HttpTotals, Telling};
 use super::transport::Transport;
@@ -23,7 +25,7 @@ use crate::model::{Method, Request, Response};
 pub struct Client {
     options: ClientOptions,
     grant: Grant,
-    pacer: Arc<Pacer>,
+    place: Place,
     wire: Box<dyn Wire>,
     telling: Telling,
     deadline: Option<Instant>,
@@ -52,6 +54,12 @@ impl Client {
         self.options.credential.identity()
     }
 
+    /// Takes the client's credential out of what is recorded.
+    pub fn scrub(&self) -> Result<Scrub, CassetteError> {
+        let connector = self.options.connector.clone();
+        self.options.credential.scrub().ok_or(CassetteError::ShortSecret { connector })
+    }
+
     /// Reads the CA bundle and prepares connections, but opens none.
     pub fn new(options: ClientOptions) -> Result<Self, HttpError> {
         options.check()?;
@@ -71,7 +79,7 @@ impl Client {
         let (credential_header, _) = options.credential.header();
         Self {
             grant: Grant::new(&options.http, options.rate_limit.as_ref(), &options.allow, credential_header),
-            pacer: Arc::new(Pacer::new(options.rate_limit.clone(), options.share, options.parallel)),
+            place: options.budgets.join(&options),
             wire,
             telling: Telling::new(Arc::clone(&options.listener)),
             deadline: options.deadline.and_then(|deadline| Instant::now().checked_add(deadline)),
@@ -103,18 +111,20 @@ impl Client {
     }
 
     /// Sends until there is an answer to hand on, or no more sense in trying.
-    async fn pursue(&self, request: &Request, outgoing: &Outgoing) -> Result<Response, HttpError> {
+    async fn pursue(&self, request: &Request, mut outgoing: Outgoing) -> Result<Response, HttpError> {
         let bucket = request.bucket.as_str();
+        let mut courtesy = Courtesy::new(&self.options.http);
         let mut failures = 0;
         let mut crowded = 0;
         loop {
             let mut permit = self
-                .pacer
+                .place
+                .pacer()
                 .acquire(bucket, self.deadline, &self.telling)
                 .await
                 .map_err(|late| self.too_late(request, late))?;
             self.telling.sent(bucket);
-            let attempt = self.attempt(request, outgoing, &mut permit).await;
+            let attempt = self.attempt(request, &outgoing, &mut permit, &mut courtesy).await;
             // The next request may go while this one waits for its repetition.
             drop(permit);
             let (pause, reason) = match attempt? {
@@ -137,6 +147,7 @@ impl Client {
                         return Err(self.too_late(request, TooLate { wait, left: self.left(now) }));
                     }
                     self.telling.retrying(bucket, reason, wait);
+                    courtesy.repeat(&mut outgoing.headers);
                     // The rest of the wait is the bucket's, which all its requests share.
                     self.pause(wait.min(Duration::from_secs(1))).await;
                     continue;
@@ -162,6 +173,7 @@ impl Client {
                 }
             };
             self.telling.retrying(bucket, reason, pause);
+            courtesy.repeat(&mut outgoing.headers);
             self.pause(pause).await;
         }
     }
@@ -171,9 +183,10 @@ impl Client {
         request: &Request,
         outgoing: &Outgoing,
         permit: &mut Permit,
+        courtesy: &mut Courtesy,
     ) -> Result<Attempt, HttpError> {
         let most = self.options.timeout.saturating_mul(SILENCES);
-        match tokio::time::timeout(most, self.exchange(request, outgoing, permit)).await {
+        match tokio::time::timeout(most, self.exchange(request, outgoing, permit, courtesy)).await {
             Ok(result) => result,
             Err(_) => Ok(Attempt::Failed(Failure { cause: Cause::Timeout, arrived: true })),
         }
@@ -184,11 +197,13 @@ impl Client {
         request: &Request,
         outgoing: &Outgoing,
         permit: &mut Permit,
+        courtesy: &mut Courtesy,
     ) -> Result<Attempt, HttpError> {
         let mut incoming = match self.wire.send(outgoing).await {
             Ok(incoming) => incoming,
             Err(failure) => return Ok(Attempt::Failed(failure)),
         };
+        courtesy.answered(&incoming.headers);
         let status = incoming.status;
         let verdict = permit.answered(status, &incoming.headers, &self.telling);
         let reason = self.reason(status, &incoming.headers);
@@ -315,7 +330,7 @@ struct Answered {
 impl Transport for Client {
     async fn send(&self, request: &Request) -> Result<Response, HttpError> {
         let outgoing = self.prepare(request)?;
-        let pursuit = self.pursue(request, &outgoing);
+        let pursuit = self.pursue(request, outgoing);
         let Some(deadline) = self.deadline else {
             return pursuit.await;
         };

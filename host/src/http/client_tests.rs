@@ -29,6 +29,8 @@ struct Memory {
     latency: Duration,
     /// When each request arrived.
     log: Arc<Mutex<Vec<Duration>>>,
+    /// What each request says of being a repetition: of which one, and the how-manieth.
+    repeats: Arc<Mutex<Vec<[Option<String>; 2]>>>,
 }
 
 struct Nothing;
@@ -42,7 +44,10 @@ impl Body for Nothing {
 
 #[async_trait]
 impl Wire for Memory {
-    async fn send(&self, _: &Outgoing) -> Result<Incoming, Failure> {
+    async fn send(&self, request: &Outgoing) -> Result<Incoming, Failure> {
+        let said = ["x-retry-for", "x-retry-count"]
+            .map(|name| Some(request.headers.get(name)?.to_str().unwrap().to_owned()));
+        self.repeats.lock().unwrap().push(said);
         let n = {
             let mut log = self.log.lock().unwrap();
             log.push(self.began.elapsed());
@@ -83,6 +88,7 @@ fn limit_headers(limit: u32, remaining: u32, reset: u64, elapsed: Duration) -> V
 struct Bench {
     client: Client,
     log: Arc<Mutex<Vec<Duration>>>,
+    repeats: Arc<Mutex<Vec<[Option<String>; 2]>>>,
     events: Arc<Mutex<Vec<HttpEvent>>>,
     began: Instant,
 }
@@ -98,9 +104,15 @@ async fn bench(
     change(&mut options);
     let began = Instant::now();
     let log: Arc<Mutex<Vec<Duration>>> = Arc::default();
-    let wire =
-        Memory { began, script: Box::new(script), latency: Duration::from_millis(1), log: Arc::clone(&log) };
-    Bench { client: Client::over(options, Box::new(wire)), log, events, began }
+    let repeats: Arc<Mutex<Vec<[Option<String>; 2]>>> = Arc::default();
+    let wire = Memory {
+        began,
+        script: Box::new(script),
+        latency: Duration::from_millis(1),
+        log: Arc::clone(&log),
+        repeats: Arc::clone(&repeats),
+    };
+    Bench { client: Client::over(options, Box::new(wire)), log, repeats, events, began }
 }
 
 impl Bench {
@@ -281,6 +293,34 @@ async fn a_server_in_trouble_is_asked_again_and_its_last_word_is_handed_on() {
     assert_eq!(retries.len(), 3);
     assert_eq!(retries[0].0, "503 Service Unavailable (x-request-id: abc)");
     assert!(retries[2].1 >= seconds(1) && retries[2].1 <= seconds(2), "{retries:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repetition_says_what_it_repeats() {
+    let id = |id: &str| ("x-request-id", id.to_owned());
+    let bench = bench(
+        |_| {},
+        move |n| match n {
+            0 => Step::Fail(Cause::Timeout, true),
+            1 => Step::Status(503, vec![id("first")]),
+            2 => Step::Status(429, [limit_headers(10, 0, 1, Duration::ZERO), vec![id("second")]].concat()),
+            _ => ok(),
+        },
+    )
+    .await;
+    assert_eq!(bench.get().await.unwrap().status, 200);
+    bench.get().await.unwrap();
+    let said = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        *bench.repeats.lock().unwrap(),
+        [
+            [None, None],
+            [None, said("1")],
+            [said("first"), said("2")],
+            [said("first"), said("3")],
+            [None, None],
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{self, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
+use super::cassette::Scrub;
 use super::secret::SecretSource;
 use crate::model::CredentialRule;
 
@@ -14,6 +15,8 @@ use crate::model::CredentialRule;
 pub struct Credential {
     header: HeaderName,
     value: HeaderValue,
+    /// What must never be recorded.
+    secrets: Vec<Zeroizing<String>>,
     identity: String,
 }
 
@@ -93,6 +96,7 @@ impl Credential {
     ) -> Result<Self, CredentialError> {
         let unusable = |reason| CredentialError::Characters { source_name: source.to_string(), reason };
         check(secret).map_err(unusable)?;
+        let mut secrets = vec![Zeroizing::new(secret.to_owned())];
         let (header, text) = match rule {
             CredentialRule::Header { header, prefix, .. } => {
                 let name = HeaderName::from_bytes(header.as_bytes())
@@ -101,10 +105,15 @@ impl Credential {
                     .ok_or_else(|| CredentialError::Rule {
                         reason: format!("`{header}` is no header for it"),
                     })?;
-                (name, prefixed(prefix, secret).map_err(unusable)?)
+                let text = prefixed(prefix, secret).map_err(unusable)?;
+                // Without the prefix, which may have been copied with it.
+                secrets.push(Zeroizing::new(text[prefix.len()..].to_owned()));
+                (name, text)
             }
             CredentialRule::Bearer { .. } => {
-                (header::AUTHORIZATION, prefixed("Bearer ", secret).map_err(unusable)?)
+                let text = prefixed("Bearer ", secret).map_err(unusable)?;
+                secrets.push(Zeroizing::new(text["Bearer ".len()..].to_owned()));
+                (header::AUTHORIZATION, text)
             }
             CredentialRule::Basic { .. } => {
                 let username = username.filter(|name| !name.is_empty()).ok_or(CredentialError::NoUsername)?;
@@ -114,6 +123,7 @@ impl Credential {
                 }
                 let pair = Zeroizing::new(format!("{username}:{secret}"));
                 let encoded = Zeroizing::new(STANDARD.encode(pair.as_bytes()));
+                secrets.push(encoded.clone());
                 (header::AUTHORIZATION, Zeroizing::new(format!("Basic {}", encoded.as_str())))
             }
         };
@@ -121,13 +131,18 @@ impl Credential {
             .map_err(|_| CredentialError::Rule { reason: "its prefix is no header text".into() })?;
         value.set_sensitive(true);
         let identity = identity(&header, &text);
-        Ok(Self { header, value, identity })
+        Ok(Self { header, value, secrets, identity })
     }
 
     /// Tells two credentials apart without revealing either: 16 hexadecimal digits, the same for the same
     /// secret.
     pub fn identity(&self) -> &str {
         &self.identity
+    }
+
+    /// Takes it out of what is recorded; `None` when it is too short for that.
+    pub(crate) fn scrub(&self) -> Option<Scrub> {
+        Scrub::new(self.secrets.iter().map(|secret| secret.as_str()))
     }
 
     pub(super) fn header(&self) -> (&HeaderName, &HeaderValue) {
@@ -244,6 +259,23 @@ mod tests {
         let credential = Credential::new(&ssws(), "hunter2", None, &source()).unwrap();
         let text = format!("{credential:?} {credential:#?} {:?}", credential.header());
         assert!(!text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn however_it_was_given_it_is_scrubbed() {
+        let scrubbed = |rule: &CredentialRule, secret, username, text: &str| {
+            Credential::new(rule, secret, username, &source()).unwrap().scrub().map(|scrub| scrub.text(text))
+        };
+        for (rule, secret) in
+            [(ssws(), "00abcdefg"), (ssws(), "SSWS 00abcdefg"), (bearer(), "bearer 00abcdefg")]
+        {
+            let clean = scrubbed(&rule, secret, None, "see 00abcdefg").unwrap();
+            assert_eq!(clean, "see [credential removed]", "{secret}");
+        }
+        let clean =
+            scrubbed(&basic(), "open sesame", Some("Aladdin"), "QWxhZGRpbjpvcGVuIHNlc2FtZQ== open sesame");
+        assert_eq!(clean.unwrap(), "[credential removed] [credential removed]");
+        assert_eq!(scrubbed(&ssws(), "00abc", None, ""), None, "too short to be told from other text");
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub(super) async fn options(endpoint: &str) -> (ClientOptions, Arc<Mutex<Vec<Htt
         request_headers: vec!["accept".into(), "content-type".into()],
         response_headers: vec!["link".into()],
         request_id: Some("x-request-id".into()),
+        retry_for: Some("x-retry-for".into()),
+        retry_count: Some("x-retry-count".into()),
     };
     let endpoint = Endpoint::parse(endpoint, &endpoint_rules()).unwrap();
     let events: Arc<Mutex<Vec<HttpEvent>>> = Arc::default();

@@ -208,6 +208,8 @@ mod tests {
             ],
             response_headers: vec!["link".into(), "set-cookie".into(), "not a name".into()],
             request_id: None,
+            retry_for: None,
+            retry_count: None,
         };
         Grant::new(&http, None, allow, &HeaderName::from_static("x-api-key"))
     }

@@ -6,12 +6,15 @@
 //! worth repeating. It follows no redirect, so the credential never leaves the configured origin.
 //!
 //! Inside, from the outside in: `grant` and `path` (may this be sent?), `client` (the story of a request),
-//! `pacer` → `bucket` and `parallel` (when may it go?), `retry` and `cause` (is it worth repeating?), `wire`
-//! (one attempt).
+//! `budgets` → `pacer` → `bucket` and `parallel` (when may it go?), `retry` and `cause` (is it worth repeating?), `courtesy` (a repetition says so), `wire`
+//! (one attempt). `cassette` keeps what came of it and repeats it.
 
 mod bucket;
+mod budgets;
+mod cassette;
 mod cause;
 mod client;
+mod courtesy;
 mod credential;
 mod endpoint;
 mod error;
@@ -33,6 +36,8 @@ mod tls_tests;
 mod transport;
 mod wire;
 
+pub use budgets::Budgets;
+pub use cassette::{Asked, Cassette, CassetteError, Played, PluginUsed, Provenance, Recorder, Scrub};
 pub use cause::Cause;
 pub use client::Client;
 pub use credential::{Credential, CredentialError};

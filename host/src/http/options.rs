@@ -2,6 +2,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::budgets::Budgets;
 use super::credential::Credential;
 use super::endpoint::Endpoint;
 use super::error::HttpError;
@@ -20,6 +21,8 @@ pub struct ClientOptions {
     pub http: HttpRules,
     /// From the plugin's manifest; `None`: the provider has no rate limits.
     pub rate_limit: Option<RateLimitRules>,
+    /// Which clients spend a budget together. Each on its own, unless it is the same object.
+    pub budgets: Budgets,
     /// `allow`: what the admin grants beyond GET, as far as the manifest declares it as well.
     pub allow: Vec<Allow>,
     /// `parallel`: requests under way at a time. The default, 8, takes a tenth of Okta's limit of 75.
@@ -56,6 +59,7 @@ impl ClientOptions {
             credential,
             http,
             rate_limit,
+            budgets: Budgets::default(),
             allow: Vec::new(),
             parallel: 8,
             share: 0.8,

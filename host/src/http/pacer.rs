@@ -12,12 +12,11 @@ use super::parallel::{Parallelism, Slot};
 use super::telling::Telling;
 use crate::model::RateLimitRules;
 
-/// Decides when requests go: for every bucket its budget, for all of them how many at a time. Its own object,
-/// so that several clients of one provider can spend one budget.
+/// Decides when requests go: for every bucket its budget, for all of them how many at a time. Several clients of
+/// one provider spend one budget, each at a [`Place`] of its own.
 pub(super) struct Pacer {
     /// `None`: a provider without limits.
     rules: Option<RateLimitRules>,
-    share: f64,
     state: Mutex<State>,
     /// A request came back, or a window turned out to be another one.
     changed: Notify,
@@ -26,6 +25,22 @@ pub(super) struct Pacer {
 struct State {
     lanes: HashMap<String, Lane>,
     parallel: Parallelism,
+    /// The smallest share of those who are there.
+    share: f64,
+    places: Vec<Terms>,
+}
+
+/// What a client's settings say.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Terms {
+    share: f64,
+    parallel: u32,
+}
+
+/// A client's place at a budget, until it is dropped.
+pub(super) struct Place {
+    pacer: Arc<Pacer>,
+    terms: Terms,
 }
 
 struct Lane {
@@ -63,9 +78,38 @@ pub(super) struct TooLate {
 }
 
 impl Pacer {
-    pub(super) fn new(rules: Option<RateLimitRules>, share: f64, parallel: u32) -> Self {
-        let state = State { lanes: HashMap::new(), parallel: Parallelism::new(parallel) };
-        Self { rules, share, state: Mutex::new(state), changed: Notify::new() }
+    /// Nothing can be sent until somebody joined.
+    pub(super) fn new(rules: Option<RateLimitRules>) -> Self {
+        let state =
+            State { lanes: HashMap::new(), parallel: Parallelism::new(1), share: 1.0, places: Vec::new() };
+        Self { rules, state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    pub(super) fn join(pacer: &Arc<Self>, share: f64, parallel: u32) -> Place {
+        let terms = Terms { share, parallel };
+        let mut state = pacer.state();
+        state.places.push(terms);
+        state.agree();
+        drop(state);
+        Place { pacer: Arc::clone(pacer), terms }
+    }
+
+    fn leave(&self, terms: Terms) {
+        let mut state = self.state();
+        if let Some(at) = state.places.iter().position(|place| *place == terms) {
+            state.places.swap_remove(at);
+        }
+        state.agree();
+        drop(state);
+        // There may be more to spend now.
+        self.changed.notify_waiters();
+    }
+
+    /// The share and the parallelism that hold now.
+    #[cfg(test)]
+    pub(super) fn terms(&self) -> (f64, u32) {
+        let state = self.state();
+        (state.share, state.parallel.configured())
     }
 
     /// Waits until a request of this bucket may go.
@@ -77,7 +121,7 @@ impl Pacer {
     ) -> Result<Permit, TooLate> {
         // A provider without limits has one lane, whatever its plugin calls the buckets.
         let lane = if self.rules.is_some() { bucket } else { "" };
-        let queue = Arc::clone(&self.state().lane(lane, self).queue);
+        let queue = Arc::clone(&self.state().lane(lane, self.rules.as_ref()).queue);
         let _first = queue.lock().await;
         let mut announced = None;
         loop {
@@ -114,7 +158,7 @@ impl Pacer {
         if state.parallel.is_full() {
             return Err(Held::UntilAnswer);
         }
-        match state.lane(lane, self).bucket.turn(Instant::now()) {
+        match state.lane(lane, self.rules.as_ref()).bucket.turn(Instant::now()) {
             Turn::Go(ticket) => {
                 let slot = state.parallel.take();
                 Ok(Permit { pacer: Arc::clone(self), lane: lane.to_owned(), ticket, slot, seen: false })
@@ -122,14 +166,6 @@ impl Pacer {
             Turn::At(at, reason) => Err(Held::Until(at, reason)),
             Turn::AfterAnswer => Err(Held::UntilAnswer),
         }
-    }
-
-    fn new_lane(&self) -> Lane {
-        let bucket = match &self.rules {
-            Some(rules) => Bucket::new(self.share, Duration::from_secs(rules.window_seconds.into())),
-            None => Bucket::unlimited(),
-        };
-        Lane { bucket, queue: Arc::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -143,8 +179,37 @@ enum Held {
 }
 
 impl State {
-    fn lane(&mut self, name: &str, pacer: &Pacer) -> &mut Lane {
-        self.lanes.entry(name.to_owned()).or_insert_with(|| pacer.new_lane())
+    fn lane(&mut self, name: &str, rules: Option<&RateLimitRules>) -> &mut Lane {
+        let share = self.share;
+        self.lanes.entry(name.to_owned()).or_insert_with(|| {
+            let bucket = match rules {
+                Some(rules) => Bucket::new(share, Duration::from_secs(rules.window_seconds.into())),
+                None => Bucket::unlimited(),
+            };
+            Lane { bucket, queue: Arc::default() }
+        })
+    }
+
+    /// Finds the terms that suit everybody who is there. When the last one has left, the old ones stay.
+    fn agree(&mut self) {
+        let Some(parallel) = self.places.iter().map(|place| place.parallel).min() else { return };
+        self.parallel.configure(parallel);
+        self.share = self.places.iter().map(|place| place.share).fold(1.0, f64::min);
+        for lane in self.lanes.values_mut() {
+            lane.bucket.set_share(self.share);
+        }
+    }
+}
+
+impl Place {
+    pub(super) fn pacer(&self) -> &Arc<Pacer> {
+        &self.pacer
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.pacer.leave(self.terms);
     }
 }
 
@@ -156,8 +221,9 @@ impl Permit {
         let limits = pacer.rules.as_ref().map(|rules| Limits::read(rules, headers)).unwrap_or_default();
         let now = Instant::now();
         let mut state = pacer.state();
-        let State { lanes, parallel } = &mut *state;
-        let bucket = &mut lanes.entry(self.lane.clone()).or_insert_with(|| pacer.new_lane()).bucket;
+        state.lane(&self.lane, pacer.rules.as_ref());
+        let State { lanes, parallel, .. } = &mut *state;
+        let bucket = &mut lanes.get_mut(&self.lane).expect("the line above made it").bucket;
         self.seen = true;
         let verdict = match status {
             429 if pacer.rules.as_ref().is_some_and(|rules| limits.too_many_at_once(rules)) => {

@@ -24,6 +24,18 @@ impl Parallelism {
         Self { configured, allowed: configured, in_flight: 0, calm: 0, lowered: 0 }
     }
 
+    /// Changes what the admin allows. What the provider's complaints lowered stays lowered.
+    pub(super) fn configure(&mut self, configured: u32) {
+        let lowered = self.allowed < self.configured;
+        self.configured = configured;
+        self.allowed = if lowered { self.allowed.min(configured) } else { configured };
+    }
+
+    #[cfg(test)]
+    pub(super) fn configured(&self) -> u32 {
+        self.configured
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.in_flight >= self.allowed
     }
@@ -81,6 +93,21 @@ mod tests {
             parallel.answered();
         }
         assert_eq!(parallel.allowed, 8);
+    }
+
+    #[test]
+    fn another_setting_does_not_forget_a_complaint() {
+        let mut parallel = Parallelism::new(8);
+        parallel.configure(2);
+        assert_eq!(parallel.allowed, 2);
+        parallel.configure(8);
+        assert_eq!(parallel.allowed, 8);
+        let slots: Vec<Slot> = (0..8).map(|_| parallel.take()).collect();
+        parallel.crowded(slots[0]);
+        parallel.configure(20);
+        assert_eq!(parallel.allowed, 4);
+        parallel.configure(3);
+        assert_eq!(parallel.allowed, 3);
     }
 
     #[test]

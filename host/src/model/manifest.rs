@@ -105,6 +105,12 @@ pub struct HttpRules {
     /// The response header that names a request in the provider's own logs; quoted in errors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// The request header in which a repetition names the request that it repeats, by what `request-id` gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_for: Option<String>,
+    /// The request header in which a repetition says how many there were, itself counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_count: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -259,8 +259,20 @@ impl Faults {
         for name in &http.response_headers {
             self.header("http.response-headers", name);
         }
-        if let Some(name) = &http.request_id {
-            self.header("http.request-id", name);
+        for (key, name) in [
+            ("http.request-id", &http.request_id),
+            ("http.retry-for", &http.retry_for),
+            ("http.retry-count", &http.retry_count),
+        ] {
+            if let Some(name) = name {
+                self.header(key, name);
+            }
+        }
+        if http.retry_for.is_some() && http.request_id.is_none() {
+            self.add(
+                "http.retry-for",
+                "says which request is repeated, by what `http.request-id` gives: name that too",
+            );
         }
     }
 
@@ -407,6 +419,16 @@ properties.color = { enum = ["red", "green"] }
             ("\"/groups/\"", "\"/%2e%2e/b\"", "`http.paths` holds"),
             ("[\"link\"]", "[\"Link\"]", "`http.response-headers` \"Link\" is no lower-case header name"),
             ("[\"link\"]", "[\"set-cookie\"]", "`http.response-headers` \"set-cookie\" is the host's"),
+            (
+                "request-id = \"x-request-id\"",
+                "retry-for = \"x-retry-for\"",
+                "`http.retry-for` says which request is repeated",
+            ),
+            (
+                "request-id = \"x-request-id\"",
+                "retry-count = \"cookie\"",
+                "`http.retry-count` \"cookie\" is the host's",
+            ),
             ("methods = [\"GET\"]", "methods = []", "`http.methods` is empty"),
             ("type = \"object\"", "type = \"array\"", "`settings.type` has to be \"object\""),
             (

@@ -7,13 +7,14 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::answers::Answers;
 use super::error::{ReadError, RunError};
 use super::event::{Event, Observer};
 use super::frontier::{Frontier, Pending};
 use super::shape::{GroupShape, shape_groups};
 use super::spool::{Frame, SpoolKey, SpoolReader, SpoolWriter};
 use crate::failpoint::FailPoint;
-use crate::http::Transport;
+use crate::http::{HttpError, Transport};
 use crate::model::{Attribute, Members, Page, PluginError, Response, Scope, Subject};
 use crate::plugin::{CallError, Source, Transform};
 
@@ -36,7 +37,7 @@ pub struct Collector<'a> {
     pub connector: &'a str,
     pub source: &'a Arc<dyn Source>,
     pub transforms: &'a Arc<[Arc<dyn Transform>]>,
-    pub transport: &'a Arc<dyn Transport>,
+    pub answers: &'a Answers,
     pub observer: &'a dyn Observer,
     pub cancel: &'a CancellationToken,
     pub max_requests: u64,
@@ -55,13 +56,15 @@ pub struct Collected {
 }
 
 /// A task's answer: which request, and its page or why there is none.
-struct Answer {
-    pending: Pending,
+pub(super) struct Answer {
+    pub(super) pending: Pending,
+    /// Kept while recording.
+    response: Option<Response>,
     result: Result<(Page, Vec<String>), Failure>,
 }
 
 enum Failure {
-    Http(crate::http::HttpError),
+    Http(HttpError),
     Call(CallError),
     Shape(RunError),
 }
@@ -78,9 +81,11 @@ impl Collector<'_> {
         now: i64,
     ) -> Result<Collected, RunError> {
         let mut collected = Collected::default();
-        let (mut frontier, mut spool, complete) = match tokio::task::block_in_place(|| {
-            self.resume(path, key, now, &mut collected)
-        }) {
+        let resumed = match self.answers.may_resume() {
+            true => tokio::task::block_in_place(|| self.resume(path, key, now, &mut collected)),
+            false => None,
+        };
+        let (mut frontier, mut spool, complete) = match resumed {
             Some(resumed) => resumed,
             None => {
                 let roots = self.first_requests(scope, known).await?;
@@ -95,7 +100,14 @@ impl Collector<'_> {
         if complete {
             return Ok(collected);
         }
-        let result = self.drain(&mut frontier, &mut spool, &mut collected).await;
+        let result = match self.answers {
+            Answers::Provider { transport, .. } => {
+                self.drain(transport, &mut frontier, &mut spool, &mut collected).await
+            }
+            Answers::Recording { cassette, differs, .. } => {
+                self.repeat(cassette, differs, &mut frontier, &mut spool, &mut collected).await
+            }
+        };
         if result.is_ok() {
             FailPoint::ReadingEnding.pass();
             spool.append(&Frame::Complete).map_err(work_file(path, "written"))?;
@@ -121,6 +133,7 @@ impl Collector<'_> {
     /// Makes all known requests, and those that their pages bring.
     async fn drain(
         &self,
+        transport: &Arc<dyn Transport>,
         frontier: &mut Frontier,
         spool: &mut SpoolWriter,
         collected: &mut Collected,
@@ -128,18 +141,13 @@ impl Collector<'_> {
         let mut tasks = JoinSet::new();
         loop {
             while let Some(pending) = frontier.take(IN_FLIGHT_PER_BUCKET) {
-                if frontier.known() > self.max_requests {
-                    return Err(RunError::TooManyRequests {
-                        plugin: self.source.identity().to_string(),
-                        limit: self.max_requests,
-                        connector: self.connector.to_owned(),
-                    });
-                }
+                self.check_requests(frontier)?;
                 tasks.spawn(answer(
                     pending,
                     self.source.clone(),
                     self.transforms.clone(),
-                    self.transport.clone(),
+                    transport.clone(),
+                    self.answers.recorder().is_some(),
                 ));
             }
             // Dropping the set on any way out aborts what is in flight.
@@ -164,14 +172,28 @@ impl Collector<'_> {
         }
     }
 
-    fn take_in(
+    pub(super) fn check_requests(&self, frontier: &Frontier) -> Result<(), RunError> {
+        if frontier.known() <= self.max_requests {
+            return Ok(());
+        }
+        Err(RunError::TooManyRequests {
+            plugin: self.source.identity().to_string(),
+            limit: self.max_requests,
+            connector: self.connector.to_owned(),
+        })
+    }
+
+    pub(super) fn take_in(
         &self,
         answer: Answer,
         frontier: &mut Frontier,
         spool: &mut SpoolWriter,
         collected: &mut Collected,
     ) -> Result<(), RunError> {
-        let Answer { pending, result } = answer;
+        let Answer { pending, response, result } = answer;
+        if let Some(response) = &response {
+            self.answers.keep(&pending.request, response)?;
+        }
         let path = spool.path().to_owned();
         let failed = |source| RunError::Read { request: name_of(&pending), source: Box::new(source) };
         let (page, dropped) = match result {
@@ -297,12 +319,13 @@ fn follow(
     Ok(())
 }
 
-/// One request, its answer decoded, its groups shaped.
+/// One request, and what its answer holds.
 async fn answer(
     pending: Pending,
     source: Arc<dyn Source>,
     transforms: Arc<[Arc<dyn Transform>]>,
     transport: Arc<dyn Transport>,
+    keep: bool,
 ) -> Answer {
     if pending.repeats > 0 {
         tokio::time::sleep(REPEAT_PAUSE * 2_u32.pow(pending.repeats - 1)).await;
@@ -313,8 +336,21 @@ async fn answer(
         Err(error) if error.may_be_size() => {
             (Response { status: 0, headers: Vec::new(), body: Vec::new() }, Some(error))
         }
-        Err(error) => return Answer { pending, result: Err(Failure::Http(error)) },
+        Err(error) => return Answer { pending, response: None, result: Err(Failure::Http(error)) },
     };
+    decoded(pending, response, silence, source, transforms, keep).await
+}
+
+/// An answer decoded, its groups shaped.
+pub(super) async fn decoded(
+    pending: Pending,
+    response: Response,
+    silence: Option<HttpError>,
+    source: Arc<dyn Source>,
+    transforms: Arc<[Arc<dyn Transform>]>,
+    keep: bool,
+) -> Answer {
+    let kept = keep.then(|| response.clone());
     let request = pending.request.clone();
     let decoded = tokio::task::spawn_blocking(move || {
         let page = source.decode(&request, response).map_err(Failure::Call)?;
@@ -329,7 +365,7 @@ async fn answer(
         (Ok(result), _) => result,
         (Err(error), _) => Err(Failure::Shape(RunError::Worker(error.to_string()))),
     };
-    Answer { pending, result }
+    Answer { pending, response: kept, result }
 }
 
 /// Provider ids of the page's groups that a transform drops.

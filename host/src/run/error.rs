@@ -1,8 +1,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 use crate::directory::StoreError;
-use crate::http::HttpError;
+use crate::http::{CassetteError, HttpError};
 use crate::plugin::CallError;
 
 /// Why a run ended with nothing applied.
@@ -40,6 +42,12 @@ pub enum RunError {
         #[source]
         source: io::Error,
     },
+    #[error(transparent)]
+    Cassette(#[from] CassetteError),
+    #[error(
+        "the recording was read at {recorded}, before what run {run} of connector {connector} applied ({applied})"
+    )]
+    Outdated { connector: String, recorded: Timestamp, run: i64, applied: Timestamp },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("a worker stopped unexpectedly: {0}")]
@@ -91,6 +99,10 @@ impl RunError {
             ),
             RunError::Spool { .. } => Some("run it again".into()),
             RunError::WorkFile { .. } => Some("check that the folder is writable and has space left".into()),
+            RunError::Cassette(error) => error.hint(),
+            RunError::Outdated { connector, .. } => Some(format!(
+                "`rollcall plan {connector} --replay FILE` shows what it would do; `--force` applies it all the same"
+            )),
             RunError::Store(error) => error.hint(),
             RunError::Worker(_) => Some("run it again with -vv and report what it prints".into()),
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rustc_hash::FxHashSet;
 
+use crate::http::Asked;
 use crate::model::{Request, Subject};
 
 /// How often a chain of requests may begin again at its root.
@@ -87,6 +88,19 @@ impl Frontier {
             .find(|queue| queue.in_flight < limit && !(queue.listings.is_empty() && queue.rest.is_empty()))?;
         queue.in_flight += 1;
         queue.listings.pop_front().or_else(|| queue.rest.pop_front())
+    }
+
+    /// The request that waits and is this recorded one.
+    pub fn take_recorded(&mut self, recorded: &Asked) -> Option<Pending> {
+        for queue in self.queues.values_mut() {
+            for waiting in [&mut queue.listings, &mut queue.rest] {
+                if let Some(at) = waiting.iter().position(|pending| recorded.is(&pending.request)) {
+                    queue.in_flight += 1;
+                    return waiting.remove(at);
+                }
+            }
+        }
+        None
     }
 
     /// A request that was taken is no longer in flight.

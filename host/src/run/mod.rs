@@ -4,6 +4,7 @@
 //! transaction: after a crash at any instant the directory is the old one or the new one. `run.rs` reads as the story
 //! of a run.
 
+mod answers;
 mod apply;
 mod check;
 mod collect;
@@ -15,6 +16,7 @@ mod lock;
 mod plan;
 mod probe;
 mod reading;
+mod replay;
 mod report;
 #[expect(clippy::module_inception, reason = "the story of a run is one concept of the run's folder")]
 mod run;
@@ -28,6 +30,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use answers::Answers;
 pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};
 pub use history::history;

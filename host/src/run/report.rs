@@ -1,5 +1,6 @@
 //! What a run tells at its end: kept with the run, printed by the CLI.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{PluginError, Problem, Subject};
@@ -120,6 +121,9 @@ pub struct RunReport {
     /// Nothing for a plan, which is not kept.
     pub run: Option<i64>,
     pub mode: String,
+    /// When the reading was recorded, for a run that repeated one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<Timestamp>,
     pub outcome: Outcome,
     pub users: Counts,
     pub groups: Counts,
@@ -145,6 +149,7 @@ impl RunReport {
             connector: connector.to_owned(),
             run: None,
             mode: mode.to_owned(),
+            replayed: None,
             outcome: Outcome::Failed,
             users: Counts::default(),
             groups: Counts::default(),

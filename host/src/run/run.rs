@@ -1,9 +1,11 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::answers::Answers;
 use super::apply::apply;
 use super::check::check_reading;
 use super::collect::{Collected, Collector};
@@ -16,7 +18,7 @@ use super::report::{Milliseconds, Outcome, ReportedError, RequestCounts, RunRepo
 use super::spool::SpoolKey;
 use crate::directory::{ConnectorId, Reader, RunStart, Store};
 use crate::failpoint::FailPoint;
-use crate::http::{HttpTotals, Transport};
+use crate::http::HttpTotals;
 use crate::model::{Attribute, Scope};
 use crate::plugin::{Source, Transform};
 
@@ -25,7 +27,7 @@ pub struct Job {
     pub connector: String,
     pub source: Arc<dyn Source>,
     pub transforms: Arc<[Arc<dyn Transform>]>,
-    pub transport: Arc<dyn Transport>,
+    pub answers: Answers,
     pub work: WorkFolder,
     /// Hash of all that decides what a reading holds: plugin, settings, endpoint, credential identity.
     pub reading: [u8; 32],
@@ -52,11 +54,13 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     FailPoint::ConnectorLocked.pass();
     job.work.tidy(SystemTime::now());
     let connector = store.connector(&job.connector)?;
-    let start = RunStart { connector, mode: "full", at: timestamp() };
+    job.refuse_outdated(connector, store)?;
+    let start = RunStart { connector, mode: job.answers.mode(), at: timestamp() };
     let run = store.begin_run(&start)?;
     FailPoint::RunBegun.pass();
     let mut report = RunReport::new(&job.connector, start.mode);
     report.run = Some(run.0);
+    report.replayed = job.answers.recorded();
 
     let result = async {
         let spool = spool_key(job, connector, store)?;
@@ -82,7 +86,7 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
         FailPoint::SpoolForgotten.pass();
         return Ok(Ended { report, error: None });
     };
-    if !error.keeps_spool() {
+    if !job.keeps_spool(&error) {
         job.forget_spool();
     }
     report.outcome = if matches!(error, RunError::Cancelled) { Outcome::Cancelled } else { Outcome::Failed };
@@ -107,9 +111,10 @@ pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> 
     let _lock = job.work.lock_connector(&job.connector)?;
     let connector = store.connector(&job.connector)?;
     let mut report = RunReport::new(&job.connector, "plan");
+    report.replayed = job.answers.recorded();
     let spool = spool_key(job, connector, store)?;
     if let Err(error) = collect(job, &spool, &mut report).await {
-        if !error.keeps_spool() {
+        if !job.keeps_spool(&error) {
             job.forget_spool();
         }
         return Err(error);
@@ -136,9 +141,11 @@ fn spool_key(job: &Job, connector: ConnectorId, store: &mut dyn Store) -> Result
 
 async fn collect(job: &Job, key: &SpoolKey, report: &mut RunReport) -> Result<Collected, RunError> {
     job.observer.event(Event::Step(Step::Collect));
-    let spool = job.work.spool(&job.connector);
+    let spool = job.spool();
     let clock = Instant::now();
-    let collected = job.collector().collect(&Scope::Full, &known(), &spool, key, now()).await?;
+    let known = job.answers.begin(timestamp(), known())?;
+    let collected = job.collector().collect(&Scope::Full, &known, &spool, key, now()).await;
+    let collected = job.answers.end(collected)?;
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, pages = collected.pages, milliseconds, "collected");
     report.requests.resumed = collected.resumed;
@@ -151,7 +158,7 @@ fn plan_reading(
     store: &mut dyn Store,
     report: &mut RunReport,
 ) -> Result<Plan, RunError> {
-    let spool = job.work.spool(&job.connector);
+    let spool = job.spool();
     let reader = store.read()?;
     job.observer.event(Event::Step(Step::Shape));
     let clock = Instant::now();
@@ -210,10 +217,44 @@ impl Job {
             connector: &self.connector,
             source: &self.source,
             transforms: &self.transforms,
-            transport: &self.transport,
+            answers: &self.answers,
             observer: self.observer.as_ref(),
             cancel: &self.cancel,
             max_requests: self.max_requests,
+        }
+    }
+
+    /// A repeated reading has a spool of its own: what a real run has read so far is still to be gone on from.
+    fn spool(&self) -> PathBuf {
+        match &self.answers {
+            Answers::Provider { .. } => self.work.spool(&self.connector),
+            Answers::Recording { .. } => self.work.spool(&self.connector).with_extension("replay"),
+        }
+    }
+
+    fn keeps_spool(&self, error: &RunError) -> bool {
+        // Nobody goes on from a recording's.
+        self.answers.recorded().is_none() && error.keeps_spool()
+    }
+
+    /// What was read earlier must not undo what was applied later, unless someone wants that.
+    fn refuse_outdated(&self, connector: ConnectorId, store: &mut dyn Store) -> Result<(), RunError> {
+        let Answers::Recording { cassette, even_if_older: false, .. } = &self.answers else { return Ok(()) };
+        let reader = store.read()?;
+        let Some(row) = reader.last_applied(connector)?.map(|run| reader.run(run)).transpose()?.flatten()
+        else {
+            return Ok(());
+        };
+        let replayed = serde_json::from_str::<RunReport>(&row.report).ok().and_then(|report| report.replayed);
+        // A run read no earlier than it started, unless it was a replay itself.
+        match replayed.or_else(|| row.started_at.parse().ok()) {
+            Some(applied) if applied > cassette.recorded() => Err(RunError::Outdated {
+                connector: self.connector.clone(),
+                recorded: cassette.recorded(),
+                run: row.id.0,
+                applied,
+            }),
+            _ => Ok(()),
         }
     }
 
@@ -222,7 +263,7 @@ impl Job {
     }
 
     fn measure(&self, report: &mut RunReport, clock: Instant) {
-        let HttpTotals { sent, retried, waited } = self.transport.totals();
+        let HttpTotals { sent, retried, waited } = self.answers.totals();
         report.requests = RequestCounts { sent, retried, resumed: report.requests.resumed };
         report.milliseconds =
             Milliseconds { waited: waited.as_millis() as u64, total: clock.elapsed().as_millis() as u64 };
@@ -230,7 +271,7 @@ impl Job {
 
     /// What can't be removed is never read again: its key has passed. So a failure is no reason to call the run one.
     fn forget_spool(&self) {
-        let spool = self.work.spool(&self.connector);
+        let spool = self.spool();
         match std::fs::remove_file(&spool) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 tracing::warn!("the working file {} could not be removed: {error}", spool.display());

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use super::answers::Answers;
 use super::event::Silent;
 use super::lock::WorkFolder;
 use super::run::{Ended, Job, sync};
@@ -213,7 +214,7 @@ impl World {
             connector: "acme".into(),
             source: Arc::new(source),
             transforms: transforms.into(),
-            transport: Arc::new(MemoryTransport),
+            answers: Answers::Provider { transport: Arc::new(MemoryTransport), recorder: None },
             work: WorkFolder::beside(&database).expect("a work folder"),
             reading: [1; 32],
             rules: [2; 32],

@@ -8,6 +8,7 @@ mod process;
 mod truth;
 mod world;
 
+pub use directory::Directory;
 pub use golden::{assert_golden, shape};
 pub use place::Place;
 pub use process::{Ran, Running};

@@ -128,6 +128,8 @@ impl Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) allowed: bool,
+    /// Windows since the limits began.
+    pub(crate) window: u64,
     pub(crate) limit: u32,
     pub(crate) remaining: u32,
     /// Seconds since 1970 in UTC.
@@ -176,12 +178,13 @@ impl RateLimiter {
             *used += 1;
             window.organisation += 1;
         }
-        Verdict { allowed, limit: share, remaining: left.saturating_sub(1), reset }
+        Verdict { allowed, window: number, limit: share, remaining: left.saturating_sub(1), reset }
     }
 
     /// The verdict on a request over the concurrency limit: limit and remaining 0, the reset only a hint.
     pub(crate) fn too_many_at_once(&self, now: Duration) -> Verdict {
-        Verdict { allowed: false, limit: 0, remaining: 0, reset: self.window(now).1 }
+        let (window, reset) = self.window(now);
+        Verdict { allowed: false, window, limit: 0, remaining: 0, reset }
     }
 
     /// The current window's number and its end, rounded up to a whole second.
@@ -221,15 +224,15 @@ mod tests {
         let at = |seconds: u64| Duration::from_millis(1_000_700 + seconds * 1000);
         for left in (0..5).rev() {
             let verdict = limiter.admit(Bucket::Users, "a", at(1));
-            assert_eq!(verdict, Verdict { allowed: true, limit: 5, remaining: left, reset: 1060 });
+            assert_eq!(verdict, Verdict { allowed: true, window: 0, limit: 5, remaining: left, reset: 1060 });
         }
         let refused = limiter.admit(Bucket::Users, "a", at(1));
-        assert_eq!(refused, Verdict { allowed: false, limit: 5, remaining: 0, reset: 1060 });
+        assert_eq!(refused, Verdict { allowed: false, window: 0, limit: 5, remaining: 0, reset: 1060 });
         // Other buckets, other tokens and the next window are open.
         assert!(limiter.admit(Bucket::Groups, "a", at(1)).allowed);
         assert!(limiter.admit(Bucket::Users, "b", at(1)).allowed);
         let next = limiter.admit(Bucket::Users, "a", at(60));
-        assert_eq!((next.allowed, next.reset), (true, 1120));
+        assert_eq!((next.allowed, next.window, next.reset), (true, 1, 1120));
     }
 
     #[test]

@@ -109,6 +109,7 @@ fn admit(
     };
     drop(limiter);
     if verdict.allowed {
+        state.recorder().admitted(bucket, verdict.window);
         return (Some(verdict), Ok(access));
     }
     state.recorder().refused(bucket, refusal);

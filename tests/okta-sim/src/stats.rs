@@ -15,13 +15,19 @@ pub struct RequestRecord {
 }
 
 /// Requests of one bucket.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct BucketStats {
     /// All requests, refused ones included.
     pub requests: u64,
     /// Those refused with 429 because the bucket was used up.
     pub rate_limited: u64,
+    /// Requests let through in each of the last 1,000 windows that had any, whoever's they were. Windows are counted
+    /// from when the limits were last set.
+    pub windows: BTreeMap<u64, u64>,
 }
+
+/// Windows that a bucket remembers.
+const WINDOWS: usize = 1_000;
 
 /// Counters since the start or the last reset. Control requests aren't counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -67,6 +73,14 @@ impl Recorder {
         self.stats.buckets.entry(bucket).or_default().requests += 1;
     }
 
+    pub(crate) fn admitted(&mut self, bucket: Bucket, window: u64) {
+        let windows = &mut self.stats.buckets.entry(bucket).or_default().windows;
+        *windows.entry(window).or_default() += 1;
+        if windows.len() > WINDOWS {
+            windows.pop_first();
+        }
+    }
+
     pub(crate) fn refused(&mut self, bucket: Bucket, refusal: Refusal) {
         self.stats.rate_limited += 1;
         match refusal {
@@ -108,6 +122,19 @@ fn fresh() -> Stats {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bucket_remembers_its_last_windows() {
+        let mut recorder = Recorder::new(0);
+        for window in 0..WINDOWS as u64 + 5 {
+            recorder.admitted(Bucket::Users, window);
+        }
+        recorder.admitted(Bucket::Users, 7);
+        recorder.admitted(Bucket::Groups, 7);
+        let stats = recorder.stats();
+        let windows = &stats.buckets[&Bucket::Users].windows;
+        assert_eq!((windows.len(), windows.first_key_value(), windows[&7]), (WINDOWS, Some((&5, &1)), 2));
+    }
 
     #[test]
     fn the_log_is_bounded_and_can_be_off() {
