@@ -1,17 +1,15 @@
-use std::path::Path;
-
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::exit::Exit;
+use super::global::Global;
 use super::human::plural;
 use super::installed::library;
 use super::interrupt::block_on;
 use super::output::Output;
 use super::report::Failure;
-use super::{job, open, show};
-use crate::config::Config;
+use super::{changes_csv, job, open, show};
 use crate::directory::{Change, Reader, UserKey};
 use crate::run::{self, Plan, RunError, RunReport};
 
@@ -21,11 +19,15 @@ use crate::run::{self, Plan, RunError, RunReport};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     rollcall plan acme\n  \
-    rollcall plan acme --json\n\n\
+    rollcall plan acme --json\n  \
+    rollcall plan acme --csv > changes.csv\n\n\
     Exit codes: 0 done, 1 failed, 2 usage or configuration, 4 a sync would be done with problems.")]
 pub(super) struct PlanArguments {
     /// The connector.
     name: String,
+    /// Print only the changes, as comma-separated values: one line for each changed field, member, or entry.
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
 }
 
 /// A plan as `--json` prints it: the report, with every change and membership.
@@ -84,8 +86,8 @@ impl ShownMembers {
     }
 }
 
-pub(super) fn run(arguments: &PlanArguments, path: &Path, output: Output) -> Result<Exit, Failure> {
-    let config = Config::load(path)?;
+pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let config = global.load()?;
     let name = &arguments.name;
     config.connector(name)?;
     let library = library(&config.plugins)?;
@@ -101,7 +103,10 @@ pub(super) fn run(arguments: &PlanArguments, path: &Path, output: Output) -> Res
         Ok(shown)
     })?;
     let Some(report) = shown.report.clone() else { return Ok(Exit::Failed) };
-    output.result(|| text(&shown, &report), || &shown)?;
+    match arguments.csv {
+        true => changes_csv::print(output, &shown.changes, &shown.memberships)?,
+        false => output.view(|| text(&shown, &report), || &shown)?,
+    }
     Ok(report.outcome.into())
 }
 

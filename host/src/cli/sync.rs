@@ -1,8 +1,7 @@
-use std::path::Path;
-
 use clap::Args;
 
 use super::exit::Exit;
+use super::global::Global;
 use super::installed::library;
 use super::interrupt::block_on;
 use super::output::Output;
@@ -29,8 +28,8 @@ pub(super) struct SyncArguments {
     all: bool,
 }
 
-pub(super) fn run(arguments: &SyncArguments, path: &Path, output: Output) -> Result<Exit, Failure> {
-    let config = Config::load(path)?;
+pub(super) fn run(arguments: &SyncArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let config = global.load()?;
     if let Some(name) = &arguments.name {
         let report = sync(&config, name, output)?;
         output.result(|| show::report(&report), || &report)?;

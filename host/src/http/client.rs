@@ -1,6 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use reqwest::header::{HeaderMap, LOCATION};
@@ -10,7 +10,7 @@ use url::Url;
 use super::cause::Cause;
 use super::error::{HttpError, quoted};
 use super::grant::{Grant, Refusal};
-use super::limits::retry_after;
+use super::limits::{date, retry_after};
 use super::options::ClientOptions;
 use super::pacer::{Pacer, Permit, TooLate, Verdict};
 use super::retry::{backoff, is_idempotent, is_transient};
@@ -50,6 +50,12 @@ impl Client {
     /// Tells two credentials apart without revealing either; see [`Credential::identity`](super::Credential).
     pub fn credential_identity(&self) -> &str {
         self.options.credential.identity()
+    }
+
+    /// How many seconds this machine's clock is ahead of the provider's, less than 0 when behind, as of its last answer;
+    /// exact to a second and the time that the answer took. `None` before there was one that had a date.
+    pub fn clock_ahead(&self) -> Option<i64> {
+        self.telling.clock_ahead()
     }
 
     /// Reads the CA bundle and prepares connections, but opens none.
@@ -190,6 +196,9 @@ impl Client {
             Err(failure) => return Ok(Attempt::Failed(failure)),
         };
         let status = incoming.status;
+        if let Some(date) = date(&incoming.headers) {
+            self.telling.dated(date, SystemTime::now());
+        }
         let verdict = permit.answered(status, &incoming.headers, &self.telling);
         let reason = self.reason(status, &incoming.headers);
         if matches!(status, 301 | 302 | 303 | 307 | 308) {

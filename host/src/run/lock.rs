@@ -26,16 +26,21 @@ impl Drop for Lock {
 impl WorkFolder {
     /// `rollcall.db` → `rollcall.db.work/`, beside the file itself, not beside a link to it.
     pub fn beside(database: &Path) -> Result<Self, RunError> {
-        let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
-        let mut name = database.into_os_string();
-        name.push(".work");
-        let path = PathBuf::from(name);
+        let path = Self::path_beside(database);
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&path).map_err(work_file(&path, "created"))?;
         Ok(Self(path))
+    }
+
+    /// Where it is or would be; makes nothing.
+    pub fn path_beside(database: &Path) -> PathBuf {
+        let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
+        let mut name = database.into_os_string();
+        name.push(".work");
+        PathBuf::from(name)
     }
 
     pub fn path(&self) -> &Path {

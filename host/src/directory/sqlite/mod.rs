@@ -1,7 +1,9 @@
 //! The store in one SQLite file.
 
+mod health;
 mod open;
 mod reader;
 mod writer;
 
+pub use health::{Health, Writing};
 pub use open::SqliteStore;
