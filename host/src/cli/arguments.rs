@@ -1,11 +1,13 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use clap::{Parser, Subcommand};
 
-use clap::{ArgAction, Args, Parser, Subcommand};
-
+use super::completions::CompletionsArguments;
+use super::config::ConfigCommand;
 use super::connector::ConnectorCommand;
 use super::demo::DemoArguments;
+use super::doctor::DoctorArguments;
+use super::global::{ENVIRONMENT, Global};
 use super::groups::{GroupArguments, GroupsArguments};
 use super::init::InitArguments;
 use super::plan::PlanArguments;
@@ -13,7 +15,6 @@ use super::plugin::PluginArgs;
 use super::runs::{RunArguments, RunsArguments};
 use super::sync::SyncArguments;
 use super::users::{UserArguments, UsersArguments};
-use crate::config::DEFAULT_FILE;
 
 /// Keep a directory of users, groups and memberships in step with an identity provider.
 #[derive(Debug, Parser)]
@@ -21,12 +22,16 @@ use crate::config::DEFAULT_FILE;
     name = "rollcall",
     version,
     arg_required_else_help = true,
-    after_help = "Examples:\n  \
-        rollcall demo                 See a whole sync against a simulated Okta\n  \
-        rollcall init                 Answer a few questions and get a rollcall.toml\n  \
-        rollcall plan acme            See what a sync would change\n  \
-        rollcall sync acme            Bring the directory in step\n\n\
-        Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 held for a person, 4 done with problems."
+    after_help = format!(
+        "Examples:\n  \
+            rollcall demo                 See a whole sync against a simulated Okta\n  \
+            rollcall init                 Answer a few questions and get a rollcall.toml\n  \
+            rollcall doctor               See whether a sync could work\n  \
+            rollcall plan acme            See what a sync would change\n  \
+            rollcall sync acme            Bring the directory in step\n\n\
+            {ENVIRONMENT}\n\n\
+            Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 held for a person, 4 done with problems."
+    )
 )]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -35,29 +40,13 @@ pub(super) struct Arguments {
     pub command: Command,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct Global {
-    /// The configuration.
-    #[arg(long, global = true, value_name = "FILE", env = "ROLLCALL_CONFIG", hide_env_values = true, default_value = DEFAULT_FILE)]
-    #[arg(help_heading = "Global options")]
-    pub config: PathBuf,
-    /// Print the result, or the error, as one JSON object.
-    #[arg(long, global = true, help_heading = "Global options")]
-    pub json: bool,
-    /// Log what is done; twice for more.
-    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
-    pub verbose: u8,
-    /// Print results and errors, nothing else.
-    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
-    pub quiet: bool,
-}
-
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Demo(DemoArguments),
     Init(InitArguments),
     #[command(subcommand)]
     Connector(ConnectorCommand),
+    Doctor(DoctorArguments),
     Plan(PlanArguments),
     Sync(SyncArguments),
     /// Show the connectors, their last runs, and what the directory holds.
@@ -69,7 +58,10 @@ pub(super) enum Command {
     User(UserArguments),
     Groups(GroupsArguments),
     Group(GroupArguments),
+    #[command(subcommand)]
+    Config(ConfigCommand),
     Plugin(PluginArgs),
+    Completions(CompletionsArguments),
 }
 
 #[cfg(test)]
@@ -99,5 +91,36 @@ mod tests {
             pending.extend(command.get_subcommands().cloned().collect::<Vec<_>>().into_iter().rev());
         }
         insta::assert_snapshot!(all);
+    }
+
+    #[test]
+    fn every_help_has_an_example_that_can_be_typed() {
+        let mut root = Arguments::command();
+        root.build();
+        let mut pending = vec![root];
+        while let Some(mut command) = pending.pop() {
+            let name = command.get_bin_name().unwrap_or("rollcall").to_owned();
+            if command.get_name() == "help" {
+                continue;
+            }
+            let help = command.render_long_help().to_string();
+            let (_, examples) =
+                help.split_once("Examples:\n").unwrap_or_else(|| panic!("`{name} --help` has none"));
+            let examples: Vec<&str> = examples.lines().take_while(|line| line.starts_with("  ")).collect();
+            assert!(!examples.is_empty(), "{name}");
+            for example in examples {
+                // What is said about it stands two spaces apart.
+                let typed = example.trim().split("  ").next().unwrap_or_default();
+                let typed = typed.split(['|', '>']).next().unwrap_or_default();
+                let words = shell_words::split(typed).unwrap();
+                let mut typed_words = words.iter();
+                let is_about = name.split(' ').all(|part| typed_words.any(|word| word == part));
+                assert!(is_about, "`{name} --help` is not about `{typed}`");
+                if let Err(error) = Arguments::try_parse_from(&words) {
+                    panic!("`{name} --help` shows `{typed}`: {error}");
+                }
+            }
+            pending.extend(command.get_subcommands().cloned());
+        }
     }
 }

@@ -44,19 +44,7 @@ impl ProbeReport {
         );
         let names = self.facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
         for (name, value) in &self.facts {
-            let value = match value {
-                Value::String(text) => text.clone(),
-                Value::Bool(true) => "yes".to_owned(),
-                Value::Bool(false) => "no".to_owned(),
-                Value::Number(number) => number.as_u64().map_or_else(|| number.to_string(), human::count),
-                Value::Array(items) => {
-                    let texts = items
-                        .iter()
-                        .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned));
-                    texts.collect::<Vec<_>>().join(", ")
-                }
-                other => other.to_string(),
-            };
+            let value = fact_text(value);
             text.push_str(&format!("\n  {name:names$}  {}", value.replace(char::is_control, " ")));
         }
         text
@@ -72,6 +60,22 @@ impl ProbeReport {
             "requests": self.requests,
             "milliseconds": u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
         })
+    }
+}
+
+/// What a plugin found, in words.
+pub(super) fn fact_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Number(number) => number.as_u64().map_or_else(|| number.to_string(), human::count),
+        Value::Array(items) => {
+            let texts =
+                items.iter().map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned));
+            texts.collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
     }
 }
 

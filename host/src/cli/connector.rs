@@ -16,6 +16,9 @@ use crate::http::SecretSource;
 
 /// Add, list, test and remove connectors: the providers that are read.
 #[derive(Debug, Subcommand)]
+#[command(after_help = "Examples:\n  \
+    rollcall connector list\n  \
+    rollcall connector test acme")]
 pub(super) enum ConnectorCommand {
     /// Add a connector to the configuration, keeping everything else in it.
     ///
@@ -185,7 +188,7 @@ mod tests {
     use crate::cli::connect::tests::{Known, okta};
     use crate::cli::prompt::tests::Scripted;
 
-    const QUIET: Output = Output { json: false, quiet: true };
+    const QUIET: Output = Output { json: false, quiet: true, pager: false };
     const TEXT: &str = "# ours\n[connector.acme]\nplugin = \"okta\"\nendpoint = \"acme.okta.com\"\n\
         credential = { env = \"ROLLCALL_NOT_SET\" } # soon a file\n";
 

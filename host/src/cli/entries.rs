@@ -25,7 +25,7 @@ pub(super) fn only<T>(
             Err(Failure::new(Exit::Failed, what).with_hint(Some("name one as it is listed here")))
         }
         None => Err(Failure::new(Exit::Failed, format!("there is no {kind} {asked:?} in the directory"))
-            .with_hint(Some(format!("`rollcall {kind}s --search TEXT` finds a part of a name")))),
+            .with_hint(Some(format!("`rollcall {kind}s TEXT` finds a part of a name")))),
     }
 }
 

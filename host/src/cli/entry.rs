@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -7,21 +7,29 @@ use clap::error::ErrorKind;
 use super::arguments::{Arguments, Command};
 use super::connect::Connections;
 use super::exit::Exit;
+use super::global::{Color, Global};
 use super::installed::Installed;
 use super::output::{Output, print_json};
 use super::plugin::PluginCliError;
 use super::prompt::Terminal;
 use super::report::Failure;
-use super::{connector, demo, groups, init, logging, plan, plugin, runs, status, sync, users};
-use crate::config::{Config, ConfigError};
+use super::{
+    completions, config, connector, demo, doctor, groups, init, logging, plan, plugin, runs, status, sync,
+    users,
+};
+use crate::config::ConfigError;
 
 /// Does what the command line says. This is the whole process.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => return refused(&error).into(),
+        Err(error) => {
+            Color::asked(std::env::args_os().filter_map(|word| word.into_string().ok())).apply();
+            return refused(&error).into();
+        }
     };
-    let output = Output { json: arguments.global.json, quiet: arguments.global.quiet };
+    arguments.global.color.apply();
+    let output = arguments.global.output();
     match run(arguments, output, &Installed { output }) {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -37,20 +45,23 @@ fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> R
     match command {
         Command::Init(arguments) => init::run(&arguments, &global.config, output, connections, &Terminal),
         Command::Demo(arguments) => demo::run(&arguments, output),
-        Command::Plan(arguments) => plan::run(&arguments, &global.config, output),
-        Command::Sync(arguments) => sync::run(&arguments, &global.config, output),
-        Command::Status => status::run(&global.config, output),
-        Command::Runs(arguments) => runs::list(&arguments, &global.config, output),
-        Command::Run(arguments) => runs::one(&arguments, &global.config, output),
-        Command::Users(arguments) => users::list(&arguments, &global.config, output),
-        Command::User(arguments) => users::one(&arguments, &global.config, output),
-        Command::Groups(arguments) => groups::list(&arguments, &global.config, output),
-        Command::Group(arguments) => groups::one(&arguments, &global.config, output),
+        Command::Plan(arguments) => plan::run(&arguments, &global, output),
+        Command::Sync(arguments) => sync::run(&arguments, &global, output),
+        Command::Status => status::run(&global, output),
+        Command::Runs(arguments) => runs::list(&arguments, &global, output),
+        Command::Run(arguments) => runs::one(&arguments, &global, output),
+        Command::Users(arguments) => users::list(&arguments, &global, output),
+        Command::User(arguments) => users::one(&arguments, &global, output),
+        Command::Groups(arguments) => groups::list(&arguments, &global, output),
+        Command::Group(arguments) => groups::one(&arguments, &global, output),
         Command::Plugin(arguments) => {
-            let folder = plugin_folder(&global.config)?;
-            plugin::run(&arguments, folder.as_deref(), output.json)?;
+            let folder = plugin_folder(&global)?;
+            plugin::run(&arguments, folder.as_deref(), output)?;
             Ok(Exit::Done)
         }
+        Command::Doctor(arguments) => doctor::run(&arguments, &global, output),
+        Command::Config(command) => config::run(&command, &global, output),
+        Command::Completions(arguments) => completions::run(&arguments),
         Command::Connector(command) => {
             connector::run(command, &global.config, output, connections, &Terminal)
         }
@@ -58,8 +69,8 @@ fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> R
 }
 
 /// Plugins can be looked at before there is a configuration.
-fn plugin_folder(path: &Path) -> Result<Option<PathBuf>, Failure> {
-    match Config::load(path) {
+fn plugin_folder(global: &Global) -> Result<Option<PathBuf>, Failure> {
+    match global.load() {
         Ok(config) => Ok(config.plugins.path),
         Err(ConfigError::Missing { .. }) => Ok(None),
         Err(error) => Err(error.into()),

@@ -23,6 +23,16 @@ pub fn plural(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
+/// A number of bytes: `512 bytes`, `123 kB`, `12 MB`, `1,200 GB`.
+pub fn bytes(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} bytes"),
+        10_000..10_000_000 => format!("{} kB", bytes / 1000),
+        10_000_000..10_000_000_000 => format!("{} MB", count(bytes / 1_000_000)),
+        _ => format!("{} GB", count(bytes / 1_000_000_000)),
+    }
+}
+
 /// Two units at most, no more exact than it is of use: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 4 min`, `3 d 2 h`.
 pub fn duration(duration: Duration) -> String {
     let millis = duration.as_millis();
@@ -102,6 +112,19 @@ mod tests {
         assert_eq!(plural(1, "user", "users"), "1 user");
         assert_eq!(plural(0, "user", "users"), "0 users");
         assert_eq!(plural(2000, "user", "users"), "2,000 users");
+    }
+
+    #[test]
+    fn sizes() {
+        for (size, text) in [
+            (0, "0 bytes"),
+            (9_999, "9999 bytes"),
+            (123_456, "123 kB"),
+            (2_500_000_000, "2,500 MB"),
+            (1_200_000_000_000, "1,200 GB"),
+        ] {
+            assert_eq!(bytes(size), text);
+        }
     }
 
     #[test]

@@ -167,7 +167,7 @@ mod tests {
     use crate::cli::connect::tests::{Known, okta, other};
     use crate::cli::prompt::tests::Scripted;
 
-    const QUIET: Output = Output { json: false, quiet: true };
+    const QUIET: Output = Output { json: false, quiet: true, pager: false };
     /// A variable that is set wherever tests run.
     const SET: &str = "PATH";
     const TOKEN: &str = "00SeCrEtSeCrEtSeCrEtSeCrEtSeCrEtSeCrEt1234";

@@ -65,13 +65,18 @@ impl Connections for Installed {
 
 /// The plugins there are. Files of the folder that are none are told of, and do not stop the others.
 pub fn library(plugins: &Plugins) -> Result<Library, Failure> {
-    let sandbox = Sandbox::new(Cache::of_user())
-        .map_err(|error| Failure::new(Exit::Failed, "failed to start the sandbox").because(&error))?;
-    let library = Library::open(plugins.path.as_deref(), sandbox).map_err(|error| {
-        Failure::new(Exit::Usage, "failed to find the plugins").because(&error).with_hint(error.hint())
-    })?;
+    let library = find(plugins)?;
     for unusable in library.unusable() {
         tracing::warn!("{} can't be used as a plugin: {}", unusable.path.display(), unusable.error);
     }
     Ok(library)
+}
+
+/// The plugins there are, without a word.
+pub(super) fn find(plugins: &Plugins) -> Result<Library, Failure> {
+    let sandbox = Sandbox::new(Cache::of_user())
+        .map_err(|error| Failure::new(Exit::Failed, "failed to start the sandbox").because(&error))?;
+    Library::open(plugins.path.as_deref(), sandbox).map_err(|error| {
+        Failure::new(Exit::Usage, "failed to find the plugins").because(&error).with_hint(error.hint())
+    })
 }

@@ -22,6 +22,8 @@ enum Phase {
     Idle,
     Working,
     Stopping,
+    /// A pager has the terminal: Ctrl-C is for it.
+    Paging,
 }
 
 /// The process has one: once its signals are taken over they stay so.
@@ -62,6 +64,25 @@ where
     result
 }
 
+/// Ends with the pager.
+pub(super) struct Paging(());
+
+/// From now on SIGINT is ignored: a terminal gives it to the pager too, which may go on, and must not lose the other
+/// end of its pipe and its terminal's state then. `None` where signals can't be taken over.
+pub(super) fn leave_to_pager() -> Option<Paging> {
+    let phase = listen().ok()?;
+    phase.send_replace(Phase::Paging);
+    Some(Paging(()))
+}
+
+impl Drop for Paging {
+    fn drop(&mut self) {
+        if let Some(phase) = PHASE.get() {
+            phase.send_replace(Phase::Idle);
+        }
+    }
+}
+
 /// Takes the signals over, the first time; a thread of their own answers them from then on.
 fn listen() -> io::Result<&'static watch::Sender<Phase>> {
     if let Some(phase) = PHASE.get() {
@@ -72,7 +93,10 @@ fn listen() -> io::Result<&'static watch::Sender<Phase>> {
     let phase = PHASE.get_or_init(|| watch::Sender::new(Phase::Idle));
     thread::Builder::new().name("signals".into()).spawn(move || {
         loop {
-            runtime.block_on(signals.next());
+            let signal = runtime.block_on(signals.next());
+            if signal == Received::Interrupt && *phase.borrow() == Phase::Paging {
+                continue;
+            }
             let first = phase.send_if_modified(|phase| {
                 let working = *phase == Phase::Working;
                 if working {
@@ -89,6 +113,13 @@ fn listen() -> io::Result<&'static watch::Sender<Phase>> {
     Ok(phase)
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Received {
+    Interrupt,
+    #[cfg(unix)]
+    Terminate,
+}
+
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
@@ -102,10 +133,10 @@ impl Signals {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Received {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => Received::Interrupt,
+            _ = self.terminate.recv() => Received::Terminate,
         }
     }
 }
@@ -119,10 +150,11 @@ impl Signals {
         Ok(Self)
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Received {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+        Received::Interrupt
     }
 }
 

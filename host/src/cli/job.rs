@@ -72,7 +72,7 @@ pub(super) async fn job(
     };
     let (answers, endpoint, whose) = match tape {
         Some(Tape::Replay { file, even_if_older }) => {
-            let endpoint = open::endpoint(config, name, manifest)?;
+            let (endpoint, _) = open::endpoint(config, name, manifest)?;
             let cassette = tokio::task::block_in_place(|| Cassette::open(&file))?;
             cassette.check(&from(&endpoint))?;
             let (differs, whose) = (cassette.differences(&from(&endpoint)), cassette.identity().to_owned());

@@ -30,7 +30,7 @@ pub(super) fn start(verbose: u8, quiet: bool) -> Result<(), Failure> {
         _ => EnvFilter::new(level),
     };
     let terminal = io::stderr().is_terminal();
-    let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colours = anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(AboveProgress)

@@ -3,6 +3,8 @@
 //! * `arguments` is what can be typed, `entry` what happens then.
 //! * `report` prints what failed, why, and what to do; `exit` is what a script sees of it.
 //! * `output` prints results (tables for people, one JSON object with `--json`), on stdout.
+//! * `listing` prints long lists while they are read: a table, JSON or `csv`; `pager` is where they go on a terminal.
+//! * `global` is what every command understands.
 //! * `progress` and `logging` tell what goes on meanwhile, on stderr.
 //! * `prompt` asks, and says which option answers when nobody can be asked.
 //! * `connect` is what the commands need of plugins and the network, so that they are tested without either;
@@ -10,21 +12,29 @@
 
 mod answers;
 mod arguments;
+mod changes_csv;
+mod completions;
+mod config;
 mod connect;
 mod connector;
+mod csv;
 mod demo;
+mod doctor;
 mod entries;
 mod entry;
 mod exit;
+mod global;
 mod groups;
 mod human;
 mod init;
 mod installed;
 mod interrupt;
 mod job;
+mod listing;
 mod logging;
 pub mod open;
 mod output;
+mod pager;
 mod plan;
 pub mod plugin;
 mod progress;

@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::report::Failure;
 use crate::config::{At, Config, ConfigError, Connector, Fault, PluginChoice, Step};
 use crate::http::{Budgets, Client, ClientOptions, Credential, CredentialError, Endpoint, Listener};
-use crate::model::{Attribute, CredentialRule, Manifest, PluginError, Value};
+use crate::model::{Attribute, CredentialRule, HttpRules, Manifest, PluginError, Value};
 use crate::plugin::{
     CallError, FindError, Library, Listed, LoadError, SettingsError, Setup, Source, Transform,
 };
@@ -38,17 +38,52 @@ pub fn plugins(config: &Config, library: &Library, name: &str) -> Result<Connect
     Ok(ConnectorPlugins { source, transforms })
 }
 
-/// Where the connector's requests go. Reads no secret.
-pub fn endpoint(config: &Config, name: &str, manifest: &Manifest) -> Result<Endpoint, Failure> {
+/// Where the connector's requests go, and which of them its plugin may make.
+pub fn endpoint<'m>(
+    config: &Config,
+    name: &str,
+    manifest: &'m Manifest,
+) -> Result<(Endpoint, &'m HttpRules), Failure> {
     let here = Place { config, path: vec!["connector".into(), name.into()] };
-    let rules = manifest.endpoint.as_ref().ok_or_else(|| no_endpoint(manifest))?;
-    Endpoint::parse(&config.connector(name)?.endpoint, rules)
-        .map_err(|error| here.fault(["endpoint".into()], error.to_string(), error.hint()))
+    let (Some(rules), Some(http)) = (&manifest.endpoint, &manifest.http) else {
+        let what = format!("the manifest of plugin {} {} names no endpoint", manifest.name, manifest.version);
+        return Err(Failure::new(Exit::Failed, what).with_hint(Some("tell the plugin's author")));
+    };
+    let endpoint = Endpoint::parse(&config.connector(name)?.endpoint, rules)
+        .map_err(|error| here.fault(["endpoint".into()], error.to_string(), error.hint()))?;
+    Ok((endpoint, http))
 }
 
-fn no_endpoint(manifest: &Manifest) -> Failure {
-    let what = format!("the manifest of plugin {} {} names no endpoint", manifest.name, manifest.version);
-    Failure::new(Exit::Failed, what).with_hint(Some("tell the plugin's author"))
+/// How the connector authenticates. Reads no secret.
+pub fn credential_rule<'m>(
+    config: &Config,
+    name: &str,
+    manifest: &'m Manifest,
+) -> Result<&'m CredentialRule, Failure> {
+    let here = Place { config, path: vec!["connector".into(), name.into()] };
+    here.rule(config.connector(name)?, manifest)
+}
+
+/// Why there is nothing that could perform requests, and what is to blame.
+#[derive(Debug)]
+pub struct NoClient {
+    pub part: ClientPart,
+    pub failure: Failure,
+}
+
+/// What a client is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientPart {
+    Endpoint,
+    Credential,
+    /// Proxy and certificates.
+    Network,
+}
+
+impl From<NoClient> for Failure {
+    fn from(error: NoClient) -> Self {
+        error.failure
+    }
 }
 
 /// What performs the connector's requests, and where they go. Reads the secret; opens no connection.
@@ -58,16 +93,16 @@ pub async fn client(
     manifest: &Manifest,
     listener: Listener,
     budgets: Budgets,
-) -> Result<(Client, Endpoint), Failure> {
-    let connector = config.connector(name)?;
+) -> Result<(Client, Endpoint), NoClient> {
+    let blame = |part| move |failure| NoClient { part, failure };
+    let connector = config.connector(name).map_err(Failure::from).map_err(blame(ClientPart::Endpoint))?;
+    let (endpoint, http) = endpoint(config, name, manifest).map_err(blame(ClientPart::Endpoint))?;
     let here = Place { config, path: vec!["connector".into(), name.into()] };
-    let endpoint = endpoint(config, name, manifest)?;
-    let http = manifest.http.as_ref().ok_or_else(|| no_endpoint(manifest))?;
-    let rule = here.rule(connector, manifest)?;
+    let rule = here.rule(connector, manifest).map_err(blame(ClientPart::Credential))?;
     let credential = &connector.credential;
     let credential = Credential::resolve(rule, &credential.secret, credential.username.as_deref())
         .await
-        .map_err(|error| here.no_credential(name, error))?;
+        .map_err(|error| blame(ClientPart::Credential)(here.no_credential(name, error)))?;
     let mut options =
         ClientOptions::new(name, endpoint.clone(), credential, http.clone(), manifest.rate_limit.clone());
     options.budgets = budgets;
@@ -82,9 +117,10 @@ pub async fn client(
     options.ca_bundle = connector.http.ca_bundle.clone();
     options.listener = listener;
     let client = Client::new(options).map_err(|error| {
-        Failure::new(Exit::Usage, format!("failed to prepare connector `{name}`"))
+        let failure = Failure::new(Exit::Usage, format!("failed to prepare connector `{name}`"))
             .because(&error)
-            .with_hint(error.hint())
+            .with_hint(error.hint());
+        blame(ClientPart::Network)(failure)
     })?;
     Ok((client, endpoint))
 }
@@ -246,7 +282,8 @@ mod tests {
 
         async fn client(&self, config: &Config) -> Result<(Client, Endpoint), Failure> {
             let manifest = &self.library.find("octane", None, None).unwrap().manifest;
-            client(config, "acme", manifest, Arc::new(|_| {}), Budgets::default()).await
+            let budgets = Budgets::default();
+            client(config, "acme", manifest, Arc::new(|_| {}), budgets).await.map_err(Failure::from)
         }
     }
 

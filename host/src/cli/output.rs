@@ -1,8 +1,9 @@
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
 use super::exit::Exit;
+use super::pager::{Pages, written};
 use super::report::Failure;
 use super::table::Table;
 
@@ -13,22 +14,37 @@ pub struct Output {
     pub json: bool,
     /// Nothing but results and errors.
     pub quiet: bool,
+    /// Long views may go through a pager where stdout is a terminal.
+    pub pager: bool,
 }
 
 impl Output {
-    /// A result: `text` for people, `json` for programs.
+    /// What a command did: `text` for people, `json` for programs.
     pub fn result<J: Serialize>(
+        self,
+        text: impl FnOnce() -> String,
+        json: impl FnOnce() -> J,
+    ) -> Result<(), Failure> {
+        Self { pager: false, ..self }.view(text, json)
+    }
+
+    /// What a command shows, which may be long: as [`result`](Self::result), through a pager on a terminal.
+    pub fn view<J: Serialize>(
         self,
         text: impl FnOnce() -> String,
         json: impl FnOnce() -> J,
     ) -> Result<(), Failure> {
         match self.json {
             true => print_json(&json()),
-            false => print(&text()),
+            false => {
+                let mut pages = Pages::open(self);
+                written(writeln!(pages, "{}", text()))?;
+                pages.end()
+            }
         }
     }
 
-    /// A list: as a table, or `empty` where there is nothing to list.
+    /// A short list: as a table, or `empty` where there is nothing to list.
     pub fn list<J: Serialize>(
         self,
         table: Table,
@@ -36,14 +52,11 @@ impl Output {
         empty: &str,
         json: impl FnOnce() -> J,
     ) -> Result<(), Failure> {
-        match (self.json, rows) {
-            (true, _) => print_json(&json()),
-            (false, 0) => {
-                self.note(empty);
-                Ok(())
-            }
-            (false, _) => print(&table.render(width())),
+        if !self.json && rows == 0 {
+            self.note(empty);
+            return Ok(());
         }
+        self.view(|| table.render(width()), json)
     }
 
     /// Said to people beside the result.
@@ -59,26 +72,15 @@ pub fn width() -> Option<u16> {
     terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0)
 }
 
-fn print(text: &str) -> Result<(), Failure> {
-    written(writeln!(anstream::stdout().lock(), "{text}"))
-}
-
 /// Indented for people, one line for programs.
 pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    written(writeln!(io::stdout().lock(), "{}", json_text(value)?))
+}
+
+pub(super) fn json_text(value: &impl Serialize) -> Result<String, Failure> {
     let text = match io::stdout().is_terminal() {
         true => serde_json::to_string_pretty(value),
         false => serde_json::to_string(value),
     };
-    let text =
-        text.map_err(|error| Failure::new(Exit::Failed, "failed to print the result").because(&error))?;
-    written(writeln!(io::stdout().lock(), "{text}"))
-}
-
-fn written(result: io::Result<()>) -> Result<(), Failure> {
-    match result {
-        Ok(()) => Ok(()),
-        // `rollcall users | head` is no failure.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::silent(Exit::Done)),
-        Err(error) => Err(Failure::new(Exit::Failed, "failed to print the result").because(&error)),
-    }
+    text.map_err(|error| Failure::new(Exit::Failed, "failed to print the result").because(&error))
 }

@@ -1,10 +1,9 @@
-use std::path::Path;
-
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::exit::Exit;
+use super::global::Global;
 use super::human::plural;
 use super::installed::library;
 use super::interrupt::block_on;
@@ -12,8 +11,7 @@ use super::job::Surroundings;
 use super::output::Output;
 use super::report::Failure;
 use super::tape::TapeArguments;
-use super::{job, open, show};
-use crate::config::Config;
+use super::{changes_csv, job, open, show};
 use crate::directory::{Change, Reader, UserKey};
 use crate::http::Budgets;
 use crate::run::{self, Plan, RunError, RunReport};
@@ -25,6 +23,7 @@ use crate::run::{self, Plan, RunError, RunReport};
 #[command(after_help = "Examples:\n  \
     rollcall plan acme\n  \
     rollcall plan acme --json\n  \
+    rollcall plan acme --csv > changes.csv\n  \
     rollcall plan acme --replay acme.jsonl.gz\n\n\
     Exit codes: 0 done, 1 failed, 2 usage or configuration, 4 a sync would be done with problems.")]
 pub(super) struct PlanArguments {
@@ -35,6 +34,9 @@ pub(super) struct PlanArguments {
     /// Let --record overwrite the file.
     #[arg(long, requires = "record")]
     force: bool,
+    /// Print only the changes, as comma-separated values: one line for each changed field, member, or entry.
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
 }
 
 /// A plan as `--json` prints it: the report, with every change and membership.
@@ -93,8 +95,8 @@ impl ShownMembers {
     }
 }
 
-pub(super) fn run(arguments: &PlanArguments, path: &Path, output: Output) -> Result<Exit, Failure> {
-    let config = Config::load(path)?;
+pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let config = global.load()?;
     let name = &arguments.name;
     config.connector(name)?;
     let library = library(&config.plugins)?;
@@ -112,7 +114,10 @@ pub(super) fn run(arguments: &PlanArguments, path: &Path, output: Output) -> Res
         Ok(shown)
     })?;
     let Some(report) = shown.report.clone() else { return Ok(Exit::Failed) };
-    output.result(|| text(&shown, &report), || &shown)?;
+    match arguments.csv {
+        true => changes_csv::print(output, &shown.changes, &shown.memberships)?,
+        false => output.view(|| text(&shown, &report), || &shown)?,
+    }
     Ok(report.outcome.into())
 }
 

@@ -5,7 +5,7 @@
 mod outcome;
 mod settings;
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::{fs, iter};
 
@@ -14,6 +14,8 @@ use clap::{Args, Subcommand};
 pub use outcome::{BuiltPlugin, Checked, Compared, Inspected, ListedPlugin, Outcome, UnusableFile};
 pub use settings::{Setting, settings};
 
+use super::output::Output;
+use super::report::Failure;
 use crate::plugin::build::{self, BuildError, BuildTarget, BytesCompared};
 use crate::plugin::{
     AdmissionError, Anatomy, Cache, EngineError, Expected, FindError, Library, LibraryError, Limits,
@@ -22,6 +24,9 @@ use crate::plugin::{
 
 /// See what plugins there are, look into one, try one, build one.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    rollcall plugin list\n  \
+    rollcall plugin inspect okta")]
 pub struct PluginArgs {
     #[command(subcommand)]
     command: PluginCommand,
@@ -98,8 +103,6 @@ pub enum PluginCliError {
     Admission(#[from] AdmissionError),
     #[error(transparent)]
     Build(#[from] BuildError),
-    #[error("print the result: {0}")]
-    Print(io::Error),
 }
 
 impl PluginCliError {
@@ -112,22 +115,17 @@ impl PluginCliError {
             Self::NotAComponent { error, .. } => error.hint(),
             Self::Admission(error) => error.hint(),
             Self::Build(error) => error.hint(),
-            Self::Read { .. } | Self::Print(_) => None,
+            Self::Read { .. } => None,
         }
     }
 }
 
-/// Does the work and prints its outcome, as one line of JSON if `json`.
-pub fn run(args: &PluginArgs, library_folder: Option<&Path>, json: bool) -> Result<(), PluginCliError> {
+/// Does the work and prints its outcome.
+pub fn run(args: &PluginArgs, library_folder: Option<&Path>, output: Output) -> Result<(), Failure> {
     let outcome = execute(args, library_folder)?;
-    let text = match json {
-        true => serde_json::to_string(&outcome).map_err(|error| PluginCliError::Print(error.into()))?,
-        false => outcome.text(),
-    };
-    match writeln!(anstream::stdout().lock(), "{text}") {
-        // `rollcall plugin list | head` is no failure.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.map_err(PluginCliError::Print),
+    match outcome {
+        Outcome::List { .. } | Outcome::Inspect(_) => output.view(|| outcome.text(), || &outcome),
+        _ => output.result(|| outcome.text(), || &outcome),
     }
 }
 

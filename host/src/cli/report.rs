@@ -83,6 +83,18 @@ impl Failure {
         self.hint.as_deref()
     }
 
+    pub(super) fn what(&self) -> &str {
+        &self.what
+    }
+
+    pub(super) fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    pub(super) fn causes(&self) -> &[String] {
+        &self.causes
+    }
+
     fn with_causes_of(mut self, error: &dyn Error) -> Self {
         let mut source = error.source();
         while let Some(cause) = source {

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use clap::Args;
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
@@ -7,14 +5,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::exit::Exit;
-use super::human::{ago, count, duration, plural};
+use super::global::Global;
+use super::human::{ago, duration, plural};
 use super::job::existing_store;
+use super::listing::Listing;
 use super::output::Output;
 use super::plan::{ShownChange, ShownMembers};
 use super::report::Failure;
-use super::show;
-use super::table::Table;
-use crate::config::Config;
+use super::{changes_csv, show};
 use crate::directory::{Reader, RunId, RunRow, Store, StoreError};
 use crate::run::{RunReport, history};
 
@@ -22,23 +20,31 @@ use crate::run::{RunReport, history};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     rollcall runs\n  \
-    rollcall runs acme --limit 100 --json")]
+    rollcall runs acme --limit 100 --json\n  \
+    rollcall runs --limit 1000 --csv > runs.csv")]
 pub(super) struct RunsArguments {
     /// Only those of this connector.
     connector: Option<String>,
     /// How many, the newest first.
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     limit: u32,
+    /// Print comma-separated values.
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
 }
 
 /// Show what one run did.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     rollcall run 12\n  \
-    rollcall run 12 --json")]
+    rollcall run 12 --json\n  \
+    rollcall run 12 --csv > changes.csv")]
 pub(super) struct RunArguments {
     /// The run's number, as `rollcall runs` lists it.
     id: i64,
+    /// Print only the changes, as comma-separated values: one line for each changed field, member, or entry.
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
 }
 
 /// A run as `--json` prints it.
@@ -77,8 +83,12 @@ impl From<&RunRow> for ShownRun {
     }
 }
 
-pub(super) fn list(arguments: &RunsArguments, path: &Path, output: Output) -> Result<Exit, Failure> {
-    let config = Config::load(path)?;
+/// The columns of `--csv`; those of a table are fewer.
+const COLUMNS: [&str; 9] =
+    ["run", "connector", "mode", "outcome", "startedAt", "endedAt", "changes", "problems", "requests"];
+
+pub(super) fn list(arguments: &RunsArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let config = global.load()?;
     if let Some(name) = &arguments.connector {
         config.connector(name)?;
     }
@@ -86,30 +96,56 @@ pub(super) fn list(arguments: &RunsArguments, path: &Path, output: Output) -> Re
     let rows = history(&mut store, &config.directory, |reader| {
         reader.runs(arguments.connector.as_deref(), arguments.limit)
     })?;
-    let mut table =
-        Table::new(["run", "connector", "mode", "outcome", "started", "took", "changes"]).right(0).right(6);
+    let columns: &[&str] = match arguments.csv {
+        true => &COLUMNS,
+        false => &["run", "connector", "mode", "outcome", "started", "took", "changes"],
+    };
+    let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
+    let mut listing = Listing::start(output, arguments.csv, &columns)?;
     for row in &rows {
-        let report: Option<RunReport> = serde_json::from_str(&row.report).ok();
-        table.row([
-            row.id.0.to_string(),
-            row.connector.clone(),
-            row.mode.clone(),
-            row.outcome.clone(),
-            since(&row.started_at),
-            took(row),
-            report
-                .filter(|report| report.error.is_none())
-                .map_or_else(|| "-".to_owned(), |report| count(changes(&report))),
-        ]);
+        let cells = || match arguments.csv {
+            true => for_programs(row),
+            false => for_people(row),
+        };
+        listing.row(cells, || serde_json::to_value(ShownRun::from(row)).unwrap_or_default())?;
     }
-    output.list(table, rows.len(), "There are no runs yet; `rollcall sync` makes one.", || {
-        rows.iter().map(ShownRun::from).collect::<Vec<_>>()
-    })?;
+    listing.end("There are no runs yet; `rollcall sync` makes one.")?;
     Ok(Exit::Done)
 }
 
-pub(super) fn one(arguments: &RunArguments, path: &Path, output: Output) -> Result<Exit, Failure> {
-    let config = Config::load(path)?;
+fn for_people(row: &RunRow) -> Vec<Value> {
+    let report: Option<RunReport> = serde_json::from_str(&row.report).ok();
+    let changes = report.filter(|report| report.error.is_none()).map(|report| changes(&report));
+    vec![
+        // A name rather than a quantity.
+        Value::from(row.id.0.to_string()),
+        Value::from(row.connector.as_str()),
+        Value::from(row.mode.as_str()),
+        Value::from(row.outcome.as_str()),
+        Value::from(since(&row.started_at)),
+        Value::from(took(row)),
+        changes.map_or_else(|| Value::from("-"), Value::from),
+    ]
+}
+
+fn for_programs(row: &RunRow) -> Vec<Value> {
+    let report: Option<RunReport> = serde_json::from_str(&row.report).ok();
+    let number = |of: fn(&RunReport) -> u64| report.as_ref().map(of).map_or(Value::Null, Value::from);
+    vec![
+        Value::from(row.id.0),
+        Value::from(row.connector.as_str()),
+        Value::from(row.mode.as_str()),
+        Value::from(row.outcome.as_str()),
+        Value::from(row.started_at.as_str()),
+        Value::from(row.ended_at.as_deref()),
+        number(changes),
+        number(|report| report.problems.len() as u64 + report.further_problems),
+        number(|report| report.requests.sent),
+    ]
+}
+
+pub(super) fn one(arguments: &RunArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let config = global.load()?;
     let mut store = existing_store(&config)?;
     let id = RunId(arguments.id);
     let row =
@@ -120,7 +156,11 @@ pub(super) fn one(arguments: &RunArguments, path: &Path, output: Output) -> Resu
             .with_hint(Some("`rollcall runs` lists them"))
     })?;
     let done = done_by(reader.as_ref(), id)?;
-    output.result(
+    if arguments.csv {
+        changes_csv::print(output, &done.changes, &done.memberships)?;
+        return Ok(Exit::Done);
+    }
+    output.view(
         || text(&row, &done),
         || WholeRun { run: ShownRun::from(&row), changes: &done.changes, memberships: &done.memberships },
     )?;

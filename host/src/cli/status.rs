@@ -1,15 +1,14 @@
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::Serialize;
 
 use super::exit::Exit;
+use super::global::Global;
 use super::human::{count, plural};
 use super::output::Output;
 use super::report::Failure;
 use super::runs::{self, ShownRun};
 use super::table::Table;
-use crate::config::Config;
 use crate::directory::{RunRow, SqliteStore, Store};
 use crate::run::{RunReport, history};
 
@@ -42,8 +41,8 @@ struct ConnectorStatus {
     row: Option<RunRow>,
 }
 
-pub(super) fn run(path: &Path, output: Output) -> Result<Exit, Failure> {
-    let config = Config::load(path)?;
+pub(super) fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
+    let config = global.load()?;
     let mut directory = Directory { path: config.directory.display().to_string(), ..Directory::default() };
     let mut store = SqliteStore::open_existing(&config.directory)?;
     let mut last_runs = BTreeMap::new();
@@ -67,7 +66,7 @@ pub(super) fn run(path: &Path, output: Output) -> Result<Exit, Failure> {
         connectors.push(ConnectorStatus { name: name.clone(), users, groups, memberships, last_run, row });
     }
     let status = Status { directory, connectors };
-    output.result(|| text(&status), || &status)?;
+    output.view(|| text(&status), || &status)?;
     Ok(Exit::Done)
 }
 

@@ -1,10 +1,10 @@
-use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::exit::Exit;
+use super::global::Global;
 use super::installed::library;
 use super::interrupt::{Interrupt, block_on};
 use super::job::Surroundings;
@@ -46,8 +46,8 @@ pub(super) struct SyncArguments {
 /// more memory and be no faster.
 const AT_A_TIME: usize = 4;
 
-pub(super) fn run(arguments: &SyncArguments, path: &Path, output: Output) -> Result<Exit, Failure> {
-    let config = Config::load(path)?;
+pub(super) fn run(arguments: &SyncArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let config = global.load()?;
     if let Some(name) = &arguments.name {
         let report = sync(&config, name, output, arguments.tape.tape(arguments.force))?;
         output.result(|| show::report(&report), || &report)?;

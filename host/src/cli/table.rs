@@ -1,5 +1,8 @@
 use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, ContentArrangement, Row};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row, Width};
+
+/// Between two columns.
+const GAP: u16 = 2;
 
 /// A list for people: a header in capitals, no lines, columns two spaces apart.
 ///
@@ -8,16 +11,34 @@ use comfy_table::{CellAlignment, ContentArrangement, Row};
 #[derive(Debug)]
 pub struct Table {
     inner: comfy_table::Table,
+    /// How wide the columns are at least.
+    least: Vec<u16>,
 }
 
 impl Table {
     pub fn new<const N: usize>(header: [&str; N]) -> Self {
+        Self::of(header.map(str::to_owned).into())
+    }
+
+    pub fn of(header: Vec<String>) -> Self {
         let mut inner = comfy_table::Table::new();
         inner.load_style(NOTHING);
-        let mut header = Row::from(header.map(str::to_uppercase));
+        let mut header = Row::from(header.iter().map(|head| head.to_uppercase()));
         header.max_height(1);
         inner.set_header(header);
-        Self { inner }
+        Self { inner, least: Vec::new() }
+    }
+
+    /// What goes below a table whose columns are of these [`widths`](Self::widths).
+    pub fn continued(widths: &[u16]) -> Self {
+        let mut inner = comfy_table::Table::new();
+        inner.load_style(NOTHING);
+        Self { inner, least: widths.to_owned() }
+    }
+
+    /// Of the widest cell in each column.
+    pub fn widths(&self) -> Vec<u16> {
+        self.inner.column_max_content_widths()
     }
 
     /// The column's numbers end under each other.
@@ -29,8 +50,12 @@ impl Table {
     }
 
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.push(cells.into());
+    }
+
+    pub fn push(&mut self, cells: Vec<String>) {
         // A line break or an escape sequence in a provider's data is not for the terminal.
-        let mut row = Row::from(cells.map(|cell| cell.replace(char::is_control, " ")));
+        let mut row = Row::from(cells.iter().map(|cell| cell.replace(char::is_control, " ")));
         row.max_height(1);
         self.inner.add_row(row);
     }
@@ -46,7 +71,10 @@ impl Table {
             }
         }
         for column in self.inner.column_iter_mut() {
-            column.set_padding((0, 2));
+            column.set_padding((0, GAP));
+        }
+        for (column, width) in self.inner.column_iter_mut().zip(self.least) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width + GAP)));
         }
         self.inner.force_no_tty().trim_fmt()
     }
@@ -69,6 +97,18 @@ mod tests {
         let widths = [None, Some(120), Some(60), Some(40)];
         let all = widths.map(|width| format!("{width:?}\n{}\n", people().render(width))).join("\n");
         insta::assert_snapshot!(all);
+    }
+
+    #[test]
+    fn what_follows_is_below_the_columns_of_what_was_before() {
+        let first = people();
+        let mut next = Table::continued(&first.widths());
+        next.row(["b".into(), "c".into(), "7".into()]);
+        let next = next.right(2);
+        let first = first.render(None);
+        let next = next.render(None);
+        let end = first.lines().next().unwrap().find("USERS").unwrap() + "USERS".len();
+        assert_eq!(next.find('7'), Some(end - 1), "{first}\n{next}");
     }
 
     #[test]

@@ -1,30 +1,46 @@
-use std::path::Path;
-
 use clap::Args;
+use roaring::RoaringBitmap;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::entries::{PastChange, fields, only, past_changes, told};
 use super::exit::Exit;
+use super::global::Global;
+use super::groups;
 use super::job::existing_store;
+use super::listing::{ListArguments, Listing};
 use super::output::Output;
 use super::report::Failure;
-use super::table::Table;
 use crate::config::Config;
-use crate::directory::{EntryKind, Reader, Store, StoreError, UserEntry, UserFilter, fold};
+use crate::directory::{EntryKind, Order, Reader, Store, StoreError, UserEntry, UserFilter, fold};
 
-/// List the directory's users.
+/// List the directory's users, by name.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     rollcall users\n  \
-    rollcall users --search smith --json")]
+    rollcall users smith --inactive\n  \
+    rollcall users --group Engineering --attribute department=Sales --json\n  \
+    rollcall users --csv --columns userName,email,department > people.csv")]
 pub(super) struct UsersArguments {
+    /// Only those with this text in user name, display name or e-mail address.
+    search: Option<String>,
+    /// Only active users.
+    #[arg(long, conflicts_with = "inactive")]
+    active: bool,
+    /// Only inactive users.
+    #[arg(long)]
+    inactive: bool,
+    /// Only members of this group: its name, or the provider's id.
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
     /// Only those that this connector gave.
     #[arg(long, value_name = "NAME")]
     connector: Option<String>,
-    /// Only those with this text in user name, display name or e-mail address.
-    #[arg(long, value_name = "TEXT")]
-    search: Option<String>,
+    /// Only those with this value of a field or attribute, in any case; `KEY=` for those without. Again for more.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    attribute: Vec<(String, String)>,
+    #[command(flatten)]
+    list: ListArguments,
 }
 
 /// Show one user: fields, groups, latest changes.
@@ -45,46 +61,107 @@ struct WholeUser<'a> {
     changes: &'a [PastChange],
 }
 
-pub(super) fn list(arguments: &UsersArguments, path: &Path, output: Output) -> Result<Exit, Failure> {
-    let config = Config::load(path)?;
-    let mut store = existing_store(&config)?;
-    let filter =
-        UserFilter { connector: arguments.connector.clone(), active: None, text: arguments.search.clone() };
-    let mut users = Vec::new();
-    store.read()?.users(&filter, &mut |user| {
-        users.push(user);
-        true
-    })?;
-    let mut table = Table::new(["user name", "display name", "email", "active", "connector"]);
-    for user in &users {
-        table.row([
-            user.user_name.clone(),
-            user.display_name.clone().unwrap_or_default(),
-            user.email.clone().unwrap_or_default(),
-            if user.active { "yes".to_owned() } else { "no".to_owned() },
-            user.connector.clone(),
-        ]);
+/// `KEY=VALUE`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("it is written as KEY=VALUE, such as department=Sales".to_owned()),
     }
-    output.list(table, users.len(), "There is no such user.", || {
-        users.iter().map(UserEntry::to_json).collect::<Vec<_>>()
-    })?;
+}
+
+/// The connector has to be one of the configuration, or one that gave the directory something before it was removed
+/// from there.
+pub(super) fn known_connector(
+    config: &Config,
+    reader: &dyn Reader,
+    name: Option<&str>,
+) -> Result<(), Failure> {
+    let Some(name) = name else { return Ok(()) };
+    match config.connector(name) {
+        Ok(_) => Ok(()),
+        Err(error) => match reader.totals(Some(name))? {
+            (0, 0, _) => Err(error.into()),
+            _ => Ok(()),
+        },
+    }
+}
+
+pub(super) fn list(arguments: &UsersArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let config = global.load()?;
+    let mut store = existing_store(&config)?;
+    let reader = store.read()?;
+    known_connector(&config, reader.as_ref(), arguments.connector.as_deref())?;
+    let filter = UserFilter {
+        connector: arguments.connector.clone(),
+        active: match (arguments.active, arguments.inactive) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        },
+        text: arguments.search.clone(),
+        keys: arguments.group.as_deref().map(|group| members(reader.as_ref(), group)).transpose()?,
+        values: arguments.attribute.clone(),
+        order: Order::Name,
+    };
+    let columns = columns(arguments);
+    let mut listing = Listing::start(output, arguments.list.csv, &columns)?;
+    let mut seen = vec![false; columns.len()];
+    let mut left = arguments.list.limit.unwrap_or(u64::MAX);
+    let mut result = Ok(());
+    if left > 0 {
+        reader.users(&filter, &mut |user| {
+            let cells = || {
+                let cells: Vec<Value> =
+                    columns.iter().map(|column| user.value(column).unwrap_or_default()).collect();
+                seen.iter_mut().zip(&cells).for_each(|(seen, cell)| *seen |= !cell.is_null());
+                cells
+            };
+            result = listing.row(cells, || user.to_json());
+            left -= 1;
+            result.is_ok() && left > 0
+        })?;
+    }
+    result?;
+    let rows = listing.rows();
+    listing.end("There is no such user.")?;
+    if rows > 0 && !output.json {
+        for (column, _) in arguments.list.columns.iter().zip(&seen).filter(|(_, seen)| !**seen) {
+            output
+                .note(&format!("No user of these has `{column}`; `rollcall user NAME` shows what one has."));
+        }
+    }
     Ok(Exit::Done)
 }
 
-pub(super) fn one(arguments: &UserArguments, path: &Path, output: Output) -> Result<Exit, Failure> {
-    let config = Config::load(path)?;
+/// What is asked for, else what identifies a person.
+fn columns(arguments: &UsersArguments) -> Vec<String> {
+    let usual: &[&str] = match arguments.list.csv {
+        true => &UserEntry::FIELDS,
+        false => &["userName", "displayName", "email", "active", "connector"],
+    };
+    match arguments.list.columns.as_slice() {
+        [] => usual.iter().map(|name| (*name).to_owned()).collect(),
+        asked => asked.iter().map(|name| name.trim().to_owned()).collect(),
+    }
+}
+
+fn members(reader: &dyn Reader, group: &str) -> Result<RoaringBitmap, Failure> {
+    let group = groups::named(reader, group)?;
+    Ok(reader.members(group.key)?)
+}
+
+pub(super) fn one(arguments: &UserArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
+    let config = global.load()?;
     let mut store = existing_store(&config)?;
     let reader = store.read()?;
-    let found = find(reader.as_ref(), &arguments.who)?;
-    let user =
-        only(found, "user", &arguments.who, |user| format!("{} ({})", user.user_name, user.external_id))?;
+    let user = named(reader.as_ref(), &arguments.who)?;
     let mut groups = Vec::new();
     for key in reader.groups_of(user.key)? {
         groups.extend(reader.group(key)?.map(|group| group.name));
     }
     groups.sort_by_key(|name| fold(name));
     let changes = past_changes(reader.as_ref(), EntryKind::User, user.key.0)?;
-    output.result(
+    output.view(
         || {
             let mut text = fields(&user.to_json());
             text.push_str(&format!("\n\nGroups ({}):", groups.len()));
@@ -97,6 +174,12 @@ pub(super) fn one(arguments: &UserArguments, path: &Path, output: Output) -> Res
         || WholeUser { user: user.to_json(), groups: &groups, changes: &changes },
     )?;
     Ok(Exit::Done)
+}
+
+/// The one user who is meant.
+pub(super) fn named(reader: &dyn Reader, who: &str) -> Result<UserEntry, Failure> {
+    let found = find(reader, who)?;
+    only(found, "user", who, |user| format!("{} ({})", user.user_name, user.external_id))
 }
 
 /// By user name, else by id, else by e-mail address, which several people may share.

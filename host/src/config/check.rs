@@ -266,12 +266,18 @@ impl Checker<'_> {
 
     fn http(&mut self, path: &[Step], written: written::Http) -> HttpOptions {
         let default = HttpOptions::default();
-        let parallel = self.number(path, "parallel", written.parallel, 1..=64);
-        let attempts = self.number(path, "attempts", written.attempts, 1..=20);
-        let timeout = self.number(path, "timeout-seconds", written.timeout_seconds, 1..=3600);
-        // A week: longer than the longest first reading anybody has reported.
-        let deadline = self.number(path, "deadline-minutes", written.deadline_minutes, 1..=7 * 24 * 60);
-        let response_limit = self.number(path, "response-limit-mib", written.response_limit_mib, 1..=1024);
+        let parallel = self.number(path, "parallel", written.parallel, HttpOptions::PARALLEL);
+        let attempts = self.number(path, "attempts", written.attempts, HttpOptions::ATTEMPTS);
+        let timeout =
+            self.number(path, "timeout-seconds", written.timeout_seconds, HttpOptions::TIMEOUT_SECONDS);
+        let deadline =
+            self.number(path, "deadline-minutes", written.deadline_minutes, HttpOptions::DEADLINE_MINUTES);
+        let response_limit = self.number(
+            path,
+            "response-limit-mib",
+            written.response_limit_mib,
+            HttpOptions::RESPONSE_LIMIT_MIB,
+        );
         if written.share.is_some_and(|share| !(share > 0.0 && share <= 1.0)) {
             let hint = "it is the part of the provider's rate limit that Rollcall may use: 0.8 leaves a fifth to others";
             self.wrong(&under(path, "share"), "`share` has to be above 0 and at most 1", Some(hint));

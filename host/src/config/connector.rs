@@ -1,3 +1,4 @@
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -62,6 +63,15 @@ pub struct HttpOptions {
     pub ca_bundle: Option<PathBuf>,
     /// What the plugin may do beyond GET, as far as its manifest asks for it.
     pub allow: Vec<Allow>,
+}
+
+impl HttpOptions {
+    pub const PARALLEL: RangeInclusive<u64> = 1..=64;
+    pub const TIMEOUT_SECONDS: RangeInclusive<u64> = 1..=3600;
+    /// A week: longer than the longest first reading anybody has reported.
+    pub const DEADLINE_MINUTES: RangeInclusive<u64> = 1..=7 * 24 * 60;
+    pub const ATTEMPTS: RangeInclusive<u64> = 1..=20;
+    pub const RESPONSE_LIMIT_MIB: RangeInclusive<u64> = 1..=1024;
 }
 
 impl Default for HttpOptions {

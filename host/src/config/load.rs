@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::check;
 use super::connector::Connector;
+use super::effective::Origin;
 use super::fault::{ConfigError, Fault, Source};
 use super::position::{At, Step};
 use crate::plugin::{Limits, nearest};
@@ -22,7 +23,9 @@ pub struct Config {
     pub directory: PathBuf,
     pub plugins: Plugins,
     pub connectors: BTreeMap<String, Connector>,
-    source: Source,
+    pub(super) source: Source,
+    /// Who named the database, if it was not the file.
+    pub(super) directory_origin: Option<Origin>,
 }
 
 /// Where plugins come from besides the built-in ones, and what they may use.
@@ -44,7 +47,13 @@ impl Config {
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let source = Source { file: path.to_owned(), text: text.to_owned() };
         let (directory, plugins, connectors) = check::check(&source, &folder(path))?;
-        Ok(Self { directory, plugins, connectors, source })
+        Ok(Self { directory, plugins, connectors, source, directory_origin: None })
+    }
+
+    /// Takes another database than the file names; relative to the working folder.
+    pub fn use_database(&mut self, database: PathBuf, origin: Origin) {
+        self.directory = database;
+        self.directory_origin = Some(origin);
     }
 
     /// The file, as it was named.

@@ -33,9 +33,9 @@ fn answer(text: &str) -> String {
     out
 }
 
-#[test]
-fn every_mistake() {
-    let cases = [
+/// Each with its name.
+pub(super) fn mistakes() -> Vec<(&'static str, String)> {
+    vec![
         ("not TOML", "[connector.acme\nplugin = \"okta\"".to_owned()),
         ("no value", with("plugin-version =")),
         ("quotes forgotten", GOOD.replace("\"okta\"", "okta")),
@@ -105,17 +105,19 @@ fn every_mistake() {
             "several",
             with("plugin-sha256 = \"\"\nhttp.share = 2.0\nhttp.attempts = 0").replace("acme]", "Acme]"),
         ),
-    ];
+    ]
+}
+
+#[test]
+fn every_mistake() {
     let mut all = String::new();
-    for (name, text) in cases {
+    for (name, text) in mistakes() {
         writeln!(all, "## {name}\n\n{}", answer(&text)).unwrap();
     }
     insta::assert_snapshot!(all);
 }
 
-#[test]
-fn a_file_with_everything_is_no_mistake() {
-    let text = r#"
+pub(super) const EVERYTHING: &str = r#"
         [directory]
         path = "people.db"
         [plugins]
@@ -147,7 +149,10 @@ fn a_file_with_everything_is_no_mistake() {
         settings = { strict = true }
         [[connector.acme.transform]]
         plugin = "more"
-    "#;
-    let config = Config::parse("rollcall.toml".as_ref(), text).unwrap();
+"#;
+
+#[test]
+fn a_file_with_everything_is_no_mistake() {
+    let config = Config::parse("rollcall.toml".as_ref(), EVERYTHING).unwrap();
     insta::assert_debug_snapshot!(config.connectors["acme"]);
 }

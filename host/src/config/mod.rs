@@ -23,6 +23,7 @@
 //!   ([`Config`], [`Connector`], …), in which units are types, paths are resolved and every rule holds.
 //! * Whatever is wrong is a [`Fault`] with line, column and the line itself. [`Config::fault`] makes one for
 //!   rules that only others know, such as a plugin's settings schema.
+//! * [`Config::effective`] is every value with where it comes from; [`schema`](schema()) is the file's JSON Schema, for editors.
 //! * Secrets are never in the file: a credential says where its secret is, and an excerpt of a line that holds
 //!   one all the same hides it.
 //! * [`edit`] changes the file the way a careful person would: nothing but the lines in question.
@@ -30,18 +31,22 @@
 mod check;
 mod connector;
 pub mod edit;
+mod effective;
 mod fault;
 mod load;
 #[cfg(test)]
 mod mistakes;
 mod position;
 mod read;
+mod schema;
 mod template;
 mod written;
 
 pub use check::{is_name, is_variable, looks_like_a_secret};
 pub use connector::{Connector, Credential, HttpOptions, PluginChoice, TransformUse};
+pub use effective::{EffectiveTable, EffectiveValue, Origin};
 pub use fault::{ConfigError, Fault};
 pub use load::{Config, DEFAULT_FILE, Plugins};
 pub use position::{At, Step};
+pub use schema::schema;
 pub use template::{NewConnector, new_file};

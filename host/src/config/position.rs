@@ -70,6 +70,28 @@ pub(super) fn locate(text: &str, path: &[Step], at: At) -> Option<Range<usize>> 
     found
 }
 
+/// The line, from 1, of exactly that key; `None` when the text does not have it.
+pub(super) fn line_of(text: &str, path: &[Step]) -> Option<usize> {
+    let document = Document::parse(text).ok()?;
+    let mut node = Node::Item(document.as_item());
+    let mut found = None;
+    for step in path {
+        let (span, next) = match step {
+            Step::Key(key) => {
+                let (key, item) = node.table()?.get_key_value(key)?;
+                (key.span(), Node::Item(item))
+            }
+            Step::Index(index) => {
+                let element = node.element(*index)?;
+                (element.span(), element)
+            }
+        };
+        found = span.or(found);
+        node = next;
+    }
+    found.map(|span| line_and_column(text, span.start).0)
+}
+
 #[derive(Clone, Copy)]
 enum Node<'a> {
     Item(&'a Item),
@@ -280,6 +302,16 @@ plugin = "more"
         );
         assert_eq!(place(text, &path(&["settings", "groups"]), At::Value), "acme");
         assert_eq!(place(text, &["plugins".into()], At::Key), "nowhere");
+    }
+
+    #[test]
+    fn a_line_is_that_of_exactly_the_key() {
+        let text = "[connector.acme]\nhttp.share = 0.5\n[[connector.acme.transform]]\nplugin = 'a'\n";
+        let line = |keys: &str| line_of(text, &Step::dotted(keys).collect::<Vec<_>>());
+        assert_eq!(line("connector.acme.http.share"), Some(2));
+        assert_eq!(line("connector.acme.transform.0.plugin"), Some(4));
+        assert_eq!(line("connector.acme.http.parallel"), None);
+        assert_eq!(line("connector.acme.transform.1.plugin"), None);
     }
 
     #[test]

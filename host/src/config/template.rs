@@ -140,7 +140,7 @@ fn wrapped(text: &str) -> Vec<String> {
 }
 
 /// A JSON value in TOML, on one line; nothing for null, which TOML does not have.
-fn toml(value: &Value) -> Option<String> {
+pub(super) fn toml(value: &Value) -> Option<String> {
     Some(match value {
         Value::Null => return None,
         Value::Bool(_) | Value::Number(_) => value.to_string(),
@@ -170,7 +170,7 @@ fn text(text: &str) -> String {
     }
 }
 
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     Key::new(name).display_repr().into_owned()
 }
 
@@ -217,7 +217,7 @@ pub(super) mod tests {
     }
 
     /// Every setting as if an admin had taken its `#` away.
-    fn uncommented(text: &str) -> String {
+    pub(in crate::config) fn uncommented(text: &str) -> String {
         let mut out = String::new();
         for line in text.lines() {
             let setting = line.strip_prefix('#').filter(|rest| !rest.is_empty() && !rest.starts_with(' '));

@@ -10,15 +10,17 @@
 
 mod change;
 mod entry;
+mod lookup;
 mod plain;
 mod sqlite;
 mod store;
 
 pub use change::{Change, ChangeKind, EntryKind, MembershipChange};
 pub use entry::{GroupEntry, GroupKey, UserEntry, UserKey, fold};
+pub use lookup::plain_text;
 pub use plain::write_record;
-pub use sqlite::SqliteStore;
+pub use sqlite::{Health, SqliteStore, Writing};
 pub use store::{
-    ConnectorId, Counters, GroupFilter, MembersState, MirrorGroup, MirrorUser, Reader, RunId, RunRow,
+    ConnectorId, Counters, GroupFilter, MembersState, MirrorGroup, MirrorUser, Order, Reader, RunId, RunRow,
     RunStart, Store, StoreError, StoreResult, UserFilter, Writer,
 };

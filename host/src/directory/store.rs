@@ -147,21 +147,38 @@ impl RunRow {
     pub const INTERRUPTED: &str = "interrupted";
 }
 
-/// Which users to list; every field narrows.
+/// In which order entries are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    #[default]
+    Key,
+    /// By folded name, which is unique.
+    Name,
+}
+
+/// Which users to list; every field but the order narrows.
 #[derive(Debug, Clone, Default)]
 pub struct UserFilter {
     pub connector: Option<String>,
     pub active: Option<bool>,
     /// Part of user name, display name or e-mail address, case-insensitive.
     pub text: Option<String>,
+    /// Only users of these keys.
+    pub keys: Option<RoaringBitmap>,
+    /// Names and values, each of which has to be there: see [`UserEntry::holds`].
+    pub values: Vec<(String, String)>,
+    pub order: Order,
 }
 
-/// Which groups to list; every field narrows.
+/// Which groups to list; every field but the order narrows.
 #[derive(Debug, Clone, Default)]
 pub struct GroupFilter {
     pub connector: Option<String>,
     /// Part of the name, case-insensitive.
     pub text: Option<String>,
+    /// Only groups of these keys.
+    pub keys: Option<RoaringBitmap>,
+    pub order: Order,
 }
 
 /// Where mirror and directory are kept. Calls block.
@@ -202,7 +219,7 @@ pub trait Reader {
     fn user_by_name(&self, folded: &str) -> StoreResult<Option<UserEntry>>;
     /// By the provider's id, whatever the connector.
     fn users_by_id(&self, external_id: &str) -> StoreResult<Vec<UserEntry>>;
-    /// By key.
+    /// In the filter's order.
     fn users(&self, filter: &UserFilter, each: &mut dyn FnMut(UserEntry) -> bool) -> StoreResult<()>;
     /// User name of each key, in the order of the keys; a key that is gone is left out.
     fn user_names(&self, keys: &RoaringBitmap, each: &mut dyn FnMut(UserKey, &str)) -> StoreResult<()>;
@@ -211,7 +228,7 @@ pub trait Reader {
     fn group_by_name(&self, folded: &str) -> StoreResult<Option<GroupEntry>>;
     /// By the provider's id, whatever the connector.
     fn groups_by_id(&self, external_id: &str) -> StoreResult<Vec<GroupEntry>>;
-    /// By key.
+    /// In the filter's order.
     fn groups(&self, filter: &GroupFilter, each: &mut dyn FnMut(GroupEntry) -> bool) -> StoreResult<()>;
     /// Keys of the members that this connector gave.
     fn members_from(&self, group: GroupKey, connector: ConnectorId) -> StoreResult<RoaringBitmap>;

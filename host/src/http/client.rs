@@ -1,6 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use reqwest::header::{HeaderMap, LOCATION};
@@ -12,7 +12,7 @@ use super::cause::Cause;
 use super::courtesy::Courtesy;
 use super::error::{HttpError, quoted};
 use super::grant::{Grant, Refusal};
-use super::limits::retry_after;
+use super::limits::{date, retry_after};
 use super::options::ClientOptions;
 use super::pacer::{Permit, Place, TooLate, Verdict};
 use super::retry::{backoff, is_idempotent, is_transient};
@@ -58,6 +58,12 @@ impl Client {
     pub fn scrub(&self) -> Result<Scrub, CassetteError> {
         let connector = self.options.connector.clone();
         self.options.credential.scrub().ok_or(CassetteError::ShortSecret { connector })
+    }
+
+    /// How many seconds this machine's clock is ahead of the provider's, less than 0 when behind, as of its last answer;
+    /// exact to a second and the time that the answer took. `None` before there was one that had a date.
+    pub fn clock_ahead(&self) -> Option<i64> {
+        self.telling.clock_ahead()
     }
 
     /// Reads the CA bundle and prepares connections, but opens none.
@@ -205,6 +211,9 @@ impl Client {
         };
         courtesy.answered(&incoming.headers);
         let status = incoming.status;
+        if let Some(date) = date(&incoming.headers) {
+            self.telling.dated(date, SystemTime::now());
+        }
         let verdict = permit.answered(status, &incoming.headers, &self.telling);
         let reason = self.reason(status, &incoming.headers);
         if matches!(status, 301 | 302 | 303 | 307 | 308) {

@@ -61,7 +61,8 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(seconds(epoch_seconds(text)?.saturating_sub(date(headers)?)))
 }
 
-fn date(headers: &HeaderMap) -> Option<u64> {
+/// The server's own clock, in seconds since 1970.
+pub(super) fn date(headers: &HeaderMap) -> Option<u64> {
     epoch_seconds(headers.get(reqwest::header::DATE)?.to_str().ok()?)
 }
 

@@ -1,5 +1,5 @@
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
@@ -31,6 +31,8 @@ struct Counts {
     totals: HttpTotals,
     waiting: u32,
     waiting_since: Option<Instant>,
+    /// Seconds.
+    clock_ahead: Option<i64>,
 }
 
 /// Lasts as long as a request is held back.
@@ -68,6 +70,17 @@ impl Telling {
         (self.listener)(HttpEvent::Budget { bucket: bucket.to_owned(), limit, remaining });
     }
 
+    /// The provider answered and said what time it was, in seconds since 1970.
+    pub(super) fn dated(&self, date: u64, now: SystemTime) {
+        let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let apart = i64::try_from(now.abs_diff(date)).unwrap_or(i64::MAX);
+        self.counts().clock_ahead = Some(if now < date { -apart } else { apart });
+    }
+
+    pub(super) fn clock_ahead(&self) -> Option<i64> {
+        self.counts().clock_ahead
+    }
+
     pub(super) fn wait(&self) -> Wait<'_> {
         let mut counts = self.counts();
         counts.waiting += 1;
@@ -95,6 +108,17 @@ impl Drop for Wait<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_clock_is_compared_with_the_latest_date() {
+        let telling = Telling::new(Arc::new(|_| {}));
+        assert_eq!(telling.clock_ahead(), None);
+        let now = UNIX_EPOCH + Duration::from_secs(1_000);
+        telling.dated(970, now);
+        assert_eq!(telling.clock_ahead(), Some(30));
+        telling.dated(1_060, now);
+        assert_eq!(telling.clock_ahead(), Some(-60));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn waits_that_overlap_count_once() {

@@ -27,7 +27,8 @@ macro_rules! limits {
                 Self { $($field: overrides.$field.unwrap_or(self.$field),)* }
             }
 
-            pub(super) fn get(&self, limit: Limit) -> u64 {
+            /// In the limit's unit.
+            pub fn get(&self, limit: Limit) -> u64 {
                 match limit { $(Limit::$variant => self.$field,)* }
             }
         }
@@ -57,8 +58,12 @@ macro_rules! limits {
                 match self { $(Limit::$variant => $unit,)* }
             }
 
-            #[cfg(test)]
-            const ALL: &[Limit] = &[$(Limit::$variant,)*];
+            /// What it is and why its default is what it is, for people.
+            pub fn help(self) -> &'static str {
+                match self { $(Limit::$variant => concat!($($doc),*).trim_ascii_start(),)* }
+            }
+
+            pub const ALL: &[Limit] = &[$(Limit::$variant,)*];
         }
     };
 }
@@ -171,6 +176,7 @@ mod tests {
         assert_eq!(table.len(), Limit::ALL.len());
         for limit in Limit::ALL {
             assert_eq!(table[limit.key()], Limits::default().get(*limit), "{}", limit.key());
+            assert!(limit.help().ends_with('.') && !limit.help().contains("  "), "{}", limit.help());
         }
     }
 

@@ -34,13 +34,21 @@ impl Drop for Lock {
 impl WorkFolder {
     /// `rollcall.db` → `rollcall.db.work/`, beside the file itself, not beside a link to it.
     pub fn beside(database: &Path) -> Result<Self, RunError> {
-        let path = folder_of(database);
+        let path = Self::path_beside(database);
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&path).map_err(work_file(&path, "created"))?;
         Ok(Self(path))
+    }
+
+    /// Where it is or would be; makes nothing.
+    pub fn path_beside(database: &Path) -> PathBuf {
+        let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
+        let mut name = database.into_os_string();
+        name.push(".work");
+        PathBuf::from(name)
     }
 
     pub fn path(&self) -> &Path {
@@ -78,7 +86,7 @@ impl WorkFolder {
 
     /// Whether a run of the connector holds its lock now. Makes nothing: what is not there is not at work.
     pub fn is_at_work(database: &Path, connector: &str) -> bool {
-        let Ok(file) = File::open(folder_of(database).join(format!("{connector}.lock"))) else {
+        let Ok(file) = File::open(WorkFolder::path_beside(database).join(format!("{connector}.lock"))) else {
             return false;
         };
         match file.try_lock_shared() {
@@ -128,13 +136,6 @@ impl WorkFolder {
             }
         }
     }
-}
-
-fn folder_of(database: &Path) -> PathBuf {
-    let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
-    let mut name = database.into_os_string();
-    name.push(".work");
-    PathBuf::from(name)
 }
 
 /// Whoever looks whether a run is at work holds the lock too, for some microseconds.

@@ -8,6 +8,7 @@ use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 
 use super::settings::Setting;
+use crate::cli::human::bytes;
 use crate::model::{Manifest, PluginKind};
 use crate::plugin::{Anatomy, Item};
 
@@ -261,14 +262,6 @@ fn verified(out: &mut String, compared: &Compared) -> Written {
     match &compared.not_compared {
         None => writeln!(out, "Built again, it is the same byte for byte."),
         Some(reason) => writeln!(out, "It was not built again to compare its bytes: {reason}."),
-    }
-}
-
-fn bytes(count: u64) -> String {
-    match count {
-        0..10_000 => format!("{count} bytes"),
-        10_000..10_000_000 => format!("{} kB", count / 1000),
-        _ => format!("{} MB", count / 1_000_000),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The store in one SQLite file.
 
 mod file;
+mod health;
 mod open;
 mod reader;
 mod writer;
 
+pub use health::{Health, Writing};
 pub use open::SqliteStore;

@@ -21,11 +21,11 @@ const APPLICATION_ID: i64 = 0x526f_6c6c;
 const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
 
 /// How long to wait for another process's transaction. A large first sync holds the write lock for a minute.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(120);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The store in one SQLite file.
 pub struct SqliteStore {
-    connection: Connection,
+    pub(super) connection: Connection,
     pub(super) file: DatabaseFile,
 }
 

@@ -8,8 +8,8 @@ use crate::directory::entry::attributes_from_json;
 use crate::directory::plain;
 use crate::directory::{
     Change, ChangeKind, ConnectorId, Counters, EntryKind, GroupEntry, GroupFilter, GroupKey, MembersState,
-    MembershipChange, MirrorGroup, MirrorUser, Reader, RunId, RunRow, StoreResult, UserEntry, UserFilter,
-    UserKey,
+    MembershipChange, MirrorGroup, MirrorUser, Order, Reader, RunId, RunRow, StoreResult, UserEntry,
+    UserFilter, UserKey,
 };
 use crate::model::{Attribute, User};
 
@@ -22,6 +22,16 @@ const USER: &str =
     "SELECT u.key, c.name, u.external_id, u.user_name, u.display_name, u.given_name, u.family_name,
                            u.email, u.active, u.attributes
                     FROM directory_user u JOIN connector c ON c.id = u.connector";
+
+/// Along the index of names, so that a million users are listed without being sorted first: the index is named and
+/// the join is a cross join (which SQLite doesn't turn around) because the planner would rather sort.
+const USER_BY_NAME: &str =
+    "SELECT u.key, c.name, u.external_id, u.user_name, u.display_name, u.given_name, u.family_name,
+                                   u.email, u.active, u.attributes
+                            FROM directory_user u INDEXED BY directory_user_by_name
+                            CROSS JOIN connector c ON c.id = u.connector";
+
+const USER_FILTER: &str = "WHERE (?1 IS NULL OR c.name = ?1) AND (?2 IS NULL OR u.active = ?2)";
 
 const GROUP: &str = "SELECT g.key, c.name, g.external_id, g.name, g.description, g.attributes
                      FROM directory_group g JOIN connector c ON c.id = g.connector";
@@ -243,17 +253,24 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn users(&self, filter: &UserFilter, each: &mut dyn FnMut(UserEntry) -> bool) -> StoreResult<()> {
-        let sql = format!(
-            "{USER} WHERE (?1 IS NULL OR c.name = ?1) AND (?2 IS NULL OR u.active = ?2) ORDER BY u.key"
-        );
+        let sql = match filter.order {
+            Order::Key => format!("{USER} {USER_FILTER} ORDER BY u.key"),
+            Order::Name => format!("{USER_BY_NAME} {USER_FILTER} ORDER BY u.folded"),
+        };
         let wanted = filter.text.as_deref().map(str::to_lowercase);
         self.rows(&sql, params![filter.connector, filter.active], |row| {
+            if let Some(keys) = &filter.keys
+                && !keys.contains(self.get(row, 0)?)
+            {
+                return Ok(true);
+            }
             let entry = self.user_entry(row)?;
             let texts = [Some(&entry.user_name), entry.display_name.as_ref(), entry.email.as_ref()];
             let matches = match &wanted {
                 Some(wanted) => texts.into_iter().flatten().any(|text| text.to_lowercase().contains(wanted)),
                 None => true,
             };
+            let matches = matches && filter.values.iter().all(|(name, value)| entry.holds(name, value));
             Ok(!matches || each(entry))
         })
     }
@@ -290,9 +307,18 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn groups(&self, filter: &GroupFilter, each: &mut dyn FnMut(GroupEntry) -> bool) -> StoreResult<()> {
-        let sql = format!("{GROUP} WHERE (?1 IS NULL OR c.name = ?1) ORDER BY g.key");
+        let order = match filter.order {
+            Order::Key => "g.key",
+            Order::Name => "g.folded",
+        };
+        let sql = format!("{GROUP} WHERE (?1 IS NULL OR c.name = ?1) ORDER BY {order}");
         let wanted = filter.text.as_deref().map(str::to_lowercase);
         self.rows(&sql, params![filter.connector], |row| {
+            if let Some(keys) = &filter.keys
+                && !keys.contains(self.get(row, 0)?)
+            {
+                return Ok(true);
+            }
             let entry = self.group_entry(row)?;
             let matches = wanted.as_ref().is_none_or(|wanted| entry.name.to_lowercase().contains(wanted));
             Ok(!matches || each(entry))

@@ -112,7 +112,8 @@ impl Draft<'_> {
 
     fn existing_groups(&self) -> Result<Vec<GroupEntry>, RunError> {
         let mut existing = Vec::new();
-        let filter = GroupFilter { connector: Some(self.connector_name.to_owned()), text: None };
+        let filter =
+            GroupFilter { connector: Some(self.connector_name.to_owned()), ..GroupFilter::default() };
         self.reader.groups(&filter, &mut |entry| {
             existing.push(entry);
             true

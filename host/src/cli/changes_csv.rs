@@ -1,0 +1,111 @@
+//! The changes of a run or of a plan as comma-separated values: one line for each field that gets another value, for
+//! each member that comes or goes, and for each entry that is created, disabled or enabled as a whole.
+
+use serde_json::{Map, Value};
+
+use super::listing::Listing;
+use super::output::Output;
+use super::plan::{ShownChange, ShownMembers};
+use super::report::Failure;
+use crate::directory::ChangeKind;
+
+const COLUMNS: [&str; 6] = ["kind", "entry", "name", "field", "before", "after"];
+
+pub(super) fn print(
+    output: Output,
+    changes: &[ShownChange],
+    memberships: &[ShownMembers],
+) -> Result<(), Failure> {
+    let columns = COLUMNS.map(str::to_owned);
+    let mut listing = Listing::start(output, true, &columns)?;
+    let mut print = |line: Vec<Value>| listing.row(|| line, || Value::Null);
+    for change in changes {
+        lines(change).into_iter().try_for_each(&mut print)?;
+    }
+    for group in memberships {
+        for name in &group.added {
+            print(member("add-member", &group.group, Value::Null, name.as_str().into()))?;
+        }
+        for name in &group.removed {
+            print(member("remove-member", &group.group, name.as_str().into(), Value::Null))?;
+        }
+    }
+    listing.end("Nothing changes.")
+}
+
+fn member(kind: &str, group: &str, before: Value, after: Value) -> Vec<Value> {
+    vec![kind.into(), "group".into(), group.into(), "member".into(), before, after]
+}
+
+fn lines(change: &ShownChange) -> Vec<Vec<Value>> {
+    let line = |field: &str, before: Value, after: Value| {
+        vec![
+            change.kind.into(),
+            change.entry.into(),
+            change.name.as_str().into(),
+            field.into(),
+            before,
+            after,
+        ]
+    };
+    let whole = [ChangeKind::Create, ChangeKind::Disable, ChangeKind::Enable];
+    if whole.iter().any(|kind| kind.as_str() == change.kind) {
+        return vec![line("", Value::Null, Value::Null)];
+    }
+    let before = flat(change.before.as_ref());
+    let after = flat(Some(&change.after));
+    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+    names.sort();
+    names.dedup();
+    let value = |fields: &Map<String, Value>, name: &str| fields.get(name).cloned().unwrap_or_default();
+    names.into_iter().map(|name| line(name, value(&before, name), value(&after, name))).collect()
+}
+
+/// Attributes beside the fields.
+fn flat(fields: Option<&Value>) -> Map<String, Value> {
+    let mut flat = Map::new();
+    for (name, value) in fields.and_then(Value::as_object).into_iter().flatten() {
+        match value {
+            Value::Object(attributes) if name == "attributes" => flat.extend(attributes.clone()),
+            value => drop(flat.insert(name.clone(), value.clone())),
+        }
+    }
+    flat
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn change(kind: ChangeKind, before: Option<Value>, after: Value) -> ShownChange {
+        ShownChange { kind: kind.as_str(), entry: "user", key: 1, name: "ann".into(), before, after }
+    }
+
+    #[test]
+    fn an_update_is_a_line_for_each_field() {
+        let update = change(
+            ChangeKind::Update,
+            Some(json!({ "email": "a@b.c", "attributes": { "profile.department": "Sales" } })),
+            json!({ "attributes": { "profile.department": "Support", "profile.level": 3 } }),
+        );
+        let lines: Vec<String> = lines(&update).iter().map(|line| crate::cli::csv::line(line)).collect();
+        assert_eq!(
+            lines.concat(),
+            "update,user,ann,email,a@b.c,\n\
+             update,user,ann,profile.department,Sales,Support\n\
+             update,user,ann,profile.level,,3\n"
+        );
+    }
+
+    #[test]
+    fn what_happens_to_an_entry_as_a_whole_is_one_line() {
+        for kind in [ChangeKind::Create, ChangeKind::Disable, ChangeKind::Enable] {
+            let change = change(kind, None, json!({ "userName": "ann", "active": true }));
+            assert_eq!(lines(&change).len(), 1);
+        }
+        let rename = change(ChangeKind::Rename, Some(json!({ "userName": "a" })), json!({ "userName": "b" }));
+        assert_eq!(lines(&rename)[0][3..], [json!("userName"), json!("a"), json!("b")]);
+    }
+}

@@ -1,0 +1,319 @@
+//! The configuration as it is in force: every value, with where it comes from.
+
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use super::check::looks_like_a_secret;
+use super::connector::{Connector, Credential, HttpOptions, PluginChoice};
+use super::load::Config;
+use super::position::{SECRET_KEYS, Step, line_of};
+use super::template::{key, toml};
+use crate::http::SecretSource;
+use crate::plugin::Limit;
+
+/// What stands for a value that is not shown.
+const HIDDEN: &str = "…";
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Rollcall's own default.
+    Default,
+    /// The default in the plugin's settings schema.
+    Plugin,
+    /// The file, at this line.
+    Line(usize),
+    /// The variable of this name.
+    Environment(&'static str),
+    /// This option of the command line.
+    Option(&'static str),
+}
+
+/// One table of the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EffectiveTable {
+    /// As in the file: `[connector.acme.http]`, `[[connector.acme.transform]]`.
+    pub header: String,
+    /// What its keys are under: `connector.acme.http`, `connector.acme.transform.0`.
+    pub path: String,
+    pub values: Vec<EffectiveValue>,
+}
+
+/// One value that is in force.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EffectiveValue {
+    /// Dotted where it is a table in the table: `groups.include`.
+    pub key: String,
+    /// Where it may hold a secret, `…` in place of it.
+    pub value: Value,
+    pub origin: Origin,
+}
+
+impl EffectiveValue {
+    /// `share = 0.8`.
+    pub fn line(&self) -> String {
+        let key = self.key.split('.').map(key).collect::<Vec<_>>().join(".");
+        format!("{key} = {}", toml(&self.value).unwrap_or_default())
+    }
+}
+
+impl Config {
+    /// Every value that has one, by table, in the file's usual order. `schema` gives a plugin's settings schema, whose
+    /// defaults are values too; a connector's limits are listed only where they are its own.
+    pub fn effective(&self, schema: &dyn Fn(&PluginChoice) -> Option<Value>) -> Vec<EffectiveTable> {
+        let mut tables = Vec::new();
+        let mut directory = self.table(&["directory".into()], "[directory]");
+        let path = Value::from(self.directory.display().to_string());
+        directory.put("path", Some(path), self.directory_origin.unwrap_or(Origin::Default));
+        tables.push(directory.table);
+
+        let mut plugins = self.table(&["plugins".into()], "[plugins]");
+        plugins.put("path", path_of(&self.plugins.path), Origin::Default);
+        tables.push(plugins.table);
+        let mut limits = self.table(&["plugins".into(), "limits".into()], "[plugins.limits]");
+        for limit in Limit::ALL {
+            limits.put(limit.key(), Some(self.plugins.limits.get(*limit).into()), Origin::Default);
+        }
+        tables.push(limits.table);
+        for (name, connector) in &self.connectors {
+            self.connector_tables(name, connector, schema, &mut tables);
+        }
+        tables.retain(|table| !table.values.is_empty());
+        tables
+    }
+
+    fn connector_tables(
+        &self,
+        name: &str,
+        connector: &Connector,
+        schema: &dyn Fn(&PluginChoice) -> Option<Value>,
+        tables: &mut Vec<EffectiveTable>,
+    ) {
+        let path = [Step::from("connector"), Step::from(name)];
+        let under = |part: &str| [path.as_slice(), &[Step::from(part)]].concat();
+        let mut own = self.table(&path, &format!("[connector.{name}]"));
+        own.plugin(&connector.plugin);
+        own.put("endpoint", Some(connector.endpoint.as_str().into()), Origin::Default);
+        own.credential(&connector.credential);
+        tables.push(own.table);
+
+        let mut settings = self.table(&under("settings"), &format!("[connector.{name}.settings]"));
+        settings.settings(&schema(&connector.plugin).unwrap_or_default(), &connector.settings, &[]);
+        tables.push(settings.table);
+
+        let mut http = self.table(&under("http"), &format!("[connector.{name}.http]"));
+        http.http(&connector.http);
+        tables.push(http.table);
+
+        let mut limits = self.table(&under("limits"), &format!("[connector.{name}.limits]"));
+        for limit in Limit::ALL {
+            let own = limits.line(&[Step::from(limit.key())]).map(|_| connector.limits.get(*limit).into());
+            limits.put(limit.key(), own, Origin::Default);
+        }
+        tables.push(limits.table);
+
+        for (index, transform) in connector.transforms.iter().enumerate() {
+            let path = [under("transform").as_slice(), &[Step::from(index)]].concat();
+            let mut own = self.table(&path, &format!("[[connector.{name}.transform]]"));
+            own.plugin(&transform.plugin);
+            tables.push(own.table);
+            let path = [path.as_slice(), &[Step::from("settings")]].concat();
+            let mut settings = self.table(&path, &format!("[connector.{name}.transform.settings]"));
+            settings.settings(&schema(&transform.plugin).unwrap_or_default(), &transform.settings, &[]);
+            tables.push(settings.table);
+        }
+    }
+
+    fn table(&self, path: &[Step], header: &str) -> Gathering<'_> {
+        let words = path.iter().map(Step::to_string).collect::<Vec<_>>().join(".");
+        let table = EffectiveTable { header: header.to_owned(), path: words, values: Vec::new() };
+        Gathering { text: &self.source.text, path: path.to_vec(), table }
+    }
+}
+
+/// A table that is being filled.
+struct Gathering<'a> {
+    text: &'a str,
+    path: Vec<Step>,
+    table: EffectiveTable,
+}
+
+impl Gathering<'_> {
+    fn line(&self, keys: &[Step]) -> Option<usize> {
+        line_of(self.text, &[self.path.as_slice(), keys].concat())
+    }
+
+    /// Nothing for a key without a value. What the command line or the environment says is stronger than the file.
+    fn put(&mut self, key: &str, value: Option<Value>, otherwise: Origin) {
+        let Some(value) = value else { return };
+        let steps: Vec<Step> = key.split('.').map(Step::from).collect();
+        let origin = match otherwise {
+            Origin::Default | Origin::Plugin => self.line(&steps).map_or(otherwise, Origin::Line),
+            given => given,
+        };
+        self.table.values.push(EffectiveValue { key: key.to_owned(), value, origin });
+    }
+
+    fn plugin(&mut self, choice: &PluginChoice) {
+        self.put("plugin", Some(choice.name.as_str().into()), Origin::Default);
+        self.put("plugin-version", choice.version.as_deref().map(Value::from), Origin::Default);
+        self.put("plugin-sha256", choice.sha256.as_deref().map(Value::from), Origin::Default);
+    }
+
+    fn credential(&mut self, credential: &Credential) {
+        let (key, place) = match &credential.secret {
+            SecretSource::Env(name) => ("env", Value::from(name.as_str())),
+            SecretSource::File(path) => ("file", path.display().to_string().into()),
+            // Somebody will write `["echo", "the secret"]`.
+            SecretSource::Command(words) => {
+                let hidden = words.iter().skip(1).map(|_| HIDDEN);
+                ("command", words.iter().take(1).map(String::as_str).chain(hidden).collect::<Vec<_>>().into())
+            }
+        };
+        self.put(&format!("credential.{key}"), Some(place), Origin::Default);
+        self.put("credential.scheme", credential.scheme.as_deref().map(Value::from), Origin::Default);
+        self.put("credential.username", credential.username.as_deref().map(Value::from), Origin::Default);
+    }
+
+    fn http(&mut self, http: &HttpOptions) {
+        let allowed: Vec<String> =
+            http.allow.iter().map(|allow| format!("{} {}", allow.method.as_str(), allow.path)).collect();
+        for (key, value) in [
+            ("parallel", Some(http.parallel.into())),
+            ("share", Some(http.share.into())),
+            ("timeout-seconds", Some(http.timeout.as_secs().into())),
+            ("deadline-minutes", Some((http.deadline.as_secs() / 60).into())),
+            ("attempts", Some(http.attempts.into())),
+            ("response-limit-mib", Some((http.response_limit >> 20).into())),
+            // It can hold no user name and no password.
+            ("proxy", http.proxy.as_ref().map(|proxy| proxy.as_str().into())),
+            ("ca-bundle", path_of(&http.ca_bundle)),
+            ("allow", Some(allowed.into())),
+        ] {
+            self.put(key, value, Origin::Default);
+        }
+    }
+
+    /// Written settings, and the defaults of those that are not written, in the order of the schema.
+    fn settings(&mut self, schema: &Value, written: &Value, above: &[&str]) {
+        let none = Map::new();
+        let known = schema["properties"].as_object().unwrap_or(&none);
+        let found = written.as_object().unwrap_or(&none);
+        let others = found.keys().filter(|name| !known.contains_key(*name));
+        for name in known.keys().chain(others) {
+            let property = known.get(name).unwrap_or(&Value::Null);
+            let keys = [above, &[name.as_str()]].concat();
+            if property["properties"].is_object() {
+                let inner = found.get(name).unwrap_or(&Value::Null);
+                // A default of the whole table is what its keys have that have none of their own.
+                self.settings(property, inner, &keys);
+                continue;
+            }
+            let (value, otherwise) = match (found.get(name), property.get("default")) {
+                (Some(value), _) => (value.clone(), Origin::Default),
+                (None, Some(default)) => (default.clone(), Origin::Plugin),
+                (None, None) => continue,
+            };
+            let secret = property["writeOnly"] == json!(true)
+                || SECRET_KEYS.contains(&name.to_lowercase().as_str())
+                || value.as_str().is_some_and(looks_like_a_secret);
+            let value = if secret { Value::from(HIDDEN) } else { value };
+            let steps: Vec<Step> = keys.iter().map(|key| Step::from(*key)).collect();
+            let origin = self.line(&steps).map_or(otherwise, Origin::Line);
+            self.table.values.push(EffectiveValue { key: keys.join("."), value, origin });
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Key(key) => f.write_str(key),
+            Step::Index(index) => index.fmt(f),
+        }
+    }
+}
+
+fn path_of(path: &Option<std::path::PathBuf>) -> Option<Value> {
+    path.as_ref().map(|path| path.display().to_string().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"[plugins.limits]
+memory-mib = 512
+[connector.acme]
+plugin = "okta"
+endpoint = "acme.okta.com"
+credential = { command = ["echo", "SeCrEt"], scheme = "header" }
+settings.groups.include = ["a"]
+settings.webhook = "SeCrEt"
+settings.api-token = "SeCrEt"
+settings.other = "00SeCrEtSeCrEtSeCrEtSeCrEtSeCrEtSeCrEtSeCr"
+settings.unknown = 1
+[connector.acme.http]
+share = 1
+[connector.acme.limits]
+instances = 9
+[[connector.acme.transform]]
+plugin = "rules"
+[[connector.acme.transform]]
+plugin = "more"
+settings = { strict = true }
+"#;
+
+    fn shown(config: &Config) -> String {
+        let okta = json!({ "properties": {
+            "groups": { "properties": {
+                "include": { "default": [] },
+                "exclude": { "default": ["*old*"] },
+                "search": { "type": "string" },
+            } },
+            "webhook": { "writeOnly": true },
+            "page-size": { "default": 200 },
+        } });
+        let schema = |choice: &PluginChoice| (choice.name == "okta").then(|| okta.clone());
+        let mut out = String::new();
+        for table in config.effective(&schema) {
+            out.push_str(&format!("{} ({})\n", table.header, table.path));
+            for value in table.values {
+                out.push_str(&format!("{}  # {:?}\n", value.line(), value.origin));
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn every_value_has_its_origin_and_no_secret_is_shown() {
+        let config = Config::parse("rollcall.toml".as_ref(), TEXT).unwrap();
+        let shown = shown(&config);
+        assert!(!shown.contains("SeCrEt"), "{shown}");
+        insta::assert_snapshot!(shown);
+    }
+
+    #[test]
+    fn what_the_command_line_says_is_stronger_than_the_file() {
+        let mut config = Config::parse("rollcall.toml".as_ref(), "[directory]\npath = \"a.db\"\n").unwrap();
+        assert!(shown(&config).contains("path = \"a.db\"  # Line(2)"));
+        config.use_database("b.db".into(), Origin::Environment("ROLLCALL_DATABASE"));
+        assert!(shown(&config).contains("path = \"b.db\"  # Environment(\"ROLLCALL_DATABASE\")"));
+    }
+
+    /// The schema knows every key, so that none is forgotten here.
+    #[test]
+    fn every_key_that_has_a_default_is_shown() {
+        let config = Config::parse("rollcall.toml".as_ref(), TEXT).unwrap();
+        let schema = super::super::schema(&[]);
+        let http =
+            &schema["properties"]["connector"]["additionalProperties"]["properties"]["http"]["properties"];
+        let tables = config.effective(&|_| None);
+        let table = tables.iter().find(|table| table.path == "connector.acme.http").unwrap();
+        for (key, property) in http.as_object().unwrap() {
+            let shown = table.values.iter().any(|value| value.key == *key);
+            assert_eq!(shown, property.get("default").is_some(), "{key}");
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! The file's shape as a JSON Schema, for editors that complete and check while somebody types.
+//!
+//! It is written by hand beside the parser, because what the parser says about a mistake is for people and can't be
+//! made of a schema. So that the two don't drift apart, the tests compare them: they know the same keys of the same
+//! types within the same ranges, and a file that the parser refuses is refused by the schema, unless no schema could
+//! see what is wrong with it.
+
+use std::ops::RangeInclusive;
+
+use serde_json::{Map, Value, json};
+
+use super::connector::HttpOptions;
+use super::load::DEFAULT_DATABASE;
+use crate::model::{Manifest, PluginKind};
+use crate::plugin::{Limit, Limits};
+
+/// The JSON Schema (2020-12) of a configuration; `plugins` are those whose settings it knows. A connector of another
+/// plugin may have any settings.
+pub fn schema(plugins: &[&Manifest]) -> Value {
+    let directory = table(
+        "The directory database.",
+        json!({
+            "path": file("The database; the first sync makes it.", Some(DEFAULT_DATABASE)),
+        }),
+        &[],
+    );
+    let own_plugins = table(
+        "Plugins besides those that are built in, and what plugins may use.",
+        json!({
+            "path": file("A folder of .wasm files.", None),
+            "limits": limits("What a plugin may use, unless its connector says otherwise.", true),
+        }),
+        &[],
+    );
+    let mut whole = table(
+        "Rollcall's configuration. Relative paths are relative to the folder of the file.",
+        json!({
+            "directory": directory,
+            "plugins": own_plugins,
+            "connector": {
+                "description": "The providers that are read, by name.",
+                "type": "object",
+                "propertyNames": { "pattern": NAME },
+                "additionalProperties": connector(plugins),
+            },
+        }),
+        &[],
+    );
+    whole["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    whole["title"] = "rollcall.toml".into();
+    whole
+}
+
+const NAME: &str = "^[a-z][a-z0-9-]*$";
+
+/// Of semver.org, without its groups.
+const VERSION: &str = r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$";
+
+fn connector(plugins: &[&Manifest]) -> Value {
+    let sources: Vec<&Manifest> =
+        plugins.iter().copied().filter(|plugin| plugin.kind == PluginKind::Source).collect();
+    let transforms: Vec<&Manifest> =
+        plugins.iter().copied().filter(|plugin| plugin.kind == PluginKind::Transform).collect();
+    let mut transform =
+        table("A step between what the provider gave and the directory.", used(&transforms), &["plugin"]);
+    by_plugin(&mut transform, &transforms);
+
+    let mut properties = used(&sources);
+    properties["endpoint"] = json!({
+        "description": "Where the provider is: a host name, or an https URL.",
+        "type": "string",
+        "minLength": 1,
+        // What is before the first `://`, if anything, and then no `@` before the path.
+        "pattern": r"^(((?!://)\S)*://|(?!.*://))[^\s@/?#]*([/?#]\S*)?$",
+        "examples": examples(sources.iter().filter_map(|plugin| Some(plugin.endpoint.as_ref()?.example.as_str()))),
+    });
+    properties["credential"] = credential();
+    properties["http"] = http();
+    properties["limits"] =
+        limits("What this connector's plugins may use, where that is not what [plugins.limits] says.", false);
+    properties["transform"] = json!({
+        "description": "Transforms, in the order in which they shape.",
+        "type": "array",
+        "items": transform,
+    });
+    let mut connector =
+        table("One configured use of a source plugin.", properties, &["plugin", "endpoint", "credential"]);
+    by_plugin(&mut connector, &sources);
+    connector
+}
+
+/// The keys that say which plugin and how.
+fn used(plugins: &[&Manifest]) -> Value {
+    json!({
+        "plugin": {
+            "description": "The name in the plugin's manifest; `rollcall plugin list` lists them.",
+            "type": "string",
+            "pattern": NAME,
+            "examples": examples(plugins.iter().map(|plugin| plugin.name.as_str())),
+        },
+        "plugin-version": {
+            "description": "The version that the plugin has to have.",
+            "type": "string",
+            "pattern": VERSION,
+        },
+        "plugin-sha256": {
+            "description": "The hash that the plugin's file has to have; `rollcall plugin inspect` prints it.",
+            "type": "string",
+            "pattern": "^[0-9A-Fa-f]{64}$",
+        },
+        "settings": { "description": "The plugin's own settings.", "type": "object" },
+    })
+}
+
+/// The settings of each plugin that is known.
+fn by_plugin(table: &mut Value, plugins: &[&Manifest]) {
+    let conditions = plugins.iter().map(|plugin| {
+        let mut settings = plugin.settings.clone();
+        let required = settings["required"].as_array().is_some_and(|required| !required.is_empty());
+        if let Value::Object(settings) = &mut settings {
+            // Its references are to its own parts.
+            settings.entry("$id").or_insert_with(|| format!("urn:rollcall:plugin:{}", plugin.name).into());
+        }
+        let mut then = json!({ "properties": { "settings": settings } });
+        if required {
+            then["required"] = json!(["settings"]);
+        }
+        json!({
+            "if": { "properties": { "plugin": { "const": plugin.name } }, "required": ["plugin"] },
+            "then": then,
+        })
+    });
+    let conditions: Vec<Value> = conditions.collect();
+    if !conditions.is_empty() {
+        table["allOf"] = conditions.into();
+    }
+}
+
+fn credential() -> Value {
+    let mut credential = table(
+        "Where the secret is; never the secret itself.",
+        json!({
+            "env": {
+                "description": "The environment variable that holds the secret.",
+                "type": "string",
+                "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
+                // As long and as mixed as only a secret is.
+                "not": { "pattern": "^(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9]).{20,}$" },
+            },
+            "file": file("The file whose whole content is the secret.", None),
+            "command": {
+                "description": "The program, with its arguments, that prints the secret. No shell is used.",
+                "type": "array",
+                "items": { "type": "string" },
+                "prefixItems": [{ "type": "string", "minLength": 1 }],
+                "minItems": 1,
+            },
+            "scheme": {
+                "description": "How to authenticate; without it the plugin's first.",
+                "enum": ["header", "bearer", "basic"],
+            },
+            "username": { "description": "For the scheme `basic`.", "type": "string", "minLength": 1 },
+        }),
+        &[],
+    );
+    credential["oneOf"] =
+        json!([{ "required": ["env"] }, { "required": ["file"] }, { "required": ["command"] }]);
+    credential["allOf"] = json!([
+        {
+            "if": { "properties": { "scheme": { "const": "basic" } }, "required": ["scheme"] },
+            "then": { "required": ["username"] },
+        },
+        {
+            "if": { "properties": { "scheme": { "enum": ["header", "bearer"] } }, "required": ["scheme"] },
+            "then": { "not": { "required": ["username"] } },
+        },
+    ]);
+    credential
+}
+
+fn http() -> Value {
+    let default = HttpOptions::default();
+    let number = |help: &str, default: u64, range: RangeInclusive<u64>| {
+        json!({
+            "description": help,
+            "type": "integer",
+            "default": default,
+            "minimum": range.start(),
+            "maximum": range.end(),
+        })
+    };
+    table(
+        "How requests are made.",
+        json!({
+            "parallel": number("Requests in flight at once.", default.parallel.into(), HttpOptions::PARALLEL),
+            "share": {
+                "description": "The part of the provider's rate limit that may be used; the rest is left to others.",
+                "type": "number",
+                "default": default.share,
+                "exclusiveMinimum": 0,
+                "maximum": 1,
+            },
+            "timeout-seconds": number(
+                "The longest silence of the provider before an attempt counts as failed.",
+                default.timeout.as_secs(),
+                HttpOptions::TIMEOUT_SECONDS,
+            ),
+            "deadline-minutes": number(
+                "How long the requests of one run may take in all.",
+                default.deadline.as_secs() / 60,
+                HttpOptions::DEADLINE_MINUTES,
+            ),
+            "attempts": number(
+                "How often one request is sent before it counts as failed.",
+                default.attempts.into(),
+                HttpOptions::ATTEMPTS,
+            ),
+            "response-limit-mib": number(
+                "The largest answer that is read, in MiB.",
+                default.response_limit >> 20,
+                HttpOptions::RESPONSE_LIMIT_MIB,
+            ),
+            "proxy": {
+                "description": "The proxy; without it HTTPS_PROXY and NO_PROXY count. No user name, no password.",
+                "type": "string",
+                "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s@/?#:]+(:\d+)?([/?#]\S*)?$",
+                "examples": ["http://proxy.example.com:3128"],
+            },
+            "ca-bundle": file("A PEM file of certificates to trust besides the system's.", None),
+            "allow": {
+                "description": "What the plugin may do beyond GET, as far as its manifest asks for it.",
+                "type": "array",
+                "default": [],
+                "items": {
+                    "type": "string",
+                    "pattern": r"^(GET|POST|PUT|PATCH|DELETE) /\S*$",
+                    "examples": ["POST /api/v1/logs"],
+                },
+            },
+        }),
+        &[],
+    )
+}
+
+fn limits(help: &str, defaults: bool) -> Value {
+    let default = Limits::default();
+    let properties: Map<String, Value> = Limit::ALL
+        .iter()
+        .map(|limit| {
+            let help = format!("{} In {}.", limit.help(), limit.unit());
+            let mut property = json!({ "description": help, "type": "integer", "minimum": 0 });
+            if defaults {
+                property["default"] = default.get(*limit).into();
+            }
+            (limit.key().to_owned(), property)
+        })
+        .collect();
+    table(help, properties.into(), &[])
+}
+
+fn table(help: &str, properties: Value, required: &[&str]) -> Value {
+    let mut table = json!({
+        "description": help,
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+    });
+    if !required.is_empty() {
+        table["required"] = required.into();
+    }
+    table
+}
+
+fn file(help: &str, default: Option<&str>) -> Value {
+    let mut file = json!({ "description": help, "type": "string", "minLength": 1 });
+    if let Some(default) = default {
+        file["default"] = default.into();
+    }
+    file
+}
+
+fn examples<'a>(of: impl Iterator<Item = &'a str>) -> Value {
+    of.collect::<Vec<_>>().into()
+}
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod tests;
