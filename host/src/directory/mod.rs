@@ -13,8 +13,7 @@
 //! kill leaves it, a power cut may shorten it, and its checksums say where it ends. Bits that a disk flips within a
 //! value are not found: SQLite keeps no checksums; damage to the structure of a page is found when it is read.
 //!
-//! [`Store`] is blocking and knows sorted cursors and batches, no SQL, so that another
-//! database can follow.
+//! [`Store`] is blocking and knows sorted cursors and batches, no SQL, so that another database can follow.
 
 mod change;
 mod entry;
