@@ -5,8 +5,7 @@
 //! gives the file back byte for byte.
 //!
 //! The new text is checked as a configuration before it replaces the file, and it replaces the file in one step
-//! ([`whole_file`](crate::whole_file)), so that neither a mistake nor a crash leaves a
-//! broken one behind.
+//! ([`crate::whole_file`]), so that neither a mistake nor a crash leaves a broken one behind.
 
 use std::fs;
 use std::io;
