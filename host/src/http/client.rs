@@ -14,7 +14,7 @@ use super::error::{HttpError, quoted};
 use super::grant::{Grant, Refusal};
 use super::limits::{date, retry_after};
 use super::options::ClientOptions;
-use super::pacer::{Permit, Place, TooLate, Verdict};
+use super::pacer::{Permit, Place, Purpose, TooLate, Verdict};
 use super::retry::{backoff, is_idempotent, is_transient};
 use super::telling::{HttpTotals, Telling};
 use super::transport::Transport;
@@ -119,6 +119,7 @@ impl Client {
     /// Sends until there is an answer to hand on, or no more sense in trying.
     async fn pursue(&self, request: &Request, mut outgoing: Outgoing) -> Result<Response, HttpError> {
         let bucket = request.bucket.as_str();
+        let purpose = if request.about.is_none() { Purpose::Listing } else { Purpose::Subject };
         let mut courtesy = Courtesy::new(&self.options.http);
         let mut failures = 0;
         let mut crowded = 0;
@@ -126,7 +127,7 @@ impl Client {
             let mut permit = self
                 .place
                 .pacer()
-                .acquire(bucket, self.deadline, &self.telling)
+                .acquire(bucket, purpose, self.deadline, &self.telling)
                 .await
                 .map_err(|late| self.too_late(request, late))?;
             self.telling.sent(bucket);

@@ -28,6 +28,8 @@ struct State {
     /// The smallest share of those who are there.
     share: f64,
     places: Vec<Terms>,
+    /// Listings that only wait for another request to come back.
+    listings_held: u32,
 }
 
 /// What a client's settings say.
@@ -48,6 +50,34 @@ struct Lane {
     /// Requests queue here in the order they came, and only the first looks at the bucket: a window that ends
     /// wakes one task of each lane, not all that wait.
     queue: Arc<tokio::sync::Mutex<()>>,
+    /// The same for listings.
+    listings: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A page of a list: the next page is known only by its answer, so it goes before whatever could go at any time.
+    Listing,
+    /// About one user or group.
+    Subject,
+}
+
+/// A listing's claim to the next request that may go, until it goes, waits for something else, or is given up.
+struct Claim(Arc<Pacer>);
+
+impl Claim {
+    fn lay(pacer: &Arc<Pacer>) -> Self {
+        pacer.state().listings_held += 1;
+        Self(Arc::clone(pacer))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.0.state().listings_held -= 1;
+        self.0.changed.notify_waiters();
+    }
 }
 
 /// Leave to send one request; gives it back when dropped, however the request ended.
@@ -80,8 +110,13 @@ pub(super) struct TooLate {
 impl Pacer {
     /// Nothing can be sent until somebody joined.
     pub(super) fn new(rules: Option<RateLimitRules>) -> Self {
-        let state =
-            State { lanes: HashMap::new(), parallel: Parallelism::new(1), share: 1.0, places: Vec::new() };
+        let state = State {
+            lanes: HashMap::new(),
+            parallel: Parallelism::new(1),
+            share: 1.0,
+            places: Vec::new(),
+            listings_held: 0,
+        };
         Self { rules, state: Mutex::new(state), changed: Notify::new() }
     }
 
@@ -116,21 +151,34 @@ impl Pacer {
     pub(super) async fn acquire(
         self: &Arc<Self>,
         bucket: &str,
+        purpose: Purpose,
         deadline: Option<Instant>,
         telling: &Telling,
     ) -> Result<Permit, TooLate> {
         // A provider without limits has one lane, whatever its plugin calls the buckets.
         let lane = if self.rules.is_some() { bucket } else { "" };
-        let queue = Arc::clone(&self.state().lane(lane, self.rules.as_ref()).queue);
+        let queue = {
+            let mut state = self.state();
+            let lane = state.lane(lane, self.rules.as_ref());
+            Arc::clone(if purpose == Purpose::Listing { &lane.listings } else { &lane.queue })
+        };
         let _first = queue.lock().await;
         let mut announced = None;
+        let mut claim = None;
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            match self.try_acquire(lane) {
+            match self.try_acquire(lane, purpose) {
                 Ok(permit) => return Ok(permit),
+                Err(Held::Full) => {
+                    if purpose == Purpose::Listing && claim.is_none() {
+                        claim = Some(Claim::lay(self));
+                    }
+                    changed.await;
+                }
                 Err(Held::Until(at, reason)) => {
+                    claim = None;
                     let now = Instant::now();
                     let wait = at.saturating_duration_since(now);
                     if let Some(deadline) = deadline
@@ -148,15 +196,19 @@ impl Pacer {
                         () = changed => {}
                     }
                 }
-                Err(Held::UntilAnswer) => changed.await,
+                Err(Held::UntilAnswer) => {
+                    claim = None;
+                    changed.await;
+                }
             }
         }
     }
 
-    fn try_acquire(self: &Arc<Self>, lane: &str) -> Result<Permit, Held> {
+    fn try_acquire(self: &Arc<Self>, lane: &str, purpose: Purpose) -> Result<Permit, Held> {
         let mut state = self.state();
-        if state.parallel.is_full() {
-            return Err(Held::UntilAnswer);
+        let claimed = if purpose == Purpose::Listing { 0 } else { state.listings_held };
+        if state.parallel.free() <= claimed {
+            return Err(Held::Full);
         }
         match state.lane(lane, self.rules.as_ref()).bucket.turn(Instant::now()) {
             Turn::Go(ticket) => {
@@ -175,7 +227,10 @@ impl Pacer {
 
 enum Held {
     Until(Instant, &'static str),
+    /// The bucket's first answer says how it stands.
     UntilAnswer,
+    /// As many requests are under way as may be.
+    Full,
 }
 
 impl State {
@@ -186,7 +241,7 @@ impl State {
                 Some(rules) => Bucket::new(share, Duration::from_secs(rules.window_seconds.into())),
                 None => Bucket::unlimited(),
             };
-            Lane { bucket, queue: Arc::default() }
+            Lane { bucket, queue: Arc::default(), listings: Arc::default() }
         })
     }
 
@@ -267,5 +322,39 @@ impl Drop for Permit {
         state.parallel.give_back();
         drop(state);
         self.pacer.changed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_listing_goes_before_whoever_waits_already() {
+        let pacer = Arc::new(Pacer::new(None));
+        let _place = Pacer::join(&pacer, 1.0, 2);
+        let telling = Telling::new(Arc::new(|_| {}));
+        let acquire = |purpose| Box::pin(pacer.acquire("any", purpose, None, &telling));
+        let first = acquire(Purpose::Subject).await.unwrap();
+        let second = acquire(Purpose::Subject).await.unwrap();
+        let mut subject = acquire(Purpose::Subject);
+        assert!((&mut subject).now_or_never().is_none());
+        let mut listing = acquire(Purpose::Listing);
+        assert!((&mut listing).now_or_never().is_none());
+        drop(first);
+        assert!((&mut subject).now_or_never().is_none(), "the listing has a claim");
+        let Some(Ok(third)) = (&mut listing).now_or_never() else { panic!("nobody is before it") };
+        assert!((&mut subject).now_or_never().is_none(), "two are under way");
+
+        // A claim that is given up holds nobody back.
+        let mut given_up = acquire(Purpose::Listing);
+        assert!((&mut given_up).now_or_never().is_none());
+        drop(second);
+        assert!((&mut subject).now_or_never().is_none());
+        drop(given_up);
+        assert!(subject.now_or_never().is_some());
+        drop(third);
     }
 }

@@ -36,8 +36,9 @@ impl Parallelism {
         self.configured
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.in_flight >= self.allowed
+    /// How many more may go now.
+    pub(super) fn free(&self) -> u32 {
+        self.allowed.saturating_sub(self.in_flight)
     }
 
     pub(super) fn take(&mut self) -> Slot {
@@ -75,7 +76,7 @@ mod tests {
     fn halved_once_for_a_burst_and_raised_slowly() {
         let mut parallel = Parallelism::new(8);
         let slots: Vec<Slot> = (0..8).map(|_| parallel.take()).collect();
-        assert!(parallel.is_full());
+        assert_eq!(parallel.free(), 0);
         for slot in slots {
             parallel.crowded(slot);
         }
@@ -119,6 +120,6 @@ mod tests {
             parallel.give_back();
         }
         assert_eq!(parallel.allowed, 1);
-        assert!(!parallel.is_full());
+        assert_eq!(parallel.free(), 1);
     }
 }
