@@ -136,7 +136,7 @@ fn a_source_plans_and_decodes_on_several_threads() {
                         r#"{{"users":[{{"id":"{thread}-{number}","username":"zoë"}}],
                             "groups":[{{"id":"g","name":"G","members":["a","b"]}}],"next":"/people?page=2"}}"#
                     );
-                    let page = source.decode(request, &response(&body)).unwrap();
+                    let page = source.decode(request, response(&body)).unwrap();
                     assert_eq!(page.users[0].id, format!("{thread}-{number}"));
                     assert_eq!(page.memberships[0].members, Members::Some(vec!["a".into(), "b".into()]));
                     assert_eq!(page.next[0].path, "/people?page=2");
@@ -151,7 +151,7 @@ fn an_error_of_the_plugin_is_its_own_and_keeps_the_instance() {
     let source = source("");
     let request = source.plan(&Scope::Full, &[]).unwrap().remove(0);
     for _ in 0..3 {
-        let error = source.decode(&request, &response("<html>")).unwrap_err();
+        let error = source.decode(&request, response("<html>")).unwrap_err();
         assert!(matches!(&error, CallError::Answered { error, .. } if error.code == "unexpected"), "{error}");
         assert!(error.to_string().starts_with("the page can't be read: "), "{error}");
     }
@@ -164,7 +164,7 @@ fn the_limits_of_a_run_and_of_a_page_hold() {
         let request = source.plan(&Scope::Full, &[]).unwrap().remove(0);
         let mut last = None;
         for _ in 0..5 {
-            last = source.decode(&request, &response(body)).err();
+            last = source.decode(&request, response(body)).err();
         }
         match last {
             Some(CallError::Stopped { reason: StopReason::Limit { reached, .. }, .. }) => reached.to_string(),

@@ -14,11 +14,16 @@
 //! * [`config`]: reads `rollcall.toml`.
 //! * [`run`]: collect → shape → plan → check → apply.
 //! * [`cli`]: one file a subcommand; prints, never decides.
+//!
+//! Below all of them: [`whole_file`] writes files that are there whole or not at all, [`failpoint`] names the instants
+//! at which tests kill the program.
 
 pub mod cli;
 pub mod config;
 pub mod directory;
+pub mod failpoint;
 pub mod http;
 pub mod model;
 pub mod plugin;
 pub mod run;
+pub mod whole_file;

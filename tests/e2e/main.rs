@@ -6,6 +6,8 @@ mod support;
 mod cassette;
 mod cli_demo;
 mod cli_views;
+#[cfg(debug_assertions)]
+mod crash;
 mod lessons;
 mod pacing;
 mod plugin_swap;
@@ -18,3 +20,5 @@ mod sync_refusals;
 mod sync_scope;
 mod sync_secrets;
 mod transform_seam;
+#[cfg(debug_assertions)]
+mod trouble;

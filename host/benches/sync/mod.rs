@@ -2,6 +2,7 @@
 
 mod baseline;
 mod process;
+mod scenario;
 mod simulator;
 
 use std::fs::{self, File};
@@ -14,16 +15,8 @@ use rollcall::run::{Outcome, RunReport};
 use crate::support::{Fetcher, Result};
 use baseline::Baseline;
 use process::Usage;
+use scenario::{Clock, LARGE, LATENCY, MILLION, MORE_REQUESTS, SMOKE, Scenario};
 use simulator::{Simulator, Size};
-
-/// What 100,000 users, 1,000 groups and 1,000,000 memberships may take, by run.
-const WALL: [u64; 3] = [20, 12, 13];
-/// Megabytes.
-const MEMORY: f64 = 250.0;
-/// Seconds.
-const LOCK: f64 = 6.0;
-/// Requests beyond the pages that the provider announces.
-const MORE_REQUESTS: u64 = 2;
 
 const RUNS: [&str; 3] = ["first", "unchanged", "1 % changed"];
 
@@ -41,26 +34,43 @@ struct Measured {
 pub fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     // Without cargo's `--bench`, which may come last, this is a smoke test.
-    let mut size = match std::env::args().any(|argument| argument == "--bench") {
-        true => Size { users: 100_000, groups: 1_000, members: 1_000 },
-        false => Size { users: 2_000, groups: 20, members: 100 },
-    };
-    let mut serve = false;
+    let bench = std::env::args().any(|argument| argument == "--bench");
+    let mut size = if bench { LARGE.size } else { SMOKE.size };
+    let (mut chosen, mut sized, mut serve) = (None, false, false);
     while let Some(argument) = arguments.next() {
-        let mut number = || -> Result<u32> { Ok(arguments.next().unwrap_or_default().parse()?) };
+        let mut number = || -> Result<u32> {
+            sized = true;
+            Ok(arguments.next().unwrap_or_default().parse()?)
+        };
         match argument.as_str() {
             "--bench" => {}
             "--users" => size.users = number()?,
             "--groups" => size.groups = number()?,
             "--members" => size.members = number()?,
+            "--empty" => size.empty = number()?,
+            "--latency" => size.latency = number()?,
             "--simulator" => serve = true,
-            other => return Err(format!("unknown option {other}").into()),
+            name => {
+                let scenarios = [LATENCY, LARGE, MILLION, SMOKE];
+                let found = scenarios.into_iter().find(|scenario| scenario.name == name);
+                chosen = Some(found.ok_or_else(|| format!("neither an option nor a scenario: {name}"))?);
+            }
         }
     }
-    if serve { simulator::serve(size) } else { compare(size) }
+    if serve {
+        return simulator::serve(size);
+    }
+    let scenarios = match chosen {
+        Some(scenario) => vec![scenario],
+        None if sized => vec![Scenario { name: "own", size, goals: None }],
+        None if bench => vec![LATENCY, LARGE],
+        None => vec![SMOKE],
+    };
+    scenarios.iter().try_for_each(compare)
 }
 
-fn compare(size: Size) -> Result<()> {
+fn compare(scenario: &Scenario) -> Result<()> {
+    let size = scenario.size;
     let mut simulator = Simulator::start(size)?;
     let folder = tempfile::tempdir()?;
     fs::write(folder.path().join("okta-token"), &simulator.token)?;
@@ -95,7 +105,7 @@ fn compare(size: Size) -> Result<()> {
         }
         measured.push(one);
     }
-    print(size, &baseline, alone, &measured);
+    print(scenario, &baseline, alone, &measured);
     Ok(())
 }
 
@@ -136,10 +146,10 @@ fn milliseconds(log: &str, step: &str) -> Result<u64> {
     Ok(value.ok_or_else(|| format!("the log says nothing of {step:?}:\n{log}"))?.parse()?)
 }
 
-fn print(size: Size, baseline: &Baseline, alone: Duration, measured: &[Measured]) {
-    let Size { users, groups, .. } = size;
-    let full = (users, groups, size.listed_memberships()) == (100_000, 1_000, 1_000_000);
-    println!("\n{users} users, {groups} groups, {} memberships", size.listed_memberships());
+fn print(scenario: &Scenario, baseline: &Baseline, alone: Duration, measured: &[Measured]) {
+    let Size { users, groups, empty, latency, .. } = scenario.size;
+    println!("\n{}: {users} users, {groups} groups ({empty} empty) and Everyone,", scenario.name);
+    println!("{} memberships besides Everyone's, {latency} ms a request", scenario.size.listed_memberships());
     println!(
         "simulator alone, {} in flight: {} pages, {:.0} MB in {:.2} s: {:.0} pages/s ({:.2} s of CPU)\n",
         baseline::IN_FLIGHT,
@@ -152,37 +162,47 @@ fn print(size: Size, baseline: &Baseline, alone: Duration, measured: &[Measured]
     let row = |what: &str, cell: &dyn Fn(usize, &Measured) -> String| {
         print!("{what:28}");
         for (at, run) in measured.iter().enumerate() {
-            print!(" {:>19}", cell(at, run));
+            print!(" {:>21}", cell(at, run));
         }
         println!();
     };
-    let goal = |value: f64, most: f64, unit: &str| {
-        let goal = if full {
-            format!(" ({} {most})", if value <= most { "≤" } else { "not ≤" })
-        } else {
-            String::new()
-        };
-        format!("{value:.2} {unit}{goal}")
-    };
+    let goals = scenario.goals.as_ref();
+    let wall = |at: usize, clock: Clock| goals.filter(|goals| goals.clock == clock)?.wall[at];
     row("", &|at, _| RUNS[at].to_owned());
-    row("wall", &|at, run| goal(run.usage.wall.as_secs_f64(), WALL[at] as f64, "s"));
+    row("wall of the process", &|at, run| {
+        beside(run.usage.wall.as_secs_f64(), wall(at, Clock::Process), "s")
+    });
     row("  of the simulator's alone", &|_, run| {
         format!("{:.2} ×", run.usage.wall.as_secs_f64() / baseline.wall.as_secs_f64())
     });
-    row("CPU of rollcall", &|_, run| format!("{:.2} s", run.usage.cpu.as_secs_f64()));
-    row("CPU of the simulator", &|_, run| format!("{:.2} s", run.simulator.as_secs_f64()));
+    row("wall of the run", &|at, run| {
+        beside(run.report.milliseconds.total as f64 / 1e3, wall(at, Clock::Run), "s")
+    });
     for step in 0..measured[0].steps.len() {
         row(&format!("  {}", measured[0].steps[step].0), &|_, run| {
             format!("{:.2} s", run.steps[step].1 as f64 / 1e3)
         });
     }
-    row("write lock", &|_, run| goal(run.steps[3].1 as f64 / 1e3, LOCK, "s"));
-    row("peak memory", &|_, run| goal(megabytes(run.usage.memory), MEMORY, "MB"));
+    row("CPU of rollcall", &|_, run| format!("{:.2} s", run.usage.cpu.as_secs_f64()));
+    row("CPU of the simulator", &|_, run| format!("{:.2} s", run.simulator.as_secs_f64()));
+    let lock = goals.and_then(|goals| goals.lock);
+    row("write lock", &|_, run| beside(run.steps[3].1 as f64 / 1e3, lock, "s"));
+    let memory = goals.and_then(|goals| goals.memory);
+    row("peak memory", &|_, run| beside(megabytes(run.usage.memory), memory, "MB"));
     let most = baseline.pages + MORE_REQUESTS;
     row("requests", &|_, run| {
         format!("{} ({} {most})", run.requests, if run.requests <= most { "≤" } else { "not ≤" })
     });
-    row("database", &|_, run| format!("{:.1} MB", megabytes(run.database)));
+    let database = goals.and_then(|goals| goals.database);
+    row("database", &|_, run| beside(megabytes(run.database), database, "MB"));
+}
+
+/// A figure, and whether it reaches its goal.
+fn beside(value: f64, most: Option<f64>, unit: &str) -> String {
+    match most {
+        Some(most) => format!("{value:.2} {unit} ({} {most})", if value <= most { "≤" } else { "not ≤" }),
+        None => format!("{value:.2} {unit}"),
+    }
 }
 
 fn megabytes(bytes: u64) -> f64 {

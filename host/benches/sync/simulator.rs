@@ -19,14 +19,18 @@ pub struct Size {
     pub users: u32,
     /// Without Everyone.
     pub groups: u32,
-    /// Of each group.
+    /// How many of the groups have no members.
+    pub empty: u32,
+    /// Of each other group.
     pub members: u32,
+    /// Milliseconds that each request takes.
+    pub latency: u32,
 }
 
 impl Size {
     /// Without Everyone's.
     pub fn listed_memberships(self) -> u64 {
-        u64::from(self.groups) * u64::from(self.members.min(self.users))
+        u64::from(self.groups - self.empty) * u64::from(self.members.min(self.users))
     }
 }
 
@@ -64,7 +68,8 @@ impl Simulator {
     pub fn start(size: Size) -> Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["--users", &size.users.to_string(), "--groups", &size.groups.to_string()])
-            .args(["--members", &size.members.to_string(), "--simulator"])
+            .args(["--members", &size.members.to_string(), "--empty", &size.empty.to_string()])
+            .args(["--latency", &size.latency.to_string(), "--simulator"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -104,12 +109,14 @@ pub fn serve(size: Size) -> Result<()> {
         users: size.users,
         groups: size.groups,
         members_per_group: size.members,
-        empty_groups: 0,
+        empty_groups: size.empty,
         awkward: false,
         ..Population::default()
     };
     let runtime = tokio::runtime::Runtime::new()?;
-    let sim = runtime.block_on(Sim::builder().population(population).gzip(false).request_log(0).start())?;
+    let latency = Duration::from_millis(size.latency.into());
+    let builder = Sim::builder().population(population).latency(latency).gzip(false).request_log(0);
+    let sim = runtime.block_on(builder.start())?;
     say(&Address { url: sim.url(), token: sim.token().to_owned() })?;
     for word in io::stdin().lines() {
         match word?.as_str() {
@@ -137,6 +144,9 @@ fn change(sim: &RunningSim) -> Result<Changes> {
     // The first group is Everyone.
     for (nth, group) in sim.group_ids().iter().enumerate().skip(1) {
         let members = sim.member_ids(group)?;
+        if members.is_empty() {
+            continue;
+        }
         let moving = (members.len() / 200).max(1);
         let known: HashSet<&String> = members.iter().collect();
         let from = nth * 7919 % users.len();

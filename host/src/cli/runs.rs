@@ -16,7 +16,7 @@ use super::show;
 use super::table::Table;
 use crate::config::Config;
 use crate::directory::{Reader, RunId, RunRow, Store, StoreError};
-use crate::run::RunReport;
+use crate::run::{RunReport, history};
 
 /// List the latest runs.
 #[derive(Debug, Args)]
@@ -83,7 +83,9 @@ pub(super) fn list(arguments: &RunsArguments, path: &Path, output: Output) -> Re
         config.connector(name)?;
     }
     let mut store = existing_store(&config)?;
-    let rows = store.read()?.runs(arguments.connector.as_deref(), arguments.limit)?;
+    let rows = history(&mut store, &config.directory, |reader| {
+        reader.runs(arguments.connector.as_deref(), arguments.limit)
+    })?;
     let mut table =
         Table::new(["run", "connector", "mode", "outcome", "started", "took", "changes"]).right(0).right(6);
     for row in &rows {
@@ -109,9 +111,11 @@ pub(super) fn list(arguments: &RunsArguments, path: &Path, output: Output) -> Re
 pub(super) fn one(arguments: &RunArguments, path: &Path, output: Output) -> Result<Exit, Failure> {
     let config = Config::load(path)?;
     let mut store = existing_store(&config)?;
-    let reader = store.read()?;
     let id = RunId(arguments.id);
-    let row = reader.run(id)?.ok_or_else(|| {
+    let row =
+        history(&mut store, &config.directory, |reader| Ok(reader.run(id)?.into_iter().collect()))?.pop();
+    let reader = store.read()?;
+    let row = row.ok_or_else(|| {
         Failure::usage(format!("there is no run {}", arguments.id))
             .with_hint(Some("`rollcall runs` lists them"))
     })?;

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -10,7 +11,7 @@ use super::runs::{self, ShownRun};
 use super::table::Table;
 use crate::config::Config;
 use crate::directory::{RunRow, SqliteStore, Store};
-use crate::run::RunReport;
+use crate::run::{RunReport, history};
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -45,6 +46,13 @@ pub(super) fn run(path: &Path, output: Output) -> Result<Exit, Failure> {
     let config = Config::load(path)?;
     let mut directory = Directory { path: config.directory.display().to_string(), ..Directory::default() };
     let mut store = SqliteStore::open_existing(&config.directory)?;
+    let mut last_runs = BTreeMap::new();
+    if let Some(store) = &mut store {
+        for name in config.connectors.keys() {
+            let last = history(store, &config.directory, |reader| reader.runs(Some(name), 1))?.pop();
+            last_runs.insert(name, last);
+        }
+    }
     let reader = store.as_mut().map(Store::read).transpose()?;
     if let Some(reader) = &reader {
         directory.exists = true;
@@ -52,11 +60,9 @@ pub(super) fn run(path: &Path, output: Output) -> Result<Exit, Failure> {
     }
     let mut connectors = Vec::new();
     for name in config.connectors.keys() {
-        let (totals, row) = match &reader {
-            Some(reader) => (reader.totals(Some(name))?, reader.runs(Some(name), 1)?.pop()),
-            None => ((0, 0, 0), None),
-        };
-        let (users, groups, memberships) = totals;
+        let totals = reader.as_ref().map(|reader| reader.totals(Some(name))).transpose()?;
+        let (users, groups, memberships) = totals.unwrap_or_default();
+        let row = last_runs.remove(name).flatten();
         let last_run = row.as_ref().map(ShownRun::from);
         connectors.push(ConnectorStatus { name: name.clone(), users, groups, memberships, last_run, row });
     }

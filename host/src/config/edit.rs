@@ -5,11 +5,11 @@
 //! gives the file back byte for byte.
 //!
 //! The new text is checked as a configuration before it replaces the file, and it replaces the file in one step
-//! (a synced temporary file of the same permissions, renamed), so that neither a mistake nor a crash leaves a
+//! ([`whole_file`](crate::whole_file)), so that neither a mistake nor a crash leaves a
 //! broken one behind.
 
-use std::fs::{self, Permissions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,7 @@ use toml_edit::{Document, DocumentMut, Item, Table};
 use super::fault::ConfigError;
 use super::load::{Config, read};
 use super::template::{NewConnector, block};
+use crate::whole_file::{self, Place};
 
 /// Why the file was left as it is.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +48,9 @@ impl EditError {
                 "nothing was changed; edit the file by hand: each connector is a table `[connector.NAME]`"
                     .into(),
             ),
-            EditError::Unwritten { .. } => Some("nothing was changed".to_owned()),
+            EditError::Unwritten { .. } => {
+                Some("nothing was changed; check that its folder is writable and has space left".to_owned())
+            }
         }
     }
 }
@@ -55,7 +58,7 @@ impl EditError {
 /// Makes a new file of `text`; an existing one is never overwritten.
 pub fn create(path: &Path, text: &str) -> Result<Config, EditError> {
     let config = Config::parse(path, text)?;
-    match write(path, text, None) {
+    match whole_file::write(path, &[text.as_bytes()], Place::New) {
         Ok(()) => Ok(config),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(EditError::Exists { path: path.to_owned() })
@@ -241,37 +244,7 @@ fn replace(path: &Path, text: &str) -> Result<(), EditError> {
     // A link stays one: what it points to is replaced.
     let target = fs::canonicalize(path).map_err(unwritten)?;
     let permissions = fs::metadata(&target).map_err(unwritten)?.permissions();
-    write(&target, text, Some(permissions)).map_err(unwritten)
-}
-
-/// With `permissions` the file is replaced, without it has to be new.
-fn write(path: &Path, text: &str, permissions: Option<Permissions>) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".rollcall-").suffix(".toml");
-    // The umask is applied to it, as to any new file.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    match permissions {
-        Some(permissions) => {
-            file.as_file().set_permissions(permissions)?;
-            file.as_file().sync_all()?;
-            file.persist(path)?;
-        }
-        None => {
-            file.as_file().sync_all()?;
-            file.persist_noclobber(path)?;
-        }
-    }
-    // Makes the rename itself durable.
-    #[cfg(unix)]
-    fs::File::open(folder)?.sync_all()?;
-    Ok(())
+    whole_file::write(&target, &[text.as_bytes()], Place::Any(Some(permissions))).map_err(unwritten)
 }
 
 #[cfg(test)]
@@ -389,7 +362,7 @@ credential = { env = "THIRD_TOKEN" }
         use std::os::unix::fs::{PermissionsExt, symlink};
 
         let (folder, path) = file("");
-        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let link = folder.path().join("link.toml");
         symlink(&path, &link).unwrap();
         add(&link, &acme()).unwrap();

@@ -15,7 +15,7 @@ pub struct RunId(pub i64);
 
 pub type StoreResult<T> = Result<T, StoreError>;
 
-/// Why the store could not do what was asked. Each names the file.
+/// Why the store could not do what was asked. Each names the file; nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("the directory database {path} could not be {action}")]
@@ -25,6 +25,18 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    #[error("there is no space left for the directory database {path}")]
+    Full { path: String },
+    #[error("the directory database {path} may not be written to")]
+    ReadOnly {
+        path: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error(
+        "the directory database {path} could not be {action}: another program holds it for {seconds} s already"
+    )]
+    Locked { path: String, action: &'static str, seconds: u64 },
     #[error(
         "the directory database {path} is of version {found}, and this Rollcall knows versions up to {known}"
     )]
@@ -42,13 +54,23 @@ impl StoreError {
             StoreError::Database { .. } => {
                 "check that the folder exists, is writable and has space left; `[directory] path` in rollcall.toml names the file".into()
             }
+            StoreError::Full { .. } => "free some space on its disk and run it again".into(),
+            StoreError::ReadOnly { path, .. } => {
+                format!("let this account write to {path} and to its folder, where SQLite keeps a log beside it")
+            }
+            StoreError::Locked { path, .. } => {
+                format!(
+                    "wait if it is another sync; else end whatever holds it, such as a database browser (`fuser {path}` tells)"
+                )
+            }
             StoreError::Newer { .. } => "use the newer Rollcall that wrote it, or restore a backup from before the upgrade".into(),
             StoreError::Foreign { path, .. } => {
                 format!("name another file in `[directory] path` of rollcall.toml; {path} was left untouched")
             }
-            StoreError::Corrupt { .. } => {
-                "restore a backup, or move the file away and sync again: the next run then reads everything anew".into()
-            }
+            StoreError::Corrupt { path, .. } => format!(
+                "restore a backup, and remove {path}-wal if it is there; without a backup, move the file away and sync \
+                 again: everything is then read anew, and everybody gets a new key"
+            ),
         })
     }
 }
@@ -110,12 +132,19 @@ pub struct RunRow {
     pub id: RunId,
     pub connector: String,
     pub mode: String,
-    /// `running` until it ends.
+    /// [`RUNNING`](Self::RUNNING) until it ends, [`INTERRUPTED`](Self::INTERRUPTED) when it was killed.
     pub outcome: String,
     pub started_at: String,
     pub ended_at: Option<String>,
     /// The run's report as JSON; `null` until it ends.
     pub report: String,
+}
+
+impl RunRow {
+    /// The outcome of a run that has not ended, or was killed.
+    pub const RUNNING: &str = "running";
+    /// The outcome of a run of which is known that it was killed.
+    pub const INTERRUPTED: &str = "interrupted";
 }
 
 /// Which users to list; every field narrows.

@@ -228,9 +228,9 @@ impl From<&model::Request> for http::Request {
     }
 }
 
-impl From<&model::Response> for http::Response {
-    fn from(response: &model::Response) -> Self {
-        Self { status: response.status, headers: copied(&response.headers), body: response.body.clone() }
+impl From<model::Response> for http::Response {
+    fn from(response: model::Response) -> Self {
+        Self { status: response.status, headers: copied(&response.headers), body: response.body }
     }
 }
 

@@ -1,11 +1,12 @@
 use std::fs;
 use std::hash::{Hash, Hasher};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
+
+use crate::whole_file::{self, Place};
 
 /// More compiled components than any installation uses at once: what is beyond it is left over from earlier
 /// versions of plugins or of Rollcall, and goes, oldest first.
@@ -102,10 +103,8 @@ fn write_entry(folder: &Path, name: &str, code: &[u8]) -> std::io::Result<()> {
     if !is_private(folder) {
         return Err(std::io::Error::other("the folder is open to others"));
     }
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(code)?;
-    file.write_all(checksum(name, code).as_bytes())?;
-    file.persist(folder.join(name)).map_err(|error| error.error)?;
+    let sum = checksum(name, code);
+    whole_file::write(&folder.join(name), &[code, sum.as_bytes()], Place::Any(None))?;
     prune(folder)
 }
 

@@ -26,8 +26,8 @@ pub trait Source: Send + Sync {
     fn manifest(&self) -> &Manifest;
     /// The first requests of a run.
     fn plan(&self, scope: &Scope, known: &[Attribute]) -> Result<Vec<Request>, CallError>;
-    /// What a response says.
-    fn decode(&self, request: &Request, response: &Response) -> Result<Page, CallError>;
+    /// What a response says. Takes it: a body can be megabytes, and nobody needs it afterwards.
+    fn decode(&self, request: &Request, response: Response) -> Result<Page, CallError>;
 }
 
 /// A configured transform. Calls block, like a [`Source`]'s.

@@ -196,7 +196,7 @@ impl Source for Pool<SourceFunctions> {
         })
     }
 
-    fn decode(&self, request: &Request, response: &Response) -> Result<Page, CallError> {
+    fn decode(&self, request: &Request, response: Response) -> Result<Page, CallError> {
         self.use_one("decode", |guest, functions| {
             let page = Page::from(answer(guest.call(functions.decode, (request.into(), response.into())))?);
             let checked = self.limits().check(Limit::Records, records(&page));

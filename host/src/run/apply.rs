@@ -8,6 +8,7 @@ use super::plan::Plan;
 use super::report::RunReport;
 use super::staging::StagedUser;
 use crate::directory::{Change, MembershipChange, MirrorGroup, RunId, Store, Writer};
+use crate::failpoint::FailPoint;
 
 /// Writes mirror, directory, changes, checkpoints and the run's outcome. After a crash at any instant the store holds
 /// all of it or none.
@@ -20,16 +21,20 @@ pub fn apply(
     work_folder: &std::path::Path,
 ) -> Result<(), RunError> {
     let told = serde_json::to_string(report).map_err(|error| RunError::Worker(error.to_string()))?;
+    FailPoint::Applying.pass();
     let mut writer = store.write()?;
     let locked = Instant::now();
     writer.set_counters(plan.counters)?;
     write_mirror(writer.as_mut(), run, plan, work_folder)?;
+    FailPoint::MirrorWritten.pass();
     write_directory(writer.as_mut(), run, plan, work_folder)?;
     for (name, value) in &plan.reading.checkpoints {
         writer.set_checkpoint(plan.connector, name, value)?;
     }
     writer.end_run(run, report.outcome.as_str(), at, &told)?;
+    FailPoint::OutcomeWritten.pass();
     writer.commit()?;
+    FailPoint::Committed.pass();
     let milliseconds = locked.elapsed().as_millis() as u64;
     tracing::info!(run = run.0, milliseconds, "applied: so long was the directory locked for writing");
     Ok(())
@@ -85,6 +90,7 @@ fn write_directory(
         }
         note(writer, &changes)?;
     }
+    FailPoint::UsersWritten.pass();
     for group in plan.groups.iter().filter(|group| group.renames) {
         writer.release_group_name(group.entry.key)?;
     }
@@ -96,6 +102,7 @@ fn write_directory(
         }
         note(writer, &group.changes)?;
     }
+    FailPoint::GroupsWritten.pass();
     for members in &plan.memberships {
         writer.set_members(members.group, plan.connector, &members.all)?;
         writer.add_membership_change(
@@ -107,5 +114,6 @@ fn write_directory(
             },
         )?;
     }
+    FailPoint::MembershipsWritten.pass();
     Ok(())
 }

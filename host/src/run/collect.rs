@@ -13,6 +13,7 @@ use super::event::{Event, Observer};
 use super::frontier::{Frontier, Pending};
 use super::shape::{GroupShape, shape_groups};
 use super::spool::{Frame, SpoolKey, SpoolReader, SpoolWriter};
+use crate::failpoint::FailPoint;
 use crate::http::{HttpError, Transport};
 use crate::model::{Attribute, Members, Page, PluginError, Response, Scope, Subject};
 use crate::plugin::{CallError, Source, Transform};
@@ -27,9 +28,9 @@ const MAX_REPEATS: u32 = 3;
 /// How long to wait before a plugin's first repeat; twice as long before each further one.
 const REPEAT_PAUSE: Duration = Duration::from_secs(1);
 
-/// A spool is gone on from when the collection began at most this long ago, in seconds. Cursors live longer, but
-/// what was read first should not be much older than what is read last.
-const MAX_SPOOL_AGE: i64 = 60 * 60;
+/// A spool is gone on from when the collection began at most this long ago. Cursors live longer, but what was read
+/// first should not be much older than what is read last.
+pub(super) const MAX_SPOOL_AGE: Duration = Duration::from_secs(60 * 60);
 
 /// What a collection needs.
 pub struct Collector<'a> {
@@ -89,6 +90,7 @@ impl Collector<'_> {
             None => {
                 let roots = self.first_requests(scope, known).await?;
                 let mut spool = SpoolWriter::create(path, key, now).map_err(work_file(path, "created"))?;
+                FailPoint::SpoolCreated.pass();
                 spool.append(&Frame::Roots(roots.clone())).map_err(work_file(path, "written"))?;
                 let frontier =
                     Frontier::new(roots).map_err(|_| RunError::Loop { request: "first requests".into() })?;
@@ -107,10 +109,13 @@ impl Collector<'_> {
             }
         };
         if result.is_ok() {
+            FailPoint::ReadingEnding.pass();
             spool.append(&Frame::Complete).map_err(work_file(path, "written"))?;
         }
         spool.flush().map_err(work_file(path, "written"))?;
-        result.map(|()| collected)
+        result?;
+        FailPoint::ReadingEnded.pass();
+        Ok(collected)
     }
 
     async fn first_requests(
@@ -222,8 +227,12 @@ impl Collector<'_> {
         spool
             .append(&Frame::Page { root, attempt, request, page: Box::new(page) })
             .map_err(work_file(&path, "written"))?;
-        // A killed process loses at most the page that it was writing.
-        spool.flush().map_err(work_file(&path, "written"))
+        FailPoint::PageAppended.pass();
+        // A killed process loses at most this page and what else is on its way: `IN_FLIGHT_PER_BUCKET`. One system call
+        // a page is what that costs; no sync, because what a power cut takes is only read again.
+        spool.flush().map_err(work_file(&path, "written"))?;
+        FailPoint::PageFlushed.pass();
+        Ok(())
     }
 
     /// What an interrupted collection of the same reading left, when that is recent: what is still to be
@@ -238,7 +247,7 @@ impl Collector<'_> {
         let mut reader = SpoolReader::open(path).ok()?;
         match reader.next_frame() {
             Ok(Some(Frame::Header { key: found, started_at }))
-                if found == *key && (0..=MAX_SPOOL_AGE).contains(&(now - started_at)) => {}
+                if found == *key && (0..=MAX_SPOOL_AGE.as_secs() as i64).contains(&(now - started_at)) => {}
             _ => return None,
         }
         let Ok(Some(Frame::Roots(roots))) = reader.next_frame() else { return None };
@@ -344,7 +353,7 @@ pub(super) async fn decoded(
     let kept = keep.then(|| response.clone());
     let request = pending.request.clone();
     let decoded = tokio::task::spawn_blocking(move || {
-        let page = source.decode(&request, &response).map_err(Failure::Call)?;
+        let page = source.decode(&request, response).map_err(Failure::Call)?;
         let dropped = dropped_groups(&transforms, &page).map_err(Failure::Shape)?;
         Ok((page, dropped))
     })

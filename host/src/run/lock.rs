@@ -3,9 +3,17 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
-use super::collect::work_file;
+use tokio_util::sync::CancellationToken;
+
+use super::collect::{MAX_SPOOL_AGE, work_file};
 use super::error::RunError;
+
+/// How often a connector's lock that somebody may only have looked at is tried again, and how long after the last time
+/// any lock is.
+const PEEKS: u32 = 4;
+const PEEK: Duration = Duration::from_millis(10);
 
 /// The folder beside the database where spools, staged changes and locks lie. Its owner's only.
 #[derive(Debug, Clone)]
@@ -26,10 +34,7 @@ impl Drop for Lock {
 impl WorkFolder {
     /// `rollcall.db` → `rollcall.db.work/`, beside the file itself, not beside a link to it.
     pub fn beside(database: &Path) -> Result<Self, RunError> {
-        let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
-        let mut name = database.into_os_string();
-        name.push(".work");
-        let path = PathBuf::from(name);
+        let path = folder_of(database);
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
@@ -46,11 +51,16 @@ impl WorkFolder {
         self.0.join(format!("{connector}.spool"))
     }
 
+    /// The spool of a repeated reading: what a real run has read so far is still to be gone on from.
+    pub fn replay(&self, connector: &str) -> PathBuf {
+        self.0.join(format!("{connector}.replay"))
+    }
+
     /// One run at a time for a connector: refuses while another holds it.
     pub fn lock_connector(&self, connector: &str) -> Result<Lock, RunError> {
         let path = self.0.join(format!("{connector}.lock"));
         let mut file = open(&path)?;
-        match file.try_lock() {
+        match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
@@ -71,14 +81,77 @@ impl WorkFolder {
         Ok(Lock(file))
     }
 
+    /// Whether a run of the connector holds its lock now. Makes nothing: what is not there is not at work.
+    pub fn is_at_work(database: &Path, connector: &str) -> bool {
+        let Ok(file) = File::open(folder_of(database).join(format!("{connector}.lock"))) else {
+            return false;
+        };
+        match file.try_lock_shared() {
+            Ok(()) => false,
+            Err(TryLockError::WouldBlock) => true,
+            // Where there are no locks, the run's own word has to do.
+            Err(TryLockError::Error(_)) => true,
+        }
+    }
+
+    /// Removes what nobody goes on from any more: spools too old, of connectors that may be gone, and files without a
+    /// name of their own from where the file system knows none that vanish by themselves.
+    pub fn tidy(&self, now: SystemTime) {
+        let Ok(entries) = std::fs::read_dir(&self.0) else { return };
+        for entry in entries.filter_map(Result::ok) {
+            let written = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = written.ok().and_then(|written| now.duration_since(written).ok());
+            if age.is_none_or(|age| age <= MAX_SPOOL_AGE) {
+                continue;
+            }
+            let (path, name) = (entry.path(), entry.file_name());
+            let Some(name) = name.to_str() else { continue };
+            // Under the connector's lock: a collection that waits for an hour is still at work.
+            let spool = name.strip_suffix(".spool").or_else(|| name.strip_suffix(".replay"));
+            let lock = spool.map(|connector| self.lock_connector(connector));
+            let unused = match &lock {
+                Some(lock) => lock.is_ok(),
+                None => name.starts_with(".tmp"),
+            };
+            if unused && let Err(error) = std::fs::remove_file(&path) {
+                tracing::warn!("the working file {} could not be removed: {error}", path.display());
+            }
+        }
+    }
+
     /// From plan to apply, one connector at a time: a plan holds only as long as nobody else changes the directory.
-    /// Waits. No connector's name begins with `_`.
-    pub fn lock_directory(&self) -> Result<Lock, RunError> {
+    /// Waits, for minutes if the other one is large, but not for longer than it is wanted. No connector's name begins
+    /// with `_`.
+    pub fn lock_directory(&self, cancel: &CancellationToken) -> Result<Lock, RunError> {
         let path = self.0.join("_directory.lock");
         let file = open(&path)?;
-        file.lock().map_err(work_file(&path, "locked"))?;
-        Ok(Lock(file))
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Lock(file)),
+                Err(TryLockError::WouldBlock) if cancel.is_cancelled() => return Err(RunError::Cancelled),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PEEK),
+                Err(TryLockError::Error(source)) => return Err(work_file(&path, "locked")(source)),
+            }
+        }
     }
+}
+
+fn folder_of(database: &Path) -> PathBuf {
+    let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
+    let mut name = database.into_os_string();
+    name.push(".work");
+    PathBuf::from(name)
+}
+
+/// Whoever looks whether a run is at work holds the lock too, for some microseconds.
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..PEEKS {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PEEK),
+            result => return result,
+        }
+    }
+    file.try_lock()
 }
 
 fn open(path: &Path) -> Result<File, RunError> {
@@ -106,5 +179,34 @@ mod tests {
         work.lock_connector("other").unwrap();
         drop(first);
         work.lock_connector("acme").unwrap();
+    }
+
+    #[test]
+    fn whoever_waits_for_the_directory_waits_no_longer_than_it_is_wanted() {
+        let folder = tempfile::tempdir().unwrap();
+        let work = WorkFolder::beside(&folder.path().join("x.db")).unwrap();
+        let cancel = CancellationToken::new();
+        let held = work.lock_directory(&cancel).unwrap();
+        cancel.cancel();
+        let error = work.lock_directory(&cancel).unwrap_err();
+        assert!(matches!(error, RunError::Cancelled), "{error}");
+        drop(held);
+        work.lock_directory(&CancellationToken::new()).unwrap();
+    }
+
+    #[test]
+    fn spools_that_nobody_goes_on_from_are_removed_and_those_of_a_run_at_work_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let work = WorkFolder::beside(&folder.path().join("x.db")).unwrap();
+        let names = ["gone.spool", "waiting.spool", ".tmpAbC", "_directory.lock"];
+        for name in names {
+            std::fs::write(work.path().join(name), "x").unwrap();
+        }
+        let left = || names.map(|name| work.path().join(name).exists());
+        let _waiting = work.lock_connector("waiting").unwrap();
+        work.tidy(SystemTime::now());
+        assert_eq!(left(), [true; 4], "an hour has not passed");
+        work.tidy(SystemTime::now() + MAX_SPOOL_AGE + Duration::from_secs(60));
+        assert_eq!(left(), [false, true, false, true]);
     }
 }

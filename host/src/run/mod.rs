@@ -11,6 +11,7 @@ mod collect;
 mod error;
 mod event;
 mod frontier;
+mod history;
 mod lock;
 mod plan;
 mod probe;
@@ -23,6 +24,8 @@ mod shape;
 mod spool;
 mod staging;
 #[cfg(test)]
+mod stop_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
@@ -30,6 +33,7 @@ mod tests;
 pub use answers::Answers;
 pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};
+pub use history::history;
 pub use lock::WorkFolder;
 pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};
 pub use probe::{ProbeError, probe};

@@ -54,7 +54,7 @@ pub async fn probe(
         }
         sent += 1;
         let response = transport.send(&request).await?;
-        let page = call(&source, move |source| source.decode(&request, &response)).await?;
+        let page = call(&source, move |source| source.decode(&request, response)).await?;
         let Page { extra, problems, next, .. } = page;
         facts.extend(extra.into_iter().filter_map(|Attribute { name, value }| {
             Some((name.strip_prefix(PREFIX).map_or(name.clone(), str::to_owned), value.to_json()?))
@@ -129,7 +129,7 @@ mod tests {
             Ok(vec![request(0)])
         }
 
-        fn decode(&self, asked: &Request, response: &Response) -> Result<Page, CallError> {
+        fn decode(&self, asked: &Request, response: Response) -> Result<Page, CallError> {
             let number: usize = asked.path[1..].parse().unwrap();
             if response.status != 200 {
                 let error =

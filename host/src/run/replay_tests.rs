@@ -84,7 +84,7 @@ impl Source for Words {
         Ok(self.first.iter().map(|path| request(path, None)).collect())
     }
 
-    fn decode(&self, _: &Request, response: &Response) -> Result<Page, CallError> {
+    fn decode(&self, _: &Request, response: Response) -> Result<Page, CallError> {
         let mut page = Page::default();
         let text = std::str::from_utf8(&response.body).unwrap();
         for line in text.split(';').map(|line| line.split_whitespace().collect::<Vec<_>>()) {

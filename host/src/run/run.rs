@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,7 @@ use super::reading::Reading;
 use super::report::{Milliseconds, Outcome, ReportedError, RequestCounts, RunReport};
 use super::spool::SpoolKey;
 use crate::directory::{ConnectorId, Reader, RunStart, Store};
+use crate::failpoint::FailPoint;
 use crate::http::HttpTotals;
 use crate::model::{Attribute, Scope};
 use crate::plugin::{Source, Transform};
@@ -50,10 +51,13 @@ pub struct Ended {
 pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     let clock = Instant::now();
     let _lock = job.work.lock_connector(&job.connector)?;
+    FailPoint::ConnectorLocked.pass();
+    job.work.tidy(SystemTime::now());
     let connector = store.connector(&job.connector)?;
     job.refuse_outdated(connector, store)?;
     let start = RunStart { connector, mode: job.answers.mode(), at: timestamp() };
     let run = store.begin_run(&start)?;
+    FailPoint::RunBegun.pass();
     let mut report = RunReport::new(&job.connector, start.mode);
     report.run = Some(run.0);
     report.replayed = job.answers.recorded();
@@ -63,7 +67,8 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
         collect(job, &spool, &mut report).await?;
         tokio::task::block_in_place(|| {
             // What this run plans holds only as long as nobody else changes the directory.
-            let _directory = job.work.lock_directory()?;
+            let _directory = job.work.lock_directory(&job.cancel)?;
+            FailPoint::DirectoryLocked.pass();
             let mut plan = plan_reading(job, connector, store, &mut report)?;
             job.stop_if_asked()?;
             job.observer.event(Event::Step(Step::Apply));
@@ -76,7 +81,9 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
 
     job.measure(&mut report, clock);
     let Err(error) = result else {
+        FailPoint::SpoolForgetting.pass();
         job.forget_spool();
+        FailPoint::SpoolForgotten.pass();
         return Ok(Ended { report, error: None });
     };
     if !job.keeps_spool(&error) {
@@ -85,7 +92,13 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     report.outcome = if matches!(error, RunError::Cancelled) { Outcome::Cancelled } else { Outcome::Failed };
     report.error = Some(ReportedError::new(&error, error.hint()));
     let told = serde_json::to_string(&report).map_err(|error| RunError::Worker(error.to_string()))?;
-    store.end_run(run, report.outcome.as_str(), timestamp(), &told)?;
+    FailPoint::RunEnding.pass();
+    // What made the run fail, such as a full disk, may be in the way here too, and is what has to be told. The run then
+    // counts as interrupted.
+    if let Err(error) = store.end_run(run, report.outcome.as_str(), timestamp(), &told) {
+        tracing::warn!("how run {} ended could not be kept: {}", run.0, with_causes(&error));
+    }
+    FailPoint::RunEnded.pass();
     Ok(Ended { report, error: Some(error) })
 }
 
@@ -151,6 +164,7 @@ fn plan_reading(
     let clock = Instant::now();
     let reading = Reading::load(&spool, reader.as_ref(), connector)?;
     check_reading(&reading)?;
+    FailPoint::Indexed.pass();
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, people = reading.len(), milliseconds, "indexed");
     job.stop_if_asked()?;
@@ -163,12 +177,19 @@ fn plan_reading(
         rules: &job.rules,
         spool: &spool,
         work_folder: job.work.path(),
+        cancel: &job.cancel,
     };
     let clock = Instant::now();
     let plan = build(&inputs, reading, report)?;
+    FailPoint::Planned.pass();
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, milliseconds, "planned");
     Ok(plan)
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn outcome_of(report: &RunReport) -> Outcome {
@@ -203,11 +224,10 @@ impl Job {
         }
     }
 
-    /// A repeated reading has a spool of its own: what a real run has read so far is still to be gone on from.
     fn spool(&self) -> PathBuf {
         match &self.answers {
             Answers::Provider { .. } => self.work.spool(&self.connector),
-            Answers::Recording { .. } => self.work.spool(&self.connector).with_extension("replay"),
+            Answers::Recording { .. } => self.work.replay(&self.connector),
         }
     }
 

@@ -151,7 +151,7 @@ impl Source for MemorySource {
         Ok(vec![request("/users/0", None), request("/groups", None)])
     }
 
-    fn decode(&self, request: &Request, _response: &Response) -> Result<Page, CallError> {
+    fn decode(&self, request: &Request, _response: Response) -> Result<Page, CallError> {
         let page = self.organisation.lock().expect("no test panics while holding it").page(&request.path);
         page.map_err(|error| CallError::Answered { plugin: Box::new(self.identity.clone()), error })
     }

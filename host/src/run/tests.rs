@@ -267,15 +267,6 @@ async fn pages_of_a_chain_that_began_again_do_not_count() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_run_applies_nothing() {
-    let mut world = World::new(Organisation::with(&["ann"], &[]));
-    world.job.cancel.cancel();
-    let ended = world.sync().await;
-    assert_eq!(ended.report.outcome, Outcome::Cancelled);
-    assert_eq!(world.shown(), shown(&[], &[]));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn memberships_that_name_a_user_nobody_read_are_counted_and_ignored() {
     let mut world = World::new(Organisation::with(&["ann"], &[("g", &["ann", "ghost"])]));
     let report = world.sync_well().await;

@@ -74,6 +74,20 @@ impl Place {
     }
 
     fn start_in(&self, folder: &Path, arguments: &[&str]) -> Running {
+        self.start_prepared(folder, arguments, |_| {})
+    }
+
+    /// Where it runs, after `prepare` has changed what is about to be started.
+    pub fn start_with(&self, arguments: &[&str], prepare: impl FnOnce(&mut Command)) -> Running {
+        self.start_prepared(&self.work(), arguments, prepare)
+    }
+
+    fn start_prepared(
+        &self,
+        folder: &Path,
+        arguments: &[&str],
+        prepare: impl FnOnce(&mut Command),
+    ) -> Running {
         let home = self.folder.path().join("home");
         // Compiled plugins are the same for all tests, and named by what they were compiled from.
         let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e-cache");
@@ -85,6 +99,7 @@ impl Place {
         command.env("XDG_CONFIG_HOME", &home).env("XDG_DATA_HOME", &home).env("XDG_STATE_HOME", &home);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        prepare(&mut command);
         let _context = self.runtime.enter();
         Running { child: command.spawn().unwrap() }
     }
@@ -98,6 +113,7 @@ impl Place {
                 .unwrap()
         });
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        let signal = std::os::unix::process::ExitStatusExt::signal(&output.status);
+        Ran { code: output.status.code(), signal, stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 }

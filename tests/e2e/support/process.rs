@@ -1,4 +1,4 @@
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
 
 /// A process that ended.
@@ -6,6 +6,8 @@ use serde_json::Value;
 pub struct Ran {
     /// Nothing if a signal ended it.
     pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
@@ -61,7 +63,17 @@ impl Running {
     }
 
     pub fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).expect("a process id");
-        kill_process(id, signal).expect("it still runs");
+        kill_process(self.pid(), signal).expect("it still runs");
+    }
+
+    /// True once a signal has stopped it, as a fail point does; it has not ended.
+    pub fn is_stopped(&self) -> bool {
+        // Its status is left for whoever waits for its end.
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(self.pid()), options).expect("it is our child").is_some()
+    }
+
+    fn pid(&self) -> Pid {
+        i32::try_from(self.id()).ok().and_then(Pid::from_raw).expect("a process id")
     }
 }

@@ -1,5 +1,6 @@
 //! The store in one SQLite file.
 
+mod file;
 mod open;
 mod reader;
 mod writer;

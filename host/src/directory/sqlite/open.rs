@@ -1,14 +1,17 @@
-use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 
+use super::file::{DatabaseFile, create_private};
 use super::reader::SqliteReader;
 use super::writer::SqliteWriter;
-use crate::directory::{ConnectorId, Reader, RunId, RunStart, Store, StoreError, StoreResult, Writer};
+use crate::directory::{
+    ConnectorId, Reader, RunId, RunRow, RunStart, Store, StoreError, StoreResult, Writer,
+};
+use crate::failpoint::FailPoint;
 
 /// "Roll" in ASCII: tells our files from another program's.
 const APPLICATION_ID: i64 = 0x526f_6c6c;
@@ -26,16 +29,17 @@ pub struct SqliteStore {
     pub(super) file: DatabaseFile,
 }
 
-/// The file's name, for errors.
-#[derive(Debug, Clone)]
-pub(super) struct DatabaseFile(PathBuf);
-
 impl SqliteStore {
     /// Opens the file, creates it (readable by its owner only) if there is none, and brings an older version up to
     /// this one in a transaction of its own.
     pub fn open(path: &Path) -> StoreResult<Self> {
-        let file = DatabaseFile(path.to_owned());
+        Self::open_waiting(path, BUSY_TIMEOUT)
+    }
+
+    fn open_waiting(path: &Path, patience: Duration) -> StoreResult<Self> {
+        let file = DatabaseFile { path: path.to_owned(), patience };
         create_private(path).map_err(|source| file.io("opened", source))?;
+        FailPoint::DatabaseCreated.pass();
         let connection = Connection::open(path).map_err(|source| file.error("opened", source))?;
         Self::prepare(connection, file)
     }
@@ -47,7 +51,10 @@ impl SqliteStore {
 
     fn prepare(connection: Connection, file: DatabaseFile) -> StoreResult<Self> {
         let mut store = Self { connection, file };
-        store.connection.busy_timeout(BUSY_TIMEOUT).map_err(|source| store.file.error("set up", source))?;
+        store
+            .connection
+            .busy_timeout(store.file.patience)
+            .map_err(|source| store.file.error("set up", source))?;
         store.check_owner()?;
         store.set_up().map_err(|source| store.file.error("set up", source))?;
         store.migrate()?;
@@ -76,9 +83,12 @@ impl SqliteStore {
 
     fn set_up(&self) -> rusqlite::Result<()> {
         self.write_ahead()?;
-        // FULL makes a commit survive a power cut, which WAL's NORMAL does not promise.
+        // A commit is in the log, and the log on the disk, before it counts: the directory survives a power cut as the
+        // old one or the new one. NORMAL could lose the last commit, whose spool is gone by then.
         self.connection.pragma_update(None, "synchronous", "full")?;
         self.connection.pragma_update(None, "foreign_keys", true)?;
+        // A damaged page is found when it is read, before anything is concluded from it.
+        self.connection.pragma_update(None, "cell_size_check", true)?;
         // 32 MiB: the random-order name index of a large first sync, and no more than that of a small machine.
         self.connection.pragma_update(None, "cache_size", -32 * 1024)?;
         self.connection.set_prepared_statement_cache_capacity(64);
@@ -91,7 +101,7 @@ impl SqliteStore {
     /// A new file's change to a write-ahead log needs the file for itself, and fails at once instead of waiting when
     /// another process makes the same change.
     fn write_ahead(&self) -> rusqlite::Result<()> {
-        let give_up = Instant::now() + BUSY_TIMEOUT;
+        let give_up = Instant::now() + self.file.patience;
         loop {
             match self.connection.pragma_update(None, "journal_mode", "wal") {
                 Err(error)
@@ -123,7 +133,9 @@ impl SqliteStore {
         if version < MIGRATIONS.len() as i64 {
             transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(error)?;
             transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64).map_err(error)?;
+            FailPoint::DatabaseMigrating.pass();
             transaction.commit().map_err(error)?;
+            FailPoint::DatabaseMigrated.pass();
         }
         Ok(())
     }
@@ -155,14 +167,14 @@ impl Store for SqliteStore {
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(error)?;
         transaction
             .execute(
-                "UPDATE run SET outcome = 'interrupted', ended_at = ?2 WHERE connector = ?1 AND outcome = 'running'",
-                params![start.connector.0, start.at.to_string()],
+                "UPDATE run SET outcome = ?2 WHERE connector = ?1 AND outcome = ?3",
+                params![start.connector.0, RunRow::INTERRUPTED, RunRow::RUNNING],
             )
             .map_err(error)?;
         transaction
             .execute(
-                "INSERT INTO run (connector, mode, outcome, started_at, report) VALUES (?1, ?2, 'running', ?3, 'null')",
-                params![start.connector.0, start.mode, start.at.to_string()],
+                "INSERT INTO run (connector, mode, outcome, started_at, report) VALUES (?1, ?2, ?4, ?3, 'null')",
+                params![start.connector.0, start.mode, start.at.to_string(), RunRow::RUNNING],
             )
             .map_err(error)?;
         let id = RunId(transaction.last_insert_rowid());
@@ -206,40 +218,6 @@ pub(super) fn end_run(
         .map(|_| ())
 }
 
-/// An empty file that only its owner can read: the directory holds personal data.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        // A read-only file still opens for reading; SQLite says so when something is written.
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied && path.exists() => Ok(()),
-        other => other.map(|_| ()),
-    }
-}
-
-impl DatabaseFile {
-    pub(super) fn name(&self) -> String {
-        self.0.display().to_string()
-    }
-
-    pub(super) fn error(&self, action: &'static str, source: rusqlite::Error) -> StoreError {
-        match source.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => self.corrupt(source.to_string()),
-            _ => StoreError::Database { path: self.name(), action, source: Box::new(source) },
-        }
-    }
-
-    pub(super) fn io(&self, action: &'static str, source: std::io::Error) -> StoreError {
-        StoreError::Database { path: self.name(), action, source: Box::new(source) }
-    }
-
-    pub(super) fn corrupt(&self, what: impl Into<String>) -> StoreError {
-        StoreError::Corrupt { path: self.name(), what: what.into() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Barrier;
@@ -280,6 +258,83 @@ mod tests {
         let error = SqliteStore::open(&path).err().expect("refused");
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), vec![b'x'; 4096]);
+    }
+
+    #[test]
+    fn whoever_holds_it_for_too_long_is_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rollcall.db");
+        let mut store = SqliteStore::open_waiting(&path, Duration::ZERO).unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let error = store.write().err().expect("it waits no longer");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the directory database {} could not be locked for writing: another program holds it for 0 s already",
+                path.display()
+            )
+        );
+        assert!(error.hint().unwrap().starts_with("wait if it is another sync"), "{error:?}");
+        other.execute_batch("ROLLBACK").unwrap();
+        store.write().unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_is_told_as_one_and_nothing_is_half_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rollcall.db");
+        let mut store = SqliteStore::open(&path).unwrap();
+        // As a disk of so many pages.
+        let pages: i64 = store.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        store.connection.pragma_update(None, "max_page_count", pages + 3).unwrap();
+        let connector = store.connector("acme").unwrap();
+        let mut writer = store.write().unwrap();
+        let value = "x".repeat(1000);
+        let error = (0..1000)
+            .find_map(|number| writer.set_checkpoint(connector, &number.to_string(), &value).err())
+            .expect("it fills up");
+        assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
+        drop(writer);
+        let kept: i64 =
+            store.connection.query_row("SELECT count(*) FROM checkpoint", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, 0);
+    }
+
+    #[test]
+    fn damage_is_found_where_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rollcall.db");
+        let mut store = SqliteStore::open(&path).unwrap();
+        let connector = store.connector("acme").unwrap();
+        let mut writer = store.write().unwrap();
+        for number in 0..500 {
+            writer.set_checkpoint(connector, &format!("{number:04}"), "value").unwrap();
+        }
+        writer.commit().unwrap();
+        drop(store);
+        let whole = std::fs::read(&path).unwrap();
+        let page = 4096;
+        let mut found = 0;
+        for number in 1..whole.len() / page {
+            // Where the page's first row lies, which counting rows doesn't look at.
+            let mut damaged = whole.clone();
+            damaged[number * page + 8..number * page + 10].fill(0xff);
+            std::fs::write(&path, &damaged).unwrap();
+            let read = SqliteStore::open(&path).and_then(|store| {
+                let all = "SELECT count(*) FROM checkpoint";
+                let counted = store.connection.query_row(all, [], |row| row.get::<_, i64>(0));
+                counted.map_err(|source| store.file.error("read", source))
+            });
+            match read {
+                Ok(rows) => assert_eq!(rows, 500, "another table's page"),
+                Err(error) => {
+                    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+                    found += 1;
+                }
+            }
+        }
+        assert!(found >= 3, "{found} pages hold the rows");
     }
 
     #[test]

@@ -3,7 +3,7 @@ use rusqlite::types::FromSql;
 use rusqlite::{OptionalExtension, Params, Row, Transaction, params};
 use serde_json::{Map, Value as Json};
 
-use super::open::DatabaseFile;
+use super::file::DatabaseFile;
 use crate::directory::entry::attributes_from_json;
 use crate::directory::plain;
 use crate::directory::{

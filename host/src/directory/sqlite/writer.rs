@@ -1,7 +1,8 @@
 use roaring::RoaringBitmap;
 use rusqlite::{Params, Transaction, params};
 
-use super::open::{DatabaseFile, end_run};
+use super::file::DatabaseFile;
+use super::open::end_run;
 use crate::directory::plain;
 use crate::directory::{
     Change, ConnectorId, Counters, GroupEntry, GroupKey, MembersState, MembershipChange, MirrorGroup,

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use super::cargo::{BuildTarget, Package, check_target, rustc_version};
 use super::component::{Built, build, plugin_toml};
 use super::error::BuildError;
 use crate::plugin::{Sandbox, sha256_hex};
+use crate::whole_file::{self, Place};
 
 /// What a committed component was built from: `NAME.toml` beside `NAME.wasm`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,16 +227,17 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
     let failed = |error| BuildError::File { action: "write", path: path.to_owned(), error };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(failed)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    #[cfg(unix)]
-    {
-        // Temporary files are 0600; this one is for everybody to read.
-        use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o644)).map_err(failed)?;
-    }
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    whole_file::write(path, &[bytes], Place::Any(readable_by_all())).map_err(failed)
+}
+
+#[cfg(unix)]
+fn readable_by_all() -> Option<fs::Permissions> {
+    Some(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable_by_all() -> Option<fs::Permissions> {
+    None
 }
 
 #[cfg(test)]

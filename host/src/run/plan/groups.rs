@@ -56,7 +56,7 @@ pub fn shape_read_groups(
 #[derive(Default)]
 pub struct GroupsDraft {
     /// By the reading's group index; nothing for groups that were not read.
-    pub shapes: Vec<Option<GroupShape>>,
+    pub shapes: Arc<[Option<GroupShape>]>,
     /// The directory key of each kept group, by the reading's group index.
     pub(super) keys: Vec<Option<GroupKey>>,
     /// Members as shaping gives them; only people who were shaped in this run.
@@ -194,15 +194,22 @@ impl Draft<'_> {
         }
     }
 
+    /// Puts a person into a group that was read, by its index.
+    pub fn join_read(&mut self, at: usize, user: u32) {
+        // Hidden, dropped, or without a name of its own: applications don't see it.
+        if let Some(key) = self.groups.keys[at] {
+            self.groups.members.entry(key).or_default().insert(user);
+        }
+    }
+
     /// Puts a shaped person into a group; false for a group that no reading and no name gives.
     pub fn join(&mut self, group: &GroupRef, user: u32) -> bool {
         let key = match &group.id {
             Some(id) => match self.reading.groups.get_index_of(id) {
-                Some(at) => match self.groups.keys[at] {
-                    Some(key) => key,
-                    // Hidden, dropped, or without a name of its own: applications don't see it.
-                    None => return true,
-                },
+                Some(at) => {
+                    self.join_read(at, user);
+                    return true;
+                }
                 None => return false,
             },
             None => match self.groups.by_name.get(&fold(&group.name)) {

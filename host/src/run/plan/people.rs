@@ -3,12 +3,14 @@ use rustc_hash::FxHashMap;
 
 use super::names::{Claim, Conflict, resolve};
 use super::plan::{Draft, UNSHAPED};
-use crate::directory::{Change, ChangeKind, MembersState, UserEntry, UserKey, fold, write_record};
-use crate::model::{GroupRef, Person, PluginError, Subject, User};
+use super::shaper::{Memberships, Shaped, Shaper};
+use crate::directory::{Change, ChangeKind, MembersState, UserEntry, UserKey, fold};
+use crate::failpoint::FailPoint;
+use crate::model::{Person, PluginError, Subject};
 use crate::run::collect::work_file;
 use crate::run::error::RunError;
 use crate::run::report::{NamedEntry, ReportedProblem};
-use crate::run::shape::{BATCH, GroupShape, PersonShape, shape_people};
+use crate::run::shape::{GroupShape, PersonShape};
 use crate::run::staging::{Staged, StagedUser, Staging};
 
 /// What to do about a name that two present people want.
@@ -59,18 +61,6 @@ pub struct PeopleDraft {
     pub shaped: RoaringBitmap,
 }
 
-/// What a person's groups are, for all people: one flat list with an offset each.
-struct Memberships {
-    offsets: Vec<u32>,
-    groups: Vec<u32>,
-}
-
-impl Memberships {
-    fn of(&self, person: u32) -> &[u32] {
-        &self.groups[self.offsets[person as usize] as usize..self.offsets[person as usize + 1] as usize]
-    }
-}
-
 /// Someone whose staged change depends on a name being free.
 struct Claimant {
     person: u32,
@@ -89,23 +79,21 @@ impl Draft<'_> {
     /// Shapes everyone whose shaping key changed and compares them with the directory.
     pub fn plan_people(&mut self, staging: &mut Staging) -> Result<(), RunError> {
         let order = self.reading.by_id();
-        let memberships = self.memberships();
+        let shapes = self.groups.shapes.clone();
+        let memberships = Memberships::of_all(self.reading, &shapes);
         self.number_people(&order);
         self.find_shaping_keys(&memberships);
         let out_of_step = self.out_of_step()?;
         let wanted = self.give_keys(&order, &out_of_step);
 
         let mut gathered = Gathered { staging, claims: Vec::new(), claimants: Vec::new() };
-        let mut batch: Vec<(u32, User)> = Vec::with_capacity(BATCH);
-        self.reading.each_record(self.spool, &wanted, |person, user| {
-            batch.push((person, user));
-            if batch.len() < BATCH {
-                return Ok(());
-            }
-            let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-            self.plan_batch(&memberships, full, &mut gathered)
-        })?;
-        self.plan_batch(&memberships, batch, &mut gathered)?;
+        let (reading, spool) = (self.reading, self.spool);
+        let shaper =
+            Shaper { reading, transforms: self.transforms, shapes: &shapes, memberships: &memberships };
+        shaper.shape_all(
+            |each| reading.each_record(spool, &wanted, each),
+            |batch| self.take_in(&memberships, batch, &mut gathered),
+        )?;
         let Gathered { claims, claimants, staging } = gathered;
         // By key, so that who gets a name does not depend on which page came first.
         let mut wanting: Vec<(Claim, Claimant)> = claims.into_iter().zip(claimants).collect();
@@ -116,36 +104,6 @@ impl Draft<'_> {
         self.people.records.sort_by_key(|record| record.0);
         self.count_users();
         self.report_absent_users(&order)
-    }
-
-    /// The kept and hidden groups of each person, in the order of the groups' ids.
-    fn memberships(&self) -> Memberships {
-        let people = self.reading.len();
-        let shown: Vec<usize> = self
-            .reading
-            .groups_by_id()
-            .into_iter()
-            .filter(|at| matches!(self.groups.shapes[*at], Some(GroupShape::Kept(_) | GroupShape::Hidden(_))))
-            .collect();
-        let mut offsets = vec![0u32; people + 1];
-        for at in &shown {
-            for person in &self.reading.groups[*at].members {
-                offsets[*person as usize + 1] += 1;
-            }
-        }
-        for at in 1..offsets.len() {
-            offsets[at] += offsets[at - 1];
-        }
-        let mut next = offsets.clone();
-        let mut groups = vec![0u32; offsets[people] as usize];
-        for at in &shown {
-            for person in &self.reading.groups[*at].members {
-                let place = &mut next[*person as usize];
-                groups[*place as usize] = *at as u32;
-                *place += 1;
-            }
-        }
-        Memberships { offsets, groups }
     }
 
     /// Gives new people the mirror's next numbers, in the order of their ids.
@@ -234,30 +192,22 @@ impl Draft<'_> {
         wanted
     }
 
-    fn plan_batch(
+    fn take_in(
         &mut self,
         memberships: &Memberships,
-        batch: Vec<(u32, User)>,
+        batch: Vec<Shaped>,
         gathered: &mut Gathered<'_>,
     ) -> Result<(), RunError> {
-        for (person, user) in &batch {
-            let state = self.reading.state(*person);
-            if state.known.is_none_or(|known| known.digest != state.digest) {
-                let record = write_record(user);
-                let staged = gathered.staging.put(&record).map_err(work_file(self.work_folder, "written"))?;
-                self.people.records.push((self.people.numbers[*person as usize], staged));
-            }
+        if self.cancel.is_cancelled() {
+            return Err(RunError::Cancelled);
         }
-        let asked: Vec<(u32, String)> =
-            batch.iter().map(|(person, user)| (*person, user.username.clone())).collect();
-        let people = batch
-            .into_iter()
-            .map(|(person, user)| Person { user, groups: self.group_refs(memberships.of(person)) })
-            .collect();
-        let shapes = shape_people(self.transforms, people)?;
-        for ((index, name), shape) in asked.into_iter().zip(shapes) {
+        for Shaped { index, name, record, shape } in batch {
+            if let Some(record) = record {
+                let staged = gathered.staging.put(&record).map_err(work_file(self.work_folder, "written"))?;
+                self.people.records.push((self.people.numbers[index as usize], staged));
+            }
             match shape {
-                PersonShape::Kept(person) => self.plan_person(index, *person, gathered)?,
+                PersonShape::Kept(person) => self.plan_person(index, *person, memberships, gathered)?,
                 PersonShape::Dropped(_) => {
                     self.report.users.dropped += 1;
                     // With an entry in the directory, it is told at every run until cleanup decides.
@@ -268,6 +218,7 @@ impl Draft<'_> {
                 PersonShape::Skipped(problem) => self.skip_user(index, &name, &problem.error),
             }
         }
+        FailPoint::BatchStaged.pass();
         Ok(())
     }
 
@@ -276,6 +227,7 @@ impl Draft<'_> {
         &mut self,
         index: u32,
         person: Person,
+        memberships: &Memberships,
         gathered: &mut Gathered<'_>,
     ) -> Result<(), RunError> {
         let Person { user, groups } = person;
@@ -295,6 +247,11 @@ impl Draft<'_> {
         };
         let entry = UserEntry::from_user(key, self.connector_name, user);
         self.people.shaped.insert(key.0);
+        if self.transforms.is_empty() {
+            for at in memberships.of(index) {
+                self.join_read(*at as usize, key.0);
+            }
+        }
         for group in &groups {
             if !self.join(group, key.0) {
                 let id = group.id.as_deref().unwrap_or_default();
@@ -445,18 +402,6 @@ impl Draft<'_> {
             }
         }
         Ok(())
-    }
-
-    fn group_refs(&self, groups: &[u32]) -> Vec<GroupRef> {
-        groups
-            .iter()
-            .filter_map(|at| match &self.groups.shapes[*at as usize] {
-                Some(GroupShape::Kept(group) | GroupShape::Hidden(group)) => {
-                    Some(GroupRef { id: Some(group.id.clone()), name: group.name.clone() })
-                }
-                Some(GroupShape::Dropped(_)) | None => None,
-            })
-            .collect()
     }
 }
 

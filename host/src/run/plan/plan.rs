@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use roaring::RoaringBitmap;
+use tokio_util::sync::CancellationToken;
 
 use super::groups::{GroupsDraft, PlannedGroup, shape_read_groups};
 use super::mirror::MirrorPlan;
@@ -29,6 +30,8 @@ pub struct PlanInputs<'a> {
     pub spool: &'a Path,
     /// Where staged changes lie.
     pub work_folder: &'a Path,
+    /// Planning a million people takes a while: it ends between two batches when asked to.
+    pub cancel: &'a CancellationToken,
 }
 
 /// A group's memberships after the run.
@@ -95,6 +98,7 @@ pub struct Draft<'a> {
     pub(super) rules: &'a [u8; 32],
     pub(super) spool: &'a Path,
     pub(super) work_folder: &'a Path,
+    pub(super) cancel: &'a CancellationToken,
     pub(super) counters: Counters,
     pub(super) report: &'a mut RunReport,
     pub(super) groups: GroupsDraft,
@@ -119,9 +123,10 @@ pub fn build(
         rules: inputs.rules,
         spool: inputs.spool,
         work_folder: folder,
+        cancel: inputs.cancel,
         counters: inputs.reader.counters()?,
         report,
-        groups: GroupsDraft { shapes, ..GroupsDraft::default() },
+        groups: GroupsDraft { shapes: shapes.into(), ..GroupsDraft::default() },
         people: PeopleDraft::default(),
     };
     draft.report_reading();
