@@ -198,15 +198,16 @@ mod tests {
     fn spools_that_nobody_goes_on_from_are_removed_and_those_of_a_run_at_work_are_not() {
         let folder = tempfile::tempdir().unwrap();
         let work = WorkFolder::beside(&folder.path().join("x.db")).unwrap();
-        let names = ["gone.spool", "waiting.spool", ".tmpAbC", "_directory.lock"];
+        let names =
+            ["gone.spool", "gone.replay", "waiting.spool", "waiting.replay", ".tmpAbC", "_directory.lock"];
         for name in names {
             std::fs::write(work.path().join(name), "x").unwrap();
         }
         let left = || names.map(|name| work.path().join(name).exists());
         let _waiting = work.lock_connector("waiting").unwrap();
         work.tidy(SystemTime::now());
-        assert_eq!(left(), [true; 4], "an hour has not passed");
+        assert_eq!(left(), [true; 6], "an hour has not passed");
         work.tidy(SystemTime::now() + MAX_SPOOL_AGE + Duration::from_secs(60));
-        assert_eq!(left(), [false, true, false, true]);
+        assert_eq!(left(), [false, false, true, true, false, true]);
     }
 }
