@@ -59,6 +59,11 @@ impl WorkFolder {
         self.0.join(format!("{connector}.spool"))
     }
 
+    /// The spool of a repeated reading: what a real run has read so far is still to be gone on from.
+    pub fn replay(&self, connector: &str) -> PathBuf {
+        self.0.join(format!("{connector}.replay"))
+    }
+
     /// One run at a time for a connector: refuses while another holds it.
     pub fn lock_connector(&self, connector: &str) -> Result<Lock, RunError> {
         let path = self.0.join(format!("{connector}.lock"));
@@ -110,7 +115,8 @@ impl WorkFolder {
             let (path, name) = (entry.path(), entry.file_name());
             let Some(name) = name.to_str() else { continue };
             // Under the connector's lock: a collection that waits for an hour is still at work.
-            let lock = name.strip_suffix(".spool").map(|connector| self.lock_connector(connector));
+            let spool = name.strip_suffix(".spool").or_else(|| name.strip_suffix(".replay"));
+            let lock = spool.map(|connector| self.lock_connector(connector));
             let unused = match &lock {
                 Some(lock) => lock.is_ok(),
                 None => name.starts_with(".tmp"),
@@ -193,15 +199,16 @@ mod tests {
     fn spools_that_nobody_goes_on_from_are_removed_and_those_of_a_run_at_work_are_not() {
         let folder = tempfile::tempdir().unwrap();
         let work = WorkFolder::beside(&folder.path().join("x.db")).unwrap();
-        let names = ["gone.spool", "waiting.spool", ".tmpAbC", "_directory.lock"];
+        let names =
+            ["gone.spool", "gone.replay", "waiting.spool", "waiting.replay", ".tmpAbC", "_directory.lock"];
         for name in names {
             std::fs::write(work.path().join(name), "x").unwrap();
         }
         let left = || names.map(|name| work.path().join(name).exists());
         let _waiting = work.lock_connector("waiting").unwrap();
         work.tidy(SystemTime::now());
-        assert_eq!(left(), [true; 4], "an hour has not passed");
+        assert_eq!(left(), [true; 6], "an hour has not passed");
         work.tidy(SystemTime::now() + MAX_SPOOL_AGE + Duration::from_secs(60));
-        assert_eq!(left(), [false, true, false, true]);
+        assert_eq!(left(), [false, false, true, true, false, true]);
     }
 }

@@ -224,11 +224,10 @@ impl Job {
         }
     }
 
-    /// A repeated reading has a spool of its own: what a real run has read so far is still to be gone on from.
     fn spool(&self) -> PathBuf {
         match &self.answers {
             Answers::Provider { .. } => self.work.spool(&self.connector),
-            Answers::Recording { .. } => self.work.spool(&self.connector).with_extension("replay"),
+            Answers::Recording { .. } => self.work.replay(&self.connector),
         }
     }
 
