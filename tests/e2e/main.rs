@@ -5,6 +5,7 @@ mod support;
 
 mod cli_demo;
 mod cli_views;
+mod faults;
 mod lessons;
 mod plugin_swap;
 mod sync_alone;

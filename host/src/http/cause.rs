@@ -56,7 +56,10 @@ impl Cause {
             Cause::Tls(_) => {
                 format!("check `endpoint` in [connector.{connector}]: does that port speak https?")
             }
-            Cause::Transfer(_) => return None,
+            Cause::Transfer(_) => format!(
+                "run it again; if it stays, something on the way cuts or changes answers: look at proxy, VPN and \
+                 firewall (`proxy` in {table})"
+            ),
         })
     }
 
@@ -100,6 +103,9 @@ impl Cause {
             Cause::Refused
         } else if error.is_connect() {
             Cause::Connect(innermost(error))
+        } else if error.is_decode() {
+            // Of the decompressor's own words some are about its state and not about what came.
+            Cause::Transfer(format!("the compressed body is damaged: {}", innermost(error)))
         } else {
             Cause::Transfer(innermost(error))
         }

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use crate::directory::StoreError;
 use crate::http::HttpError;
+use crate::model::PluginError;
 use crate::plugin::CallError;
 
 /// Why a run ended with nothing applied.
@@ -76,7 +77,16 @@ impl RunError {
             RunError::Plan(error) | RunError::Shape(error) => error.hint(),
             RunError::Read { source, .. } => match &**source {
                 ReadError::Http(error) => error.hint(),
-                ReadError::Decode(error) | ReadError::Restarts { source: error, .. } => error.hint(),
+                ReadError::Decode(error) => error.hint().or_else(|| {
+                    Some(
+                        "run it again; if it stays, report it to the plugin's author as it stands here"
+                            .into(),
+                    )
+                }),
+                ReadError::Restarts { .. } => Some(
+                    "run it again in some minutes; if it stays, report it to the provider with the ids above"
+                        .into(),
+                ),
             },
             RunError::Verdicts { .. } => Some("report it to the transform's author".into()),
             RunError::Loop { .. } => {
@@ -103,7 +113,12 @@ impl RunError {
             | RunError::Spool { .. }
             | RunError::Loop { .. }
             | RunError::TooManyRequests { .. } => false,
-            RunError::Read { source, .. } => !matches!(**source, ReadError::Restarts { .. }),
+            RunError::Read { source, .. } => match &**source {
+                ReadError::Http(_) => true,
+                // A credential that may not read this may have been shown less of the rest, without a word.
+                ReadError::Decode(error) => error.code() != Some(PluginError::FORBIDDEN),
+                ReadError::Restarts { .. } => false,
+            },
             _ => true,
         }
     }
