@@ -16,9 +16,6 @@ use super::case::{IMPATIENT, PATIENT, SMALL, assert_same};
 use super::lists::assert_nobody_lost;
 use crate::support::{Directory, Ran, World, expected};
 
-/// Mixtures of each kind that are tried unless told otherwise.
-const USUAL: u64 = 15;
-
 /// Worlds at a time: most of a run under faults is waiting.
 const AT_A_TIME: usize = 8;
 
@@ -54,7 +51,7 @@ const DISHONEST: [&str; 3] = ["empty-list", "shrunken-list share=0.4", "early-en
 
 #[test]
 fn a_mixture_ends_complete_and_right_or_with_nothing_applied() {
-    each_seed(1, |rng| {
+    each_seed(1, 20, |rng| {
         let rules = |rng: &mut Rng| mixture(rng, &[&HONEST, &HONEST, &HONEST, &DECISIVE]);
         let mut mixed = Mixed::new(rng);
         mixed.under(&rules(rng), Judge::Strict);
@@ -67,7 +64,7 @@ fn a_mixture_ends_complete_and_right_or_with_nothing_applied() {
 
 #[test]
 fn a_mixture_with_lists_that_leave_some_out_loses_nobody() {
-    each_seed(1_000_001, |rng| {
+    each_seed(1_000_001, 10, |rng| {
         let mut mixed = Mixed::new(rng);
         mixed.clean();
         change(&mixed.world, rng);
@@ -202,9 +199,7 @@ fn change(world: &World, rng: &mut Rng) {
             (0, _) => sim.rename_login(user, &format!("renamed{nth}@acme.example")).unwrap(),
             (1, _) => sim.set_status(user, Status::Suspended).unwrap(),
             (2, _) => sim.deactivate_user(user).unwrap(),
-            (3, _) => {
-                while sim.delete_user(user).unwrap() != Deletion::Removed {}
-            }
+            (3, _) => while sim.delete_user(user).unwrap() != Deletion::Removed {},
             (4, _) => {
                 let hired = world.hire(&format!("hired{nth}"));
                 if let Some(group) = group {
@@ -231,12 +226,12 @@ fn change(world: &World, rng: &mut Rng) {
     }
 }
 
-/// Tries seeds from the first on, several at a time. What fails is told with its seed.
-fn each_seed(first: u64, test: impl Fn(&mut Rng) + Sync) {
+/// Tries so many seeds from the first on, several at a time. What fails is told with its seed.
+fn each_seed(first: u64, usual: u64, test: impl Fn(&mut Rng) + Sync) {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect(name));
     let seeds = match number("ROLLCALL_MIXTURE_SEED") {
         Some(seed) => seed..seed + 1,
-        None => first..first + number("ROLLCALL_MIXTURES").unwrap_or(USUAL),
+        None => first..first + number("ROLLCALL_MIXTURES").unwrap_or(usual),
     };
     let next = AtomicU64::new(seeds.start);
     let failed: Vec<u64> = thread::scope(|scope| {

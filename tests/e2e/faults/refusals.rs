@@ -9,7 +9,7 @@ fn a_refused_token_fails_the_run() {
         "faults-refused-token",
         &[
             failed("unauthorized where=users nth=2"),
-            failed("unauthorized where=members nth=2"),
+            failed("unauthorized where=members group=hit"),
             failed("forbidden where=users"),
             failed("forbidden where=groups"),
             failed("session-ended where=users"),
