@@ -79,7 +79,7 @@ impl RunError {
                 ReadError::Http(error) => error.hint(),
                 ReadError::Decode(error) => error.hint().or_else(|| {
                     Some(
-                        "run it again; if it stays, report it to the plugin's author as it stands here"
+                        "run it again; if it stays, either something on the way changes answers, or this is new to the plugin: report it to its author"
                             .into(),
                     )
                 }),

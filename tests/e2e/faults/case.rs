@@ -4,7 +4,7 @@ use std::panic::resume_unwind;
 use std::sync::LazyLock;
 use std::thread;
 
-use okta_sim::{Population, Status};
+use okta_sim::{Population, Sim, Status};
 use serde_json::{Map, json};
 
 use crate::support::{Directory, Place, World, assert_golden, expected};
@@ -26,8 +26,16 @@ pub struct Case {
     pub ends: Ends,
 }
 
+/// Whether the simulator compresses. Where it doesn't, wrong bytes reach the plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bodies {
+    Gzip,
+    Plain,
+}
+
 /// Lines of the connector in `rollcall.toml` that make a hopeless run short.
 pub const IMPATIENT: &str = "settings.attributes = [\"*\"]\nhttp.attempts = 2\nhttp.timeout-seconds = 1";
+pub const HOPELESS: &str = "settings.attributes = [\"*\"]\nhttp.attempts = 1\nhttp.timeout-seconds = 1";
 pub const PATIENT: &str = "settings.attributes = [\"*\"]";
 
 const DATABASE: &str = "rollcall.db";
@@ -51,23 +59,24 @@ pub static LARGE_SYNCED: LazyLock<Synced> = LazyLock::new(|| Synced::new(LARGE))
 
 impl Synced {
     fn new(population: Population) -> Self {
-        let world = Self::not_yet(&population);
+        let world = Self::not_yet(&population, Bodies::Gzip);
         world.sync();
         let database = std::fs::read(world.work().join(DATABASE)).unwrap();
         Self { population, database, directory: world.directory() }
     }
 
     /// A world whose group `hit` is one that faults can name.
-    fn not_yet(population: &Population) -> World {
-        let world = World::new(population.clone());
+    fn not_yet(population: &Population, bodies: Bodies) -> World {
+        let gzip = bodies == Bodies::Gzip;
+        let world = World::of(Sim::builder().population(population.clone()).gzip(gzip));
         world.configure(PATIENT);
         world.sim.rename_group(&world.sim.group_ids()[1], "hit").unwrap();
         world
     }
 
     /// A world where it was synced, and where the provider has changed since.
-    pub fn changed(&self) -> World {
-        let world = Self::not_yet(&self.population);
+    pub fn changed(&self, bodies: Bodies) -> World {
+        let world = Self::not_yet(&self.population, bodies);
         world.write(DATABASE, &self.database);
         let (sim, users, groups) = (&world.sim, world.sim.user_ids(), world.sim.group_ids());
         sim.rename_login(&users[210], "renamed@acme.example").unwrap();
@@ -88,27 +97,29 @@ impl Synced {
 /// Runs each case in a world of its own; the golden file holds what an admin reads.
 #[track_caller]
 pub fn check(golden: &str, cases: &[Case]) {
-    check_in(&SMALL_SYNCED, golden, cases);
+    check_in(&SMALL_SYNCED, Bodies::Gzip, IMPATIENT, golden, cases);
 }
 
+/// Runs each case with these lines in `rollcall.toml`.
 #[track_caller]
-pub fn check_in(synced: &Synced, golden: &str, cases: &[Case]) {
+pub fn check_in(synced: &Synced, bodies: Bodies, settings: &str, golden: &str, cases: &[Case]) {
     let told: Vec<String> = thread::scope(|scope| {
-        let runs: Vec<_> = cases.iter().map(|case| scope.spawn(|| run(synced, case))).collect();
+        let start =
+            |case| scope.spawn(move || run(&synced.changed(bodies), &synced.directory, settings, case));
+        let runs: Vec<_> = cases.iter().map(start).collect();
         runs.into_iter().map(|run| run.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
     assert_golden(&Place::new(), golden, &told.join("\n\n"));
 }
 
 /// Gives the fault, the outcome, and what was said.
-fn run(synced: &Synced, case: &Case) -> String {
+fn run(world: &World, before: &Directory, settings: &str, case: &Case) -> String {
     let Case { rules, ends } = case;
-    let (world, before) = (synced.changed(), &synced.directory);
     let hit = world.group_id("hit");
     for rule in rules.lines() {
         world.sim.add_fault(rule.parse().unwrap());
     }
-    world.configure(IMPATIENT);
+    world.configure(settings);
     let ran = world.run(&["sync", "acme", "--quiet"]);
     for fault in world.sim.faults() {
         assert!(fault.struck > 0, "{} never struck", fault.rule);

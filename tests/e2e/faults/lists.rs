@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::case::{Case, Ends, IMPATIENT, PATIENT, SMALL_SYNCED, assert_same, check};
+use super::case::{Bodies, Case, Ends, IMPATIENT, PATIENT, SMALL_SYNCED, assert_same, check};
 use crate::support::{Directory, World, expected};
 
 #[test]
@@ -28,7 +28,7 @@ fn a_list_that_leaves_some_out_disables_nobody() {
         ("shrunken-list where=groups share=0.5", "groups"),
         ("empty-list where=groups", "groups"),
     ] {
-        let (world, before) = (SMALL_SYNCED.changed(), &SMALL_SYNCED.directory);
+        let (world, before) = (SMALL_SYNCED.changed(Bodies::Gzip), &SMALL_SYNCED.directory);
         world.sim.add_fault(rule.parse().unwrap());
         world.configure(IMPATIENT);
         let report = world.sync();
@@ -48,7 +48,7 @@ fn a_list_that_leaves_some_out_disables_nobody() {
 #[test]
 fn a_group_whose_list_leaves_some_out_loses_memberships_and_nothing_else() {
     let rule = "shrunken-list where=members group=hit share=0.4";
-    let (world, before) = (SMALL_SYNCED.changed(), &SMALL_SYNCED.directory);
+    let (world, before) = (SMALL_SYNCED.changed(Bodies::Gzip), &SMALL_SYNCED.directory);
     world.sim.add_fault(rule.parse().unwrap());
     let report = world.sync();
     assert!(report["memberships"]["removed"].as_u64() > Some(20), "{report}");

@@ -1,6 +1,6 @@
 //! Cursors and links between pages.
 
-use super::case::{Case, Ends, LARGE_SYNCED, check, check_in};
+use super::case::{Bodies, Case, Ends, IMPATIENT, LARGE_SYNCED, check, check_in};
 
 #[test]
 fn pages_are_followed_however_they_are_linked() {
@@ -38,6 +38,8 @@ fn a_cursor_that_is_never_good_fails() {
 fn cursors_of_members_are_begun_again_and_cost_only_their_group() {
     check_in(
         &LARGE_SYNCED,
+        Bodies::Gzip,
+        IMPATIENT,
         "faults-paging-members",
         &[
             Case { rules: "bad-cursor where=members times=1\nshort-page where=members", ends: Ends::Right },
