@@ -8,6 +8,7 @@ mod cli_demo;
 mod cli_views;
 #[cfg(debug_assertions)]
 mod crash;
+mod faults;
 mod lessons;
 mod pacing;
 mod plugin_swap;

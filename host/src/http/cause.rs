@@ -56,7 +56,10 @@ impl Cause {
             Cause::Tls(_) => {
                 format!("check `endpoint` in [connector.{connector}]: does that port speak https?")
             }
-            Cause::Transfer(_) => return None,
+            Cause::Transfer(_) => format!(
+                "run it again; if it stays, something on the way cuts or changes answers: look at proxy, VPN and \
+                 firewall (`proxy` in {table})"
+            ),
         })
     }
 
@@ -100,6 +103,8 @@ impl Cause {
             Cause::Refused
         } else if error.is_connect() {
             Cause::Connect(innermost(error))
+        } else if let Some(damage) = damage(error) {
+            Cause::Transfer(damage.to_owned())
         } else {
             Cause::Transfer(innermost(error))
         }
@@ -109,6 +114,17 @@ impl Cause {
 /// The error's causes, outermost first, without the error itself (whose text holds the URL).
 fn sources(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(error.source(), |error: &&(dyn Error + 'static)| (*error).source())
+}
+
+/// What the decompressor found, whose own words are about its state. What fails below it comes as an error of the HTTP
+/// library's.
+fn damage(error: &reqwest::Error) -> Option<&'static str> {
+    let first = sources(error).find(|source| !source.is::<reqwest::Error>())?;
+    let io = first.downcast_ref::<io::Error>().filter(|_| error.is_decode())?;
+    Some(match io.kind() {
+        io::ErrorKind::UnexpectedEof => "the compressed body breaks off",
+        _ => "the compressed body is damaged",
+    })
 }
 
 fn innermost(error: &reqwest::Error) -> String {

@@ -187,6 +187,31 @@ async fn what_breaks_off_is_retried() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_a_body_is_said() {
+    let noise: Vec<u8> = (0..2_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
+    let whole = gzip(&noise);
+    let mut garbled = whole.clone();
+    garbled[50..200].iter_mut().for_each(|byte| *byte ^= 0x55);
+    let mut cut = reply("200 OK", "content-encoding: gzip\r\n", &whole);
+    cut.truncate(cut.len() / 2);
+    for (bytes, said) in [
+        (
+            reply("200 OK", "content-encoding: gzip\r\n", &whole[..whole.len() / 2]),
+            "the compressed body breaks off",
+        ),
+        (reply("200 OK", "content-encoding: gzip\r\n", &garbled), "the compressed body is damaged"),
+        (reply("200 OK", "content-encoding: gzip\r\n", b"[{}]"), "the compressed body is damaged"),
+        (cut, "end of file before message length reached"),
+    ] {
+        let server = Server::new(move |_| bytes.clone()).await;
+        let error = ask(&server, |options| options.attempts = 1).await.unwrap_err();
+        let HttpError::NoAnswer { cause: Cause::Transfer(text), .. } = &error else { panic!("{error}") };
+        assert_eq!(text, said);
+        assert!(error.hint().is_some_and(|hint| hint.contains("proxy")), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_429_keeps_its_meaning_when_its_body_is_cut() {
     let server = Server::new(|n| match n {
         0 => {

@@ -62,6 +62,8 @@ impl PluginError {
     pub const RESTART: &'static str = "restart";
     /// The same request is worth repeating.
     pub const RETRY: &'static str = "retry";
+    /// The credential may not read this.
+    pub const FORBIDDEN: &'static str = "forbidden";
     /// The credential is no longer accepted, though it was.
     pub const REAUTHENTICATE: &'static str = "reauthenticate";
 

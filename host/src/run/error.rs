@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::directory::StoreError;
 use crate::http::{CassetteError, HttpError};
+use crate::model::PluginError;
 use crate::plugin::CallError;
 
 /// Why a run ended with nothing applied.
@@ -84,7 +85,16 @@ impl RunError {
             RunError::Plan(error) | RunError::Shape(error) => error.hint(),
             RunError::Read { source, .. } => match &**source {
                 ReadError::Http(error) => error.hint(),
-                ReadError::Decode(error) | ReadError::Restarts { source: error, .. } => error.hint(),
+                ReadError::Decode(error) => error.hint().or_else(|| {
+                    Some(
+                        "run it again; if it stays, either something on the way changes answers, or this is new to the plugin: report it to its author"
+                            .into(),
+                    )
+                }),
+                ReadError::Restarts { .. } => Some(
+                    "run it again in some minutes; if it stays, report it to the provider with the ids above"
+                        .into(),
+                ),
             },
             RunError::Verdicts { .. } => Some("report it to the transform's author".into()),
             RunError::Loop { .. } => {
@@ -115,7 +125,12 @@ impl RunError {
             | RunError::Spool { .. }
             | RunError::Loop { .. }
             | RunError::TooManyRequests { .. } => false,
-            RunError::Read { source, .. } => !matches!(**source, ReadError::Restarts { .. }),
+            RunError::Read { source, .. } => match &**source {
+                ReadError::Http(_) => true,
+                // A credential that may not read this may have been shown less of the rest, without a word.
+                ReadError::Decode(error) => error.code() != Some(PluginError::FORBIDDEN),
+                ReadError::Restarts { .. } => false,
+            },
             _ => true,
         }
     }

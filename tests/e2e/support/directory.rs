@@ -49,6 +49,27 @@ impl Directory {
         directory
     }
 
+    /// The first thing in which this differs from what is wanted, if there is one. A key may be new, not another.
+    pub fn difference(&self, wanted: &Self) -> Option<String> {
+        fn first<V: PartialEq + std::fmt::Debug>(
+            what: &str,
+            found: &BTreeMap<String, V>,
+            wanted: &BTreeMap<String, V>,
+        ) -> Option<String> {
+            let ids: BTreeSet<&String> = found.keys().chain(wanted.keys()).collect();
+            let id = ids.into_iter().find(|id| found.get(*id) != wanted.get(*id))?;
+            Some(format!("{what} {id}\n found: {:?}\nwanted: {:?}", found.get(id), wanted.get(id)))
+        }
+        let known = |keys: &BTreeMap<String, u64>, other: &BTreeMap<String, u64>| {
+            let both = keys.iter().filter(|(id, _)| other.contains_key(*id));
+            both.map(|(id, key)| (id.clone(), *key)).collect()
+        };
+        first("user", &self.users, &wanted.users)
+            .or_else(|| first("group", &self.groups, &wanted.groups))
+            .or_else(|| first("members of", &self.members, &wanted.members))
+            .or_else(|| first("key of", &known(&self.keys, &wanted.keys), &known(&wanted.keys, &self.keys)))
+    }
+
     /// The user's fields and attributes.
     #[track_caller]
     pub fn user(&self, name: &str) -> &Value {

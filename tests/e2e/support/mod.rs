@@ -12,5 +12,5 @@ pub use directory::Directory;
 pub use golden::{assert_golden, shape};
 pub use place::Place;
 pub use process::{Ran, Running};
-pub use truth::truth;
+pub use truth::{expected, truth};
 pub use world::{World, profile};

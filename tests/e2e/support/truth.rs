@@ -34,6 +34,30 @@ pub fn truth(sim: &RunningSim) -> Directory {
     truth
 }
 
+/// What a directory that was `before` has to show after a complete run: the organisation, and who and what is not
+/// there any more as it was, in the groups that still are. Keys stay.
+pub fn expected(sim: &RunningSim, before: &Directory) -> Directory {
+    let mut expected = truth(sim);
+    for (id, user) in &before.users {
+        if !expected.users.contains_key(id) {
+            expected.users.insert(id.clone(), user.clone());
+            for (group, members) in &mut expected.members {
+                if before.members.get(group).is_some_and(|before| before.contains(id)) {
+                    members.insert(id.clone());
+                }
+            }
+        }
+    }
+    for (id, group) in &before.groups {
+        if !expected.groups.contains_key(id) {
+            expected.groups.insert(id.clone(), group.clone());
+            expected.members.insert(id.clone(), before.members[id].clone());
+        }
+    }
+    expected.keys.clone_from(&before.keys);
+    expected
+}
+
 /// A user as Okta lists one → as the directory shows them.
 fn user_entry(user: &Value) -> Value {
     let profile = user["profile"].as_object().unwrap();

@@ -2,7 +2,7 @@
 //! rate limit, not counted. The library's methods on [`RunningSim`](crate::RunningSim) do the same.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::changes::ChangeError;
+use crate::fault::{FaultError, FaultRule, SimBody};
 use crate::limits::{Limits, RateLimiter};
 use crate::model::{GroupType, Status};
 use crate::quirks::Quirks;
@@ -96,6 +97,12 @@ struct NewToken {
     access: Option<Access>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewFault {
+    rule: String,
+}
+
 /// Why a control request failed.
 enum Failure {
     NoSuchEndpoint,
@@ -109,7 +116,7 @@ impl From<ChangeError> for Failure {
     }
 }
 
-pub(crate) async fn handle(state: &State, request: Request<Incoming>) -> Response<Full<Bytes>> {
+pub(crate) async fn handle(state: &State, request: Request<Incoming>) -> Response<SimBody> {
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let (status, body) = match Limited::new(request.into_body(), LARGEST_BODY).collect().await {
@@ -119,7 +126,7 @@ pub(crate) async fn handle(state: &State, request: Request<Incoming>) -> Respons
         },
         Err(error) => (StatusCode::BAD_REQUEST, json!({ "error": error.to_string() })),
     };
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    let mut response = Response::new(SimBody::whole(Bytes::from(body.to_string())));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
@@ -150,8 +157,13 @@ fn perform(state: &State, method: &Method, path: &str, body: &[u8]) -> Result<Va
         return match segments[..] {
             ["stats"] => Ok(stats(state)),
             ["requests"] => Ok(json!(state.recorder().requests())),
+            ["faults"] => Ok(json!(state.faults().records())),
             _ => Err(Failure::NoSuchEndpoint),
         };
+    }
+    if method == Method::DELETE && segments == ["faults"] {
+        state.faults().clear();
+        return Ok(done);
     }
     if method != Method::POST {
         return Err(Failure::NoSuchEndpoint);
@@ -212,6 +224,13 @@ fn perform(state: &State, method: &Method, path: &str, body: &[u8]) -> Result<Va
         ["quirks"] => {
             let quirks: Quirks = read(body)?;
             state.settings_mut().quirks = quirks;
+            Ok(done)
+        }
+        ["faults"] => {
+            let NewFault { rule } = read(body)?;
+            let rule: FaultRule =
+                rule.parse().map_err(|error: FaultError| Failure::BadBody(error.to_string()))?;
+            state.faults().add(rule);
             Ok(done)
         }
         ["limits"] => {

@@ -31,6 +31,16 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "E0000006", summary)
     }
 
+    /// OAuth tokens get this at random in the middle of a scan.
+    pub(crate) fn invalid_session() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "E0000005", "Invalid session")
+    }
+
+    /// Okta ran out of time, or failed.
+    pub(crate) fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "E0000009", "Internal Server Error")
+    }
+
     /// `kind` is the class Okta names: `User`, `UserGroup`.
     pub(crate) fn not_found(id: &str, kind: &str) -> Self {
         let summary = format!("Not found: Resource not found: {id} ({kind})");

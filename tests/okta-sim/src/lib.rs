@@ -42,8 +42,10 @@
 
 mod awkward;
 mod changes;
+mod connection;
 mod control;
 mod error;
+mod fault;
 mod fields;
 mod filter;
 mod filter_parse;
@@ -71,6 +73,7 @@ mod time;
 mod users;
 
 pub use changes::{ChangeError, Deletion};
+pub use fault::{Class, Fault, FaultError, FaultRecord, FaultRule, When, Where};
 pub use limits::{Bucket, Limits};
 pub use model::{GroupType, Status};
 pub use org::Counts;

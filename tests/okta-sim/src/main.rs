@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
-use okta_sim::{Access, DEFAULT_TOKEN, Limits, Population, Quirks, Sim};
+use okta_sim::{Access, DEFAULT_TOKEN, Fault, FaultRule, Limits, Population, Quirks, Sim};
 
 /// Serves a generated organisation over Okta's Management API on a loopback address, until interrupted.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = faults_help())]
 struct Options {
     /// Users, of every status
     #[arg(long, default_value_t = 250)]
@@ -94,6 +94,28 @@ struct Options {
     /// Send an empty page after the last
     #[arg(long)]
     empty_last_page: bool,
+
+    /// Spoil some requests; may be given several times. The kinds are listed below
+    #[arg(long, value_name = "KIND [OPTION=VALUE …]")]
+    fault: Vec<FaultRule>,
+}
+
+/// What `--fault` takes.
+fn faults_help() -> String {
+    let mut help = String::from("Faults:\n");
+    for (name, options, summary) in Fault::ALL {
+        let head = format!("{name} {options}");
+        // What is too long for the column has a line of its own.
+        let gap = if head.len() > 30 { format!("\n{:33}", "") } else { " ".repeat(31 - head.len()) };
+        help.push_str(&format!("  {head}{gap}{summary}\n"));
+    }
+    help + "\nWhich requests a fault strikes, each of these being optional:\n  \
+        where=CLASS     users, user, user-groups, groups (the list), group, members, apps, logs;\n                  \
+        or a path, /api/v1/groups/{id}/users, where braces stand for any one segment\n  \
+        group=GROUP     only below the group of this id or name\n  \
+        nth=N           the nth of these alone; every=N: every nth; chance=0.1 [seed=N]: by chance\n  \
+        times=N         at most so often\n\n\
+        Example:\n  okta-sim --fault 'rate-limited reset=2 where=members every=5' --fault 'truncated nth=3'"
 }
 
 /// Published sets of limits.
@@ -150,6 +172,9 @@ async fn main() -> std::io::Result<()> {
             short_pages: options.short_pages,
             empty_last_page: options.empty_last_page,
         });
+    for rule in options.fault {
+        builder = builder.fault(rule);
+    }
     for token in options.narrow_token {
         builder = builder.extra_token(token, Access::NoAdminRole);
     }

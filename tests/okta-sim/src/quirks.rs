@@ -1,7 +1,7 @@
 //! Recorded habits of real servers that clients trip over; all off unless switched on.
 //!
-//! These change what a correct answer looks like. Faults, where an answer is wrong or missing, would be a
-//! stage of their own in the service's pipeline.
+//! These change what a correct answer looks like, and all answers at once. A [fault](crate::FaultRule) is an answer
+//! that is wrong or missing, and strikes some requests; several faults are a quirk of one answer.
 
 /// Habits to show. `POST /_sim/quirks` replaces all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

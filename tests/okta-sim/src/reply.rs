@@ -1,8 +1,11 @@
 //! A request as the endpoints see it, and their answer.
 
+use std::borrow::Cow;
+
 use hyper::StatusCode;
 
 use crate::error::ApiError;
+use crate::fault::Fault;
 use crate::fields::Parts;
 use crate::org::Org;
 use crate::paging::{self, Page};
@@ -19,6 +22,8 @@ pub(crate) struct Call<'a> {
     pub(crate) base: &'a str,
     pub(crate) parts: Parts,
     pub(crate) quirks: &'a Quirks,
+    /// What spoils the page on purpose.
+    pub(crate) fault: Option<&'a Fault>,
     pub(crate) sorted: &'a SortedSearches,
     /// The user who made the token.
     pub(crate) owner: Option<u32>,
@@ -51,18 +56,25 @@ impl Call<'_> {
         cursor: impl Fn(u32) -> String,
         mut write: impl FnMut(&mut Vec<u8>, u32),
     ) -> Reply {
+        let (rows, last) = match self.fault {
+            Some(fault) => fault.rows(page),
+            None => (Cow::Borrowed(&page.rows[..]), page.last()),
+        };
         // Near the size of a user, so that a page's buffer seldom grows.
-        let mut body = Vec::with_capacity(page.rows.len() * 1400 + 2);
+        let mut body = Vec::with_capacity(rows.len() * 1400 + 2);
         body.push(b'[');
-        for (nth, &row) in page.rows.iter().enumerate() {
+        for (nth, &row) in rows.iter().enumerate() {
             if nth > 0 {
                 body.push(b',');
             }
             write(&mut body, row);
         }
         body.push(b']');
-        let next = page.last().map(cursor);
-        let links = paging::links(self.base, self.path, self.query, limit, next.as_deref(), self.quirks);
+        let next = last.map(cursor);
+        let mut links = paging::links(self.base, self.path, self.query, limit, next.as_deref(), self.quirks);
+        if let Some(fault) = self.fault {
+            links = fault.links(links);
+        }
         Reply { links, ..Reply::ok(body) }
     }
 }

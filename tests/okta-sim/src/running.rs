@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
 
 use crate::changes::{ChangeError, Deletion};
+use crate::fault::{FaultRecord, FaultRule};
 use crate::fields::Parts;
 use crate::ids::{self, IdKind};
 use crate::limits::{Limits, RateLimiter};
@@ -195,6 +196,21 @@ impl RunningSim {
     /// Replaces all quirks.
     pub fn set_quirks(&self, quirks: Quirks) {
         self.state.settings_mut().quirks = quirks;
+    }
+
+    /// Adds a fault, after those that are there.
+    pub fn add_fault(&self, rule: FaultRule) {
+        self.state.faults().add(rule);
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&self) {
+        self.state.faults().clear();
+    }
+
+    /// The faults, and what each has done so far.
+    pub fn faults(&self) -> Vec<FaultRecord> {
+        self.state.faults().records()
     }
 
     /// Replaces the limits; counters and windows begin anew.

@@ -12,6 +12,8 @@ use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::connection::Connection;
+use crate::fault::FaultRule;
 use crate::limits::{Limits, RateLimiter};
 use crate::population::Population;
 use crate::quirks::Quirks;
@@ -39,6 +41,7 @@ impl Sim {
             latency: Duration::ZERO,
             gzip: true,
             quirks: Quirks::default(),
+            faults: Vec::new(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             request_log: 10_000,
             clock_offset_seconds: 0,
@@ -56,6 +59,7 @@ pub struct SimBuilder {
     latency: Duration,
     gzip: bool,
     quirks: Quirks,
+    faults: Vec<FaultRule>,
     listen: SocketAddr,
     request_log: usize,
     clock_offset_seconds: i64,
@@ -104,6 +108,12 @@ impl SimBuilder {
         self
     }
 
+    /// A further fault to inject from the start.
+    pub fn fault(mut self, rule: FaultRule) -> Self {
+        self.faults.push(rule);
+        self
+    }
+
     /// Where to listen; only loopback addresses are accepted.
     pub fn listen(mut self, listen: SocketAddr) -> Self {
         self.listen = listen;
@@ -145,6 +155,7 @@ impl SimBuilder {
             limiter,
             Recorder::new(self.request_log),
         ));
+        self.faults.into_iter().for_each(|rule| state.faults().add(rule));
         let accepting = tokio::spawn(accept(listener, state.clone()));
         Ok(RunningSim::new(address, self.token, state, accepting))
     }
@@ -165,15 +176,16 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
         let _ = stream.set_nodelay(true);
         let state = state.clone();
         connections.spawn(async move {
+            let (connection, reset) = Connection::new(stream);
             let service = service_fn(move |request| {
-                let state = state.clone();
-                async move { service::handle(&state, request).await }
+                let (state, reset) = (state.clone(), reset.clone());
+                async move { service::handle(&state, request).await.inspect_err(|_| reset.order()) }
             });
             let mut server = auto::Builder::new(TokioExecutor::new());
             // Over HTTP/1.1 Okta writes `X-Rate-Limit-Limit`, and some clients don't ignore case.
             server.http1().title_case_headers(true);
             // A connection's error is the client's to see.
-            let _ = server.serve_connection(TokioIo::new(stream), service).await;
+            let _ = server.serve_connection(TokioIo::new(connection), service).await;
         });
     }
 }

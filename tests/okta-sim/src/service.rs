@@ -1,13 +1,13 @@
-//! The pipeline of a request: count it, check concurrency and token and rate, wait, answer, encode.
+//! The pipeline of a request: count it, check concurrency and token and rate, see whether a fault strikes it, wait,
+//! answer, encode, spoil.
 //!
-//! Stages are functions in this order, so a stage that spoils answers on purpose has a place: after
-//! [`answer`], before [`encode`].
+//! Stages are functions in this order. A fault may refuse before the answer, change the page while it is written,
+//! and spoil headers and bytes after they are encoded.
 
-use std::convert::Infallible;
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts as RequestParts;
@@ -16,6 +16,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::control;
 use crate::error::ApiError;
+use crate::fault::{Asked, Fault, NoAnswer, SimBody, spoil};
 use crate::fields::Parts;
 use crate::gzip;
 use crate::limits::{Bucket, Verdict};
@@ -30,16 +31,21 @@ use crate::{groups, users};
 pub(crate) async fn handle(
     state: &State,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<SimBody>, ConnectionReset> {
     if request.uri().path().starts_with("/_sim/") {
         return Ok(control::handle(state, request).await);
     }
     let (parts, _) = request.into_parts();
-    Ok(api(state, &parts).await)
+    api(state, &parts).await
 }
 
+/// A fault: the connection ends without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("a fault resets the connection")]
+pub(crate) struct ConnectionReset;
+
 /// Answers a request to Okta's API.
-async fn api(state: &State, request: &RequestParts) -> Response<Full<Bytes>> {
+async fn api(state: &State, request: &RequestParts) -> Result<Response<SimBody>, ConnectionReset> {
     let serial = state.served.fetch_add(1, Ordering::Relaxed);
     let path = request.uri.path();
     let segments: Vec<&str> =
@@ -50,17 +56,63 @@ async fn api(state: &State, request: &RequestParts) -> Response<Full<Bytes>> {
 
     let settings = state.settings();
     let (verdict, admitted) = admit(state, request, bucket, flight.in_flight);
+    let fault = admitted.is_ok().then(|| strike(state, request, bucket, &segments)).flatten();
     if !settings.latency.is_zero() {
         tokio::time::sleep(settings.latency).await;
     }
     let reply = admitted
-        .and_then(|access| answer(state, &settings, request, &segments, access))
+        .and_then(|access| match fault.as_ref().and_then(Fault::refusal) {
+            Some(refusal) => Err(refusal),
+            None => answer(state, &settings, request, &segments, access, fault.as_ref()),
+        })
         .unwrap_or_else(|error| Reply::error(&error, &opaque("oae", serial)));
     let response = encode(state, &settings, request, reply, verdict, serial);
+    let response = match &fault {
+        Some(fault) => spoil(fault, response, &state.clock),
+        None => Ok(response.map(SimBody::whole)),
+    };
     let target = request.uri.path_and_query().map_or(path, |target| target.as_str());
-    let bytes = hyper::body::Body::size_hint(response.body()).exact().unwrap_or_default() as usize;
-    state.recorder().answered(request.method.as_str(), target, response.status().as_u16(), bytes);
-    response
+    let (status, bytes) = match &response {
+        Ok(response) => (response.status().as_u16(), response.body().len() as usize),
+        Err(_) => (0, 0),
+    };
+    state.recorder().answered(request.method.as_str(), target, status, bytes);
+    match response {
+        Ok(response) => Ok(response),
+        Err(NoAnswer::Reset) => Err(ConnectionReset),
+        // Until the client gives up, which drops this.
+        Err(NoAnswer::Silence) => std::future::pending().await,
+    }
+}
+
+/// The fault that strikes this request, if one does.
+fn strike(state: &State, request: &RequestParts, bucket: Bucket, segments: &[&str]) -> Option<Fault> {
+    let mut faults = state.faults();
+    if faults.is_empty() {
+        return None;
+    }
+    let group = match segments {
+        ["groups", id, ..] => {
+            let org = state.org();
+            org.find_group(id).map(|(_, group)| ((*id).to_owned(), group.name.clone()))
+        }
+        _ => None,
+    };
+    let asked =
+        Asked { path: request.uri.path(), segments, query: request.uri.query().unwrap_or_default(), group };
+    let fault = faults.strike(&asked)?;
+    match &fault {
+        Fault::RateLimited { .. } => state.recorder().refused(bucket, Refusal::Rate),
+        Fault::TooManyAtOnce => state.recorder().refused(bucket, Refusal::Concurrency),
+        Fault::VanishedGroup => {
+            if let Some((id, _)) = &asked.group {
+                // A built-in group can't be deleted, not even so.
+                let _ = state.org_mut().delete_group(id);
+            }
+        }
+        _ => {}
+    }
+    Some(fault)
 }
 
 /// A request in flight, for as long as this value lives.
@@ -129,6 +181,7 @@ fn answer(
     request: &RequestParts,
     segments: &[&str],
     access: Access,
+    fault: Option<&Fault>,
 ) -> Result<Reply, ApiError> {
     let known = matches!(
         segments,
@@ -152,13 +205,15 @@ fn answer(
     }
     let content_type = request.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let org = state.org();
+    let quirks = fault.map_or(Cow::Borrowed(&settings.quirks), |fault| fault.quirks(&settings.quirks));
     let call = Call {
         org: &org,
         path: request.uri.path(),
         query: &Query::parse(request.uri.query().unwrap_or_default()),
         base: &base(request),
         parts: Parts::from_content_type(content_type),
-        quirks: &settings.quirks,
+        quirks: &quirks,
+        fault,
         sorted: &state.sorted,
         owner: state.owner,
     };
@@ -188,7 +243,7 @@ fn encode(
     reply: Reply,
     verdict: Option<Verdict>,
     serial: u64,
-) -> Response<Full<Bytes>> {
+) -> Response<Bytes> {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
@@ -216,7 +271,7 @@ fn encode(
         body = gzip::compress(&body);
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = reply.status;
     *response.headers_mut() = headers;
     response

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use crate::fault::Faults;
 use crate::limits::RateLimiter;
 use crate::org::Org;
 use crate::quirks::Quirks;
@@ -39,6 +40,7 @@ pub(crate) struct State {
     settings: RwLock<Settings>,
     tokens: RwLock<HashMap<String, Access>>,
     limiter: Mutex<RateLimiter>,
+    faults: Mutex<Faults>,
     recorder: Mutex<Recorder>,
     pub(crate) sorted: SortedSearches,
     pub(crate) in_flight: AtomicU32,
@@ -63,6 +65,7 @@ impl State {
             settings: RwLock::new(settings),
             tokens: RwLock::new(tokens),
             limiter: Mutex::new(limiter),
+            faults: Mutex::default(),
             recorder: Mutex::new(recorder),
             sorted: SortedSearches::default(),
             in_flight: AtomicU32::new(0),
@@ -103,6 +106,10 @@ impl State {
 
     pub(crate) fn limiter(&self) -> MutexGuard<'_, RateLimiter> {
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn recorder(&self) -> MutexGuard<'_, Recorder> {

@@ -10,7 +10,7 @@ pub struct RequestRecord {
     pub method: String,
     /// Path and query as sent.
     pub target: String,
-    /// The status it was answered with.
+    /// The status it was answered with; 0 when a fault left it without an answer.
     pub status: u16,
 }
 

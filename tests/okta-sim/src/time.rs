@@ -119,10 +119,15 @@ impl Clock {
 
     /// The value of a `Date` header (RFC 9110 §5.6.7).
     pub(crate) fn http_date(&self) -> String {
+        self.http_date_moved(0)
+    }
+
+    /// The value of a `Date` header of a clock that is so many seconds ahead of this one.
+    pub(crate) fn http_date_moved(&self, ahead: i64) -> String {
         const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
         const MONTHS: [&str; 12] =
             ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-        let seconds = self.now().0;
+        let seconds = self.now().0.saturating_add(ahead);
         let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
         let (year, month, day) = civil_from_days(days);
         format!(
