@@ -1,7 +1,11 @@
 //! Changing the organisation while it runs, with the effects Okta's own changes have on timestamps.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
+use crate::event::{self, Actor, EventType};
 use crate::ids::{self, IdKind};
 use crate::model::{ALWAYS_PRESENT, Group, GroupType, Members, Profile, Provider, Status, User};
 use crate::org::Org;
@@ -14,6 +18,8 @@ pub enum ChangeError {
     NoSuchUser(String),
     #[error("there is no group `{0}`")]
     NoSuchGroup(String),
+    #[error("there is no application `{0}`")]
+    NoSuchApp(String),
     #[error("the login `{0}` belongs to another user")]
     LoginTaken(String),
     #[error("a profile needs a text as `{0}`")]
@@ -57,7 +63,9 @@ impl Org {
             password_changed: started.filter(|_| status != Status::Provisioned),
             transitioning_to: None,
             provider: Provider::Okta,
-            profile: ALWAYS_PRESENT.iter().map(|name| ((*name).into(), Value::Null)).collect::<Profile>(),
+            profile: Profile::Own(
+                ALWAYS_PRESENT.iter().map(|name| (Cow::Borrowed(*name), Value::Null)).collect(),
+            ),
         };
         for (name, value) in attributes {
             user.set_attribute(&name, value);
@@ -65,6 +73,10 @@ impl Org {
         let index = self.user_indices();
         self.put_user(index, user);
         self.everyone_changed(now);
+        self.note(event::USER_CREATE, vec![self.user_target(index)]);
+        if started.is_some() {
+            self.note(event::USER_ACTIVATE, vec![self.user_target(index)]);
+        }
         Ok(ids::encode(IdKind::User, index))
     }
 
@@ -87,12 +99,14 @@ impl Org {
         }
         user.last_updated = now;
         self.put_user(index, user);
+        self.note(event::USER_UPDATE_PROFILE, vec![self.user_target(index)]);
         Ok(())
     }
 
     /// Sets a user's status, moving `statusChanged` and `lastUpdated`. Deactivating takes the user out of
     /// Everyone and of groups it was put in by hand, but not out of groups that a rule fills; whether that
-    /// moves `lastMembershipUpdated` is not known of Okta, and here it doesn't.
+    /// moves `lastMembershipUpdated` is not known of Okta, and here it doesn't; nor does the log name the
+    /// memberships that end. A password that expires is no event.
     pub(crate) fn set_status(
         &mut self,
         key: &str,
@@ -103,6 +117,7 @@ impl Org {
         if user.status == status {
             return Ok(());
         }
+        let (before, apps) = (user.status, self.apps_of(index));
         let inactive = [Status::Staged, Status::Deprovisioned];
         if inactive.contains(&user.status) && !inactive.contains(&status) {
             user.activated = Some(now);
@@ -117,20 +132,30 @@ impl Org {
             self.everyone_changed(now);
         }
         if status == Status::Deprovisioned {
-            for group in self.groups.iter_mut().flatten().filter(|group| !group.by_rule) {
+            for group in self.groups.iter_mut().flatten().filter(|group| !group.keeps(index)) {
                 remove_listed(group, index);
             }
+            for app in &mut self.apps {
+                app.users.remove(&index);
+            }
         }
+        if let Some((actor, kind)) = status_event(before, status) {
+            self.note_by(actor, kind, vec![self.user_target(index)]);
+        }
+        self.note_app_changes(index, &apps);
         Ok(())
     }
 
     pub(crate) fn delete_user(&mut self, key: &str, now: Timestamp) -> Result<Deletion, ChangeError> {
-        let index = self.find_user(key).ok_or_else(|| ChangeError::NoSuchUser(key.to_owned()))?;
+        let index = self.user_index(key)?;
         if self.status(index) != Some(Status::Deprovisioned) {
             self.set_status(key, Status::Deprovisioned, now)?;
             return Ok(Deletion::Deprovisioned);
         }
+        let target = self.user_target(index);
+        self.note(event::USER_DELETE_INITIATED, vec![target.clone()]);
         self.remove_user(index);
+        self.note(event::USER_DELETE_COMPLETED, vec![target]);
         Ok(Deletion::Removed)
     }
 
@@ -142,6 +167,7 @@ impl Org {
         now: Timestamp,
     ) -> String {
         let index = self.groups.len() as u32;
+        self.remember_group(index);
         self.groups.push(Some(Group {
             kind,
             name,
@@ -151,14 +177,17 @@ impl Org {
             last_membership_updated: now,
             members: Members::Listed(Vec::new()),
             by_rule: false,
+            given_by_rule: BTreeSet::new(),
             members_forbidden: false,
         }));
         self.touch();
+        self.note(event::GROUP_CREATE, vec![self.group_target(index)]);
         ids::encode(IdKind::Group, index)
     }
 
     /// Moves the group's `lastUpdated` only.
     pub(crate) fn rename_group(&mut self, id: &str, name: String, now: Timestamp) -> Result<(), ChangeError> {
+        let index = self.group_index(id)?;
         let group = self.group_for_change(id)?;
         if group.kind == GroupType::BuiltIn {
             return Err(ChangeError::BuiltIn(group.name.clone()));
@@ -166,6 +195,7 @@ impl Org {
         group.name = name;
         group.last_updated = now;
         self.touch();
+        self.note(event::GROUP_UPDATE_PROFILE, vec![self.group_target(index)]);
         Ok(())
     }
 
@@ -174,10 +204,14 @@ impl Org {
         if group.kind == GroupType::BuiltIn {
             return Err(ChangeError::BuiltIn(group.name.clone()));
         }
-        if let Some((index, _)) = self.find_group(id) {
-            self.groups[index as usize] = None;
+        let index = self.group_index(id)?;
+        let target = self.group_target(index);
+        self.groups[index as usize] = None;
+        for app in &mut self.apps {
+            app.groups.remove(&index);
         }
         self.touch();
+        self.note(event::GROUP_DELETE, vec![target]);
         Ok(())
     }
 
@@ -190,7 +224,74 @@ impl Org {
         member: bool,
         now: Timestamp,
     ) -> Result<(), ChangeError> {
-        let user = self.find_user(user_key).ok_or_else(|| ChangeError::NoSuchUser(user_key.to_owned()))?;
+        self.change_member(Actor::Administrator, group_id, user_key, member, now)
+    }
+
+    /// Adds a member as a group rule does: it stays when it is deactivated.
+    pub(crate) fn add_member_by_rule(
+        &mut self,
+        group_id: &str,
+        user_key: &str,
+        now: Timestamp,
+    ) -> Result<(), ChangeError> {
+        self.change_member(Actor::System, group_id, user_key, true, now)?;
+        let user = self.user_index(user_key)?;
+        self.group_for_change(group_id)?.given_by_rule.insert(user);
+        Ok(())
+    }
+
+    fn change_member(
+        &mut self,
+        actor: Actor,
+        group_id: &str,
+        user_key: &str,
+        member: bool,
+        now: Timestamp,
+    ) -> Result<(), ChangeError> {
+        let (user, group) = (self.user_index(user_key)?, self.group_index(group_id)?);
+        let apps = self.apps_of(user);
+        if !self.move_member(group_id, user, member, now)? {
+            return Ok(());
+        }
+        let kind = if member { event::MEMBER_ADD } else { event::MEMBER_REMOVE };
+        self.note_by(actor, kind, vec![self.user_target(user), self.group_target(group)]);
+        self.note_app_changes(user, &apps);
+        Ok(())
+    }
+
+    /// Changes the members of a group as an import does: the log has one event for all of them.
+    pub(crate) fn import_members(
+        &mut self,
+        group_id: &str,
+        add: &[String],
+        remove: &[String],
+        now: Timestamp,
+    ) -> Result<(), ChangeError> {
+        let group = self.group_index(group_id)?;
+        let indices = |org: &Self, keys: &[String]| {
+            keys.iter().map(|key| org.user_index(key)).collect::<Result<Vec<u32>, ChangeError>>()
+        };
+        let (add, remove) = (indices(self, add)?, indices(self, remove)?);
+        let mut changed = false;
+        for (user, member) in
+            add.iter().map(|&user| (user, true)).chain(remove.iter().map(|&user| (user, false)))
+        {
+            changed |= self.move_member(group_id, user, member, now)?;
+        }
+        if changed {
+            self.note_by(Actor::System, event::IMPORT_GROUP_UPDATE, vec![self.group_target(group)]);
+        }
+        Ok(())
+    }
+
+    /// Whether the membership changed.
+    fn move_member(
+        &mut self,
+        group_id: &str,
+        user: u32,
+        member: bool,
+        now: Timestamp,
+    ) -> Result<bool, ChangeError> {
         let group = self.group_for_change(group_id)?;
         let Members::Listed(members) = &mut group.members else {
             return Err(ChangeError::BuiltIn(group.name.clone()));
@@ -199,12 +300,13 @@ impl Org {
             (Err(at), true) => members.insert(at, user),
             (Ok(at), false) => {
                 members.remove(at);
+                group.given_by_rule.remove(&user);
             }
-            (Ok(_), true) | (Err(_), false) => return Ok(()),
+            (Ok(_), true) | (Err(_), false) => return Ok(false),
         }
         group.last_membership_updated = now;
         self.touch();
-        Ok(())
+        Ok(true)
     }
 
     /// Declares that a group rule fills this group, or that it is filled by hand.
@@ -218,25 +320,55 @@ impl Org {
         Ok(())
     }
 
+    fn user_index(&self, key: &str) -> Result<u32, ChangeError> {
+        self.find_user(key).ok_or_else(|| ChangeError::NoSuchUser(key.to_owned()))
+    }
+
     fn user_for_change(&self, key: &str) -> Result<(u32, User), ChangeError> {
-        let missing = || ChangeError::NoSuchUser(key.to_owned());
-        let index = self.find_user(key).ok_or_else(missing)?;
-        Ok((index, self.user(index).ok_or_else(missing)?))
+        let index = self.user_index(key)?;
+        let user = self.user(index).ok_or_else(|| ChangeError::NoSuchUser(key.to_owned()))?;
+        Ok((index, user.into_owned()))
+    }
+
+    fn group_index(&self, id: &str) -> Result<u32, ChangeError> {
+        self.find_group(id).map(|(index, _)| index).ok_or_else(|| ChangeError::NoSuchGroup(id.to_owned()))
     }
 
     fn group_for_change(&mut self, id: &str) -> Result<&mut Group, ChangeError> {
-        ids::decode(IdKind::Group, id)
-            .and_then(|index| self.groups.get_mut(index as usize)?.as_mut())
-            .ok_or_else(|| ChangeError::NoSuchGroup(id.to_owned()))
+        let index = self.group_index(id)?;
+        self.remember_group(index);
+        self.groups[index as usize].as_mut().ok_or_else(|| ChangeError::NoSuchGroup(id.to_owned()))
     }
 
     fn everyone_changed(&mut self, now: Timestamp) {
-        let everyone =
-            self.groups.iter_mut().flatten().find(|group| matches!(group.members, Members::Everyone));
-        if let Some(everyone) = everyone {
-            everyone.last_membership_updated = now;
+        let is_everyone = |group: &Option<Group>| {
+            group.as_ref().is_some_and(|group| matches!(group.members, Members::Everyone))
+        };
+        let everyone = self.groups.iter().position(is_everyone);
+        let Some(everyone) = everyone else { return };
+        self.remember_group(everyone as u32);
+        if let Some(group) = &mut self.groups[everyone] {
+            group.last_membership_updated = now;
         }
     }
+}
+
+/// What the log says of a change of status, and who did it. A password that expires is no event.
+fn status_event(before: Status, after: Status) -> Option<(Actor, EventType)> {
+    use Status::{Active, Deprovisioned, LockedOut, Provisioned, Recovery, Staged, Suspended};
+    let kind = match (before, after) {
+        (_, Deprovisioned) => event::USER_DEACTIVATE,
+        (_, Suspended) => event::USER_SUSPEND,
+        // Failed sign-ins lock a user, not the administrator.
+        (_, LockedOut) => return Some((Actor::System, event::USER_LOCK)),
+        (Deprovisioned, _) => event::USER_REACTIVATE,
+        (Suspended, _) => event::USER_UNSUSPEND,
+        (LockedOut, _) => event::USER_UNLOCK,
+        (_, Recovery) => event::USER_RESET_PASSWORD,
+        (Staged, _) | (Provisioned, Active) => event::USER_ACTIVATE,
+        _ => return None,
+    };
+    Some((Actor::Administrator, kind))
 }
 
 fn remove_listed(group: &mut Group, user: u32) {
@@ -255,9 +387,12 @@ mod tests {
     use crate::population::Population;
 
     const NOW: Timestamp = Timestamp(1_800_000_000);
+    const NOW_MS: u64 = 1_800_000_000_000;
 
     fn org() -> Org {
-        Population { awkward: false, ..Population::default() }.build()
+        let mut org = Population { awkward: false, ..Population::default() }.build();
+        org.now_ms = NOW_MS;
+        org
     }
 
     fn attributes(value: Value) -> Map<String, Value> {
@@ -298,6 +433,79 @@ mod tests {
         assert_eq!(org.delete_user(&user, NOW), Ok(Deletion::Removed));
         assert_eq!(org.member_count(org.find_group(&by_rule).unwrap().1), 0);
         assert_eq!(org.delete_user(&user, NOW), Err(ChangeError::NoSuchUser(user)));
+    }
+
+    #[test]
+    fn single_memberships_given_by_a_rule_outlive_a_deactivation() {
+        let mut org = org();
+        let id = org.create_group(GroupType::OktaGroup, "G".to_owned(), None, NOW);
+        let (by_rule, by_hand) = (ids::encode(IdKind::User, 3), ids::encode(IdKind::User, 4));
+        org.add_member_by_rule(&id, &by_rule, NOW).unwrap();
+        org.set_member(&id, &by_hand, true, NOW).unwrap();
+        let members = |org: &Org| org.members_from(org.find_group(&id).unwrap().1, 0).collect::<Vec<_>>();
+        for user in [&by_rule, &by_hand] {
+            org.set_status(user, Status::Deprovisioned, NOW).unwrap();
+        }
+        assert_eq!(members(&org), [3]);
+        // Taking it out ends what the rule gave.
+        org.set_member(&id, &by_rule, false, NOW).unwrap();
+        org.set_status(&by_rule, Status::Active, NOW).unwrap();
+        org.set_member(&id, &by_rule, true, NOW).unwrap();
+        org.set_status(&by_rule, Status::Deprovisioned, NOW).unwrap();
+        assert!(members(&org).is_empty());
+    }
+
+    #[test]
+    fn the_log_says_what_changed() {
+        let mut org = org();
+        let user = ids::encode(IdKind::User, 3);
+        for status in [
+            Status::Suspended,
+            Status::Active,
+            Status::LockedOut,
+            Status::Active,
+            Status::PasswordExpired,
+            Status::Recovery,
+            Status::Deprovisioned,
+            Status::Provisioned,
+            Status::Active,
+        ] {
+            org.set_status(&user, status, NOW).unwrap();
+        }
+        let group = org.create_group(GroupType::OktaGroup, "G".to_owned(), None, NOW);
+        let keys: Vec<String> = (5..9).map(|index| ids::encode(IdKind::User, index)).collect();
+        org.import_members(&group, &keys, &[], NOW).unwrap();
+        // Nothing changed, nothing logged.
+        org.import_members(&group, &keys, &[], NOW).unwrap();
+        org.set_member(&group, &user, true, NOW).unwrap();
+        org.set_member(&group, &user, true, NOW).unwrap();
+        org.rename_group(&group, "H".to_owned(), NOW).unwrap();
+        org.delete_group(&group).unwrap();
+        org.delete_user(&user, NOW).unwrap();
+        org.delete_user(&user, NOW).unwrap();
+        let names: Vec<&str> =
+            org.log.published(0, NOW_MS, NOW_MS).into_iter().map(|event| event.kind.name).collect();
+        assert_eq!(
+            names,
+            [
+                "user.lifecycle.suspend",
+                "user.lifecycle.unsuspend",
+                "user.account.lock",
+                "user.account.unlock",
+                "user.account.reset_password",
+                "user.lifecycle.deactivate",
+                "user.lifecycle.reactivate",
+                "user.lifecycle.activate",
+                "group.lifecycle.create",
+                "system.import.group.update",
+                "group.user_membership.add",
+                "group.profile.update",
+                "group.lifecycle.delete",
+                "user.lifecycle.deactivate",
+                "user.lifecycle.delete.initiated",
+                "user.lifecycle.delete.completed",
+            ]
+        );
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::model::{Profile, Provider, Status, User};
+use crate::digits;
+use crate::model::{Attributes, Profile, Provider, Status, User};
 use crate::rng::Seed;
 use crate::time::Timestamp;
 
@@ -53,31 +54,59 @@ pub(crate) const BASE_SCHEMA: [&str; 31] = [
 /// Custom attributes of the generated organisation, one of each kind a schema may have.
 pub(crate) const CUSTOM_SCHEMA: [&str; 5] = ["employeeGrade", "fte", "contractor", "skills", "siteCodes"];
 
+/// An attribute of a generated user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attribute {
+    FirstName,
+    LastName,
+    MobilePhone,
+    SecondEmail,
+    Login,
+    Email,
+    DisplayName,
+    Title,
+    Department,
+    Division,
+    CostCenter,
+    EmployeeNumber,
+    Organization,
+    UserType,
+    StreetAddress,
+    City,
+    CountryCode,
+    PreferredLanguage,
+    EmployeeGrade,
+    Fte,
+    Contractor,
+    Skills,
+    SiteCodes,
+}
+
 /// Attributes of a generated user, in the order they are written.
-const WRITTEN: [&str; 23] = [
-    "firstName",
-    "lastName",
-    "mobilePhone",
-    "secondEmail",
-    "login",
-    "email",
-    "displayName",
-    "title",
-    "department",
-    "division",
-    "costCenter",
-    "employeeNumber",
-    "organization",
-    "userType",
-    "streetAddress",
-    "city",
-    "countryCode",
-    "preferredLanguage",
-    "employeeGrade",
-    "fte",
-    "contractor",
-    "skills",
-    "siteCodes",
+const WRITTEN: [(&str, Attribute); 23] = [
+    ("firstName", Attribute::FirstName),
+    ("lastName", Attribute::LastName),
+    ("mobilePhone", Attribute::MobilePhone),
+    ("secondEmail", Attribute::SecondEmail),
+    ("login", Attribute::Login),
+    ("email", Attribute::Email),
+    ("displayName", Attribute::DisplayName),
+    ("title", Attribute::Title),
+    ("department", Attribute::Department),
+    ("division", Attribute::Division),
+    ("costCenter", Attribute::CostCenter),
+    ("employeeNumber", Attribute::EmployeeNumber),
+    ("organization", Attribute::Organization),
+    ("userType", Attribute::UserType),
+    ("streetAddress", Attribute::StreetAddress),
+    ("city", Attribute::City),
+    ("countryCode", Attribute::CountryCode),
+    ("preferredLanguage", Attribute::PreferredLanguage),
+    ("employeeGrade", Attribute::EmployeeGrade),
+    ("fte", Attribute::Fte),
+    ("contractor", Attribute::Contractor),
+    ("skills", Attribute::Skills),
+    ("siteCodes", Attribute::SiteCodes),
 ];
 
 const FIRST_NAMES: [&str; 32] = [
@@ -135,6 +164,36 @@ enum Salt {
     Phone,
 }
 
+/// What several attributes of a user follow from.
+struct Drawn {
+    index: u32,
+    first: &'static str,
+    last: &'static str,
+    place: (&'static str, &'static str, &'static str),
+    contractor: bool,
+    no_phone: bool,
+    no_title: bool,
+    no_cost_center: bool,
+}
+
+impl Drawn {
+    fn has(&self, attribute: Attribute) -> bool {
+        match attribute {
+            Attribute::Title => !self.no_title,
+            Attribute::CostCenter => !self.no_cost_center,
+            _ => true,
+        }
+    }
+}
+
+/// Times of a user that others follow from.
+struct Times {
+    status: Status,
+    created: Timestamp,
+    activated: Option<Timestamp>,
+    status_changed: Option<Timestamp>,
+}
+
 /// Computes the users of a population.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Generator {
@@ -178,28 +237,31 @@ impl Generator {
 
     /// Null for a user that was never activated.
     pub(crate) fn activated(&self, index: u32) -> Option<Timestamp> {
-        let created = self.created(index).0;
-        (self.status(index) != Status::Staged).then(|| {
-            Timestamp((created + self.below(Salt::Activated, index, 3 * 86_400) as i64).min(LAST_DAY))
-        })
+        self.times(index).activated
     }
 
     pub(crate) fn status_changed(&self, index: u32) -> Option<Timestamp> {
-        let activated = self.activated(index)?;
-        Some(match self.status(index) {
-            Status::Active | Status::Provisioned => activated,
-            _ => self.between(Salt::StatusChanged, index, activated),
-        })
+        self.times(index).status_changed
     }
 
     pub(crate) fn last_updated(&self, index: u32) -> Timestamp {
-        let from = self.status_changed(index).unwrap_or_else(|| self.created(index));
-        self.between(Salt::Updated, index, from)
+        let times = self.times(index);
+        self.between(Salt::Updated, index, times.status_changed.unwrap_or(times.created))
     }
 
-    fn last_login(&self, index: u32) -> Option<Timestamp> {
-        let never = matches!(self.status(index), Status::Staged | Status::Provisioned);
-        (!never && !self.unset(index, 3)).then(|| self.between(Salt::LastLogin, index, self.created(index)))
+    /// The times that others follow from.
+    fn times(&self, index: u32) -> Times {
+        let (status, created) = (self.status(index), self.created(index));
+        if status == Status::Staged {
+            return Times { status, created, activated: None, status_changed: None };
+        }
+        let activation = created.0 + self.below(Salt::Activated, index, 3 * 86_400) as i64;
+        let activated = Timestamp(activation.min(LAST_DAY));
+        let status_changed = match status {
+            Status::Active | Status::Provisioned => activated,
+            _ => self.between(Salt::StatusChanged, index, activated),
+        };
+        Times { status, created, activated: Some(activated), status_changed: Some(status_changed) }
     }
 
     fn provider(&self, index: u32) -> Provider {
@@ -212,9 +274,9 @@ impl Generator {
 
     pub(crate) fn login(&self, index: u32) -> String {
         let (first, last) = self.names(index);
-        let mut login = format!("{first}.{last}.{index}@{DOMAIN}");
-        login.make_ascii_lowercase();
-        login
+        let mut login = Vec::with_capacity(48);
+        self.write_login(&mut login, index, first, last);
+        String::from_utf8(login).expect("generated logins are ASCII")
     }
 
     /// The index of the generated user with this login or, without a domain, short login.
@@ -233,68 +295,163 @@ impl Generator {
 
     /// One profile attribute; `None` when it is absent from this user's profile.
     pub(crate) fn attribute(&self, index: u32, name: &str) -> Option<Value> {
-        let (first, last) = self.names(index);
-        let department = self.pick(Salt::Department, index, &DEPARTMENTS);
-        let place = self.pick(Salt::City, index, &CITIES);
-        let text = |value: &str| Some(Value::String(value.to_owned()));
-        match name {
-            "firstName" => text(first),
-            "lastName" => text(last),
-            "mobilePhone" if self.unset(index, 2) => Some(Value::Null),
-            "mobilePhone" => {
-                Some(Value::String(format!("+1-555-{:07}", self.below(Salt::Phone, index, 10_000_000))))
+        let (_, attribute) = WRITTEN.iter().find(|(written, _)| *written == name)?;
+        self.value(&self.draw(index), *attribute)
+    }
+
+    /// The whole profile.
+    pub(crate) fn attributes(&self, index: u32) -> Attributes {
+        let drawn = self.draw(index);
+        let values = WRITTEN
+            .iter()
+            .filter_map(|(name, attribute)| Some((Cow::Borrowed(*name), self.value(&drawn, *attribute)?)));
+        values.collect()
+    }
+
+    /// Writes the properties of the profile, without its braces, as JSON. Attributes that aren't wanted are
+    /// left out.
+    pub(crate) fn write_profile(&self, out: &mut Vec<u8>, index: u32, wanted: impl Fn(&str) -> bool) {
+        let drawn = self.draw(index);
+        let start = out.len();
+        for (name, attribute) in &WRITTEN {
+            if !drawn.has(*attribute) || !wanted(name) {
+                continue;
             }
-            "secondEmail" => Some(Value::Null),
-            "login" | "email" => Some(Value::String(self.login(index))),
-            "displayName" => Some(Value::String(format!("{first} {last}"))),
-            "title" if self.unset(index, 5) => None,
-            "title" => text(self.pick(Salt::Title, index, &TITLES)),
-            "department" => text(department),
-            "division" => text(if index.is_multiple_of(2) { "R&D" } else { "Commercial" }),
-            "costCenter" if self.unset(index, 7) => None,
-            "costCenter" => {
-                Some(Value::String(format!("CC-{:03}", self.below(Salt::Department, index, 400))))
+            if out.len() != start {
+                out.push(b',');
             }
-            "employeeNumber" => Some(Value::String(format!("{:06}", index + 1))),
-            "organization" => text("Acme"),
-            "userType" => text(if self.contractor(index) { "Contractor" } else { "Employee" }),
-            "streetAddress" => Some(Value::String(format!("{} Main Street", index % 900 + 1))),
-            "city" => text(place.0),
-            "countryCode" => text(place.1),
-            "preferredLanguage" => text(place.2),
-            "employeeGrade" => Some(json!(self.below(Salt::Grade, index, 12) + 1)),
-            "fte" => Some(json!(if index % 8 == 7 { 0.5 } else { 1.0 })),
-            "contractor" => Some(json!(self.contractor(index))),
-            "skills" => {
-                let skill = self.below(Salt::Skill, index, 5) as usize;
-                Some(json!([SKILLS[skill], SKILLS[skill + 1]]))
-            }
-            "siteCodes" => Some(json!([index % 40, 100 + index % 7])),
-            _ => None,
+            out.push(b'"');
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"\":");
+            self.write(out, &drawn, *attribute);
         }
     }
 
-    /// The whole user.
+    /// Writes the e-mail address as a JSON text: every generated user has one.
+    pub(crate) fn write_email(&self, out: &mut Vec<u8>, index: u32) {
+        self.write(out, &self.draw(index), Attribute::Email);
+    }
+
+    /// The whole user; its profile is computed when it is asked for.
     pub(crate) fn user(&self, index: u32) -> User {
         let provider = self.provider(index);
-        let activated = self.activated(index);
-        let mut profile = Profile::with_capacity(WRITTEN.len());
-        for name in WRITTEN {
-            if let Some(value) = self.attribute(index, name) {
-                profile.push((Cow::Borrowed(name), value));
-            }
-        }
+        let Times { status, created, activated, status_changed } = self.times(index);
+        let never = matches!(status, Status::Staged | Status::Provisioned);
+        let logged_in = !never && !self.lacks(self.missing(index), 3);
         User {
-            status: self.status(index),
-            created: self.created(index),
+            status,
+            created,
             activated,
-            status_changed: self.status_changed(index),
-            last_login: self.last_login(index),
-            last_updated: self.last_updated(index),
+            status_changed,
+            last_login: logged_in.then(|| self.between(Salt::LastLogin, index, created)),
+            last_updated: self.between(Salt::Updated, index, status_changed.unwrap_or(created)),
             password_changed: activated.filter(|_| provider == Provider::Okta),
             transitioning_to: None,
             provider,
-            profile,
+            profile: Profile::Generated(*self, index),
+        }
+    }
+
+    /// The value of an attribute: what is written, read back, so that there is one source of it.
+    fn value(&self, drawn: &Drawn, attribute: Attribute) -> Option<Value> {
+        if !drawn.has(attribute) {
+            return None;
+        }
+        let mut json = Vec::with_capacity(64);
+        self.write(&mut json, drawn, attribute);
+        Some(serde_json::from_slice(&json).expect("generated attributes are JSON"))
+    }
+
+    /// Writes an attribute as JSON. No generated text needs escaping.
+    fn write(&self, out: &mut Vec<u8>, drawn: &Drawn, attribute: Attribute) {
+        let index = drawn.index;
+        match attribute {
+            Attribute::FirstName => quoted(out, &[drawn.first]),
+            Attribute::LastName => quoted(out, &[drawn.last]),
+            Attribute::MobilePhone if drawn.no_phone => out.extend_from_slice(b"null"),
+            Attribute::MobilePhone => {
+                out.extend_from_slice(b"\"+1-555-");
+                digits::padded(out, self.below(Salt::Phone, index, 10_000_000), 7);
+                out.push(b'"');
+            }
+            Attribute::SecondEmail => out.extend_from_slice(b"null"),
+            Attribute::Login | Attribute::Email => {
+                out.push(b'"');
+                self.write_login(out, index, drawn.first, drawn.last);
+                out.push(b'"');
+            }
+            Attribute::DisplayName => quoted(out, &[drawn.first, " ", drawn.last]),
+            Attribute::Title => quoted(out, &[self.pick(Salt::Title, index, &TITLES)]),
+            Attribute::Department => {
+                quoted(out, &[self.pick(Salt::Department, index, &DEPARTMENTS)]);
+            }
+            Attribute::Division => quoted(out, &[if index.is_multiple_of(2) { "R&D" } else { "Commercial" }]),
+            Attribute::CostCenter => {
+                out.extend_from_slice(b"\"CC-");
+                digits::padded(out, self.below(Salt::Department, index, 400), 3);
+                out.push(b'"');
+            }
+            Attribute::EmployeeNumber => {
+                out.push(b'"');
+                digits::padded(out, u64::from(index) + 1, 6);
+                out.push(b'"');
+            }
+            Attribute::Organization => quoted(out, &["Acme"]),
+            Attribute::UserType => quoted(out, &[if drawn.contractor { "Contractor" } else { "Employee" }]),
+            Attribute::StreetAddress => {
+                out.push(b'"');
+                digits::decimal(out, u64::from(index % 900 + 1));
+                out.extend_from_slice(b" Main Street\"");
+            }
+            Attribute::City => quoted(out, &[drawn.place.0]),
+            Attribute::CountryCode => quoted(out, &[drawn.place.1]),
+            Attribute::PreferredLanguage => quoted(out, &[drawn.place.2]),
+            Attribute::EmployeeGrade => digits::decimal(out, self.below(Salt::Grade, index, 12) + 1),
+            Attribute::Fte => out.extend_from_slice(if index % 8 == 7 { b"0.5" } else { b"1.0" }),
+            Attribute::Contractor => out.extend_from_slice(if drawn.contractor { b"true" } else { b"false" }),
+            Attribute::Skills => {
+                let skill = self.below(Salt::Skill, index, 5) as usize;
+                out.push(b'[');
+                quoted(out, &[SKILLS[skill]]);
+                out.push(b',');
+                quoted(out, &[SKILLS[skill + 1]]);
+                out.push(b']');
+            }
+            Attribute::SiteCodes => {
+                out.push(b'[');
+                digits::decimal(out, u64::from(index % 40));
+                out.push(b',');
+                digits::decimal(out, u64::from(100 + index % 7));
+                out.push(b']');
+            }
+        }
+    }
+
+    fn write_login(&self, out: &mut Vec<u8>, index: u32, first: &str, last: &str) {
+        let start = out.len();
+        out.extend_from_slice(first.as_bytes());
+        out.push(b'.');
+        out.extend_from_slice(last.as_bytes());
+        out[start..].make_ascii_lowercase();
+        out.push(b'.');
+        digits::decimal(out, u64::from(index));
+        out.push(b'@');
+        out.extend_from_slice(DOMAIN.as_bytes());
+    }
+
+    /// Draws what several attributes follow from.
+    fn draw(&self, index: u32) -> Drawn {
+        let (first, last) = self.names(index);
+        let missing = self.missing(index);
+        Drawn {
+            index,
+            first,
+            last,
+            place: self.pick(Salt::City, index, &CITIES),
+            contractor: index % 10 == 3,
+            no_phone: self.lacks(missing, 2),
+            no_title: self.lacks(missing, 5),
+            no_cost_center: self.lacks(missing, 7),
         }
     }
 
@@ -302,13 +459,13 @@ impl Generator {
         (self.pick(Salt::First, index, &FIRST_NAMES), self.pick(Salt::Last, index, &LAST_NAMES))
     }
 
-    fn contractor(&self, index: u32) -> bool {
-        index % 10 == 3
+    fn missing(&self, index: u32) -> u64 {
+        self.seed.value(Salt::Unset as u64, u64::from(index))
     }
 
-    /// Whether this user lacks the optional value numbered `nth`; never in a plain population.
-    fn unset(&self, index: u32, nth: u64) -> bool {
-        self.awkward && (self.seed.value(Salt::Unset as u64, u64::from(index)) >> nth) & 7 == 0
+    /// Whether a user lacks the optional value numbered `nth`; never in a plain population.
+    fn lacks(&self, missing: u64, nth: u64) -> bool {
+        self.awkward && (missing >> nth) & 7 == 0
     }
 
     fn between(&self, salt: Salt, index: u32, from: Timestamp) -> Timestamp {
@@ -324,6 +481,15 @@ impl Generator {
     }
 }
 
+/// Writes texts that need no escaping as one JSON text.
+fn quoted(out: &mut Vec<u8>, parts: &[&str]) {
+    out.push(b'"');
+    for part in parts {
+        out.extend_from_slice(part.as_bytes());
+    }
+    out.push(b'"');
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -331,7 +497,7 @@ mod tests {
     #[test]
     fn a_user_is_the_same_each_time_and_differs_by_seed() {
         let (a, b) = (Generator::new(1, true, 1000), Generator::new(2, true, 1000));
-        assert_eq!(a.user(17).profile, a.user(17).profile);
+        assert_eq!(a.attributes(17), a.attributes(17));
         assert_ne!(
             (0..50).map(|i| a.login(i)).collect::<Vec<_>>(),
             (0..50).map(|i| b.login(i)).collect::<Vec<_>>()
@@ -342,9 +508,10 @@ mod tests {
     fn single_attributes_agree_with_the_whole_user() {
         let generator = Generator::new(5, true, 300);
         for index in 0..300 {
-            let user = generator.user(index);
+            let whole = generator.attributes(index);
             for name in BASE_SCHEMA.iter().chain(&CUSTOM_SCHEMA) {
-                assert_eq!(user.attribute(name), generator.attribute(index, name).as_ref(), "{name}");
+                let in_whole = whole.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+                assert_eq!(in_whole, generator.attribute(index, name).as_ref(), "{name}");
             }
         }
     }

@@ -40,10 +40,15 @@
 //! codes, but causes are recorded for syntax errors and cursors only. Whether a deactivation moves
 //! `lastMembershipUpdated` is not known; here it does not.
 
+mod app;
+mod apps;
 mod awkward;
 mod changes;
 mod control;
+mod digits;
 mod error;
+mod event;
+mod event_log;
 mod fields;
 mod filter;
 mod filter_parse;
@@ -51,7 +56,9 @@ mod generate;
 mod groups;
 mod gzip;
 mod ids;
+mod journal;
 mod limits;
+mod logs;
 mod model;
 mod org;
 mod paging;
@@ -59,18 +66,22 @@ mod population;
 mod query;
 mod quirks;
 mod render;
+mod render_app;
 mod reply;
 mod rng;
 mod running;
+mod seen;
 mod server;
 mod service;
 mod sorted;
+mod stale;
 mod state;
 mod stats;
 mod time;
 mod users;
 
 pub use changes::{ChangeError, Deletion};
+pub use event_log::LogDelay;
 pub use limits::{Bucket, Limits};
 pub use model::{GroupType, Status};
 pub use org::Counts;

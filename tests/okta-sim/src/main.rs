@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
-use okta_sim::{Access, DEFAULT_TOKEN, Limits, Population, Quirks, Sim};
+use okta_sim::{Access, DEFAULT_TOKEN, Limits, LogDelay, Population, Quirks, Sim};
 
 /// Serves a generated organisation over Okta's Management API on a loopback address, until interrupted.
 #[derive(Debug, Parser)]
@@ -22,6 +22,9 @@ struct Options {
     /// How many of the groups have no members
     #[arg(long, default_value_t = 2)]
     empty_groups: u32,
+    /// Applications, each with a few users and up to three groups
+    #[arg(long, default_value_t = 0)]
+    apps: u32,
     /// The same seed and sizes give the same organisation
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -54,6 +57,22 @@ struct Options {
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     clock_offset: i64,
 
+    /// Milliseconds until a search or filter of users, or a search of groups, sees a change
+    #[arg(long, default_value_t = 0)]
+    search_lag: u64,
+    /// Milliseconds until the System Log holds an event
+    #[arg(long, default_value_t = 0)]
+    log_delay: u64,
+    /// Make each event of this number late, 0 for none
+    #[arg(long, default_value_t = 0)]
+    late_every: u64,
+    /// Milliseconds that late events take longer
+    #[arg(long, default_value_t = 5000)]
+    late_by: u64,
+    /// How many of the last events the System Log keeps
+    #[arg(long, default_value_t = 100_000)]
+    log_events: usize,
+
     /// Where the limits begin; single limits below override it
     #[arg(long, value_enum, default_value_t = Plan::None)]
     limits: Plan,
@@ -69,6 +88,12 @@ struct Options {
     /// … /groups/{id}
     #[arg(long)]
     limit_group: Option<u32>,
+    /// … /apps and below
+    #[arg(long)]
+    limit_apps: Option<u32>,
+    /// … /logs
+    #[arg(long)]
+    limit_logs: Option<u32>,
     /// … everything else
     #[arg(long)]
     limit_other: Option<u32>,
@@ -116,11 +141,12 @@ impl Options {
             user: self.limit_user.unwrap_or(plan.user),
             groups: self.limit_groups.unwrap_or(plan.groups),
             group: self.limit_group.unwrap_or(plan.group),
+            apps: self.limit_apps.unwrap_or(plan.apps),
+            logs: self.limit_logs.unwrap_or(plan.logs),
             other: self.limit_other.unwrap_or(plan.other),
             concurrent: self.concurrency.unwrap_or(plan.concurrent),
             window_ms: self.window.unwrap_or(plan.window_ms),
             token_share_percent: self.token_share.unwrap_or(plan.token_share_percent),
-            ..plan
         }
     }
 }
@@ -134,6 +160,7 @@ async fn main() -> std::io::Result<()> {
             groups: options.groups,
             members_per_group: options.members_per_group,
             empty_groups: options.empty_groups,
+            apps: options.apps,
             seed: options.seed,
             awkward: !options.plain,
         })
@@ -144,6 +171,13 @@ async fn main() -> std::io::Result<()> {
         .gzip(options.gzip || !options.no_gzip)
         .request_log(options.request_log)
         .clock_offset_seconds(options.clock_offset)
+        .search_lag(Duration::from_millis(options.search_lag))
+        .log_delay(LogDelay {
+            delay_ms: options.log_delay,
+            late_every: options.late_every,
+            late_by_ms: options.late_by,
+        })
+        .log_events(options.log_events)
         .quirks(Quirks {
             next_origin: options.next_origin,
             one_link_header: options.one_link_header,

@@ -19,6 +19,8 @@ pub(crate) struct Call<'a> {
     pub(crate) base: &'a str,
     pub(crate) parts: Parts,
     pub(crate) quirks: &'a Quirks,
+    /// Milliseconds since 1970 on the organisation's clock.
+    pub(crate) now_ms: u64,
     pub(crate) sorted: &'a SortedSearches,
     /// The user who made the token.
     pub(crate) owner: Option<u32>,

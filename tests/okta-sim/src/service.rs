@@ -25,7 +25,7 @@ use crate::reply::{Call, Reply};
 use crate::rng::mix;
 use crate::state::{Access, Settings, State};
 use crate::stats::Refusal;
-use crate::{groups, users};
+use crate::{apps, groups, logs, users};
 
 pub(crate) async fn handle(
     state: &State,
@@ -136,7 +136,11 @@ fn answer(
             | ["users", _, "groups"]
             | ["groups"]
             | ["groups", _]
-            | ["groups", _, "users"]
+            | ["groups", _, "users" | "apps"]
+            | ["apps"]
+            | ["apps", _]
+            | ["apps", _, "users" | "groups"]
+            | ["logs"]
     );
     if !known {
         return Err(ApiError::unknown_endpoint());
@@ -158,6 +162,8 @@ fn answer(
         base: &base(request),
         parts: Parts::from_content_type(content_type),
         quirks: &settings.quirks,
+        // Read while the organisation is locked, so that no change before this time is still to come.
+        now_ms: state.clock.millis(),
         sorted: &state.sorted,
         owner: state.owner,
     };
@@ -168,7 +174,13 @@ fn answer(
         ["users", id, _] => users::groups(&call, &decoded(id)),
         ["groups"] => groups::list(&call),
         ["groups", id] => groups::get(&call, &decoded(id)),
-        ["groups", id, _] => groups::members(&call, &decoded(id)),
+        ["groups", id, "users"] => groups::members(&call, &decoded(id)),
+        ["groups", id, _] => groups::apps(&call, &decoded(id)),
+        ["apps"] => apps::list(&call),
+        ["apps", id] => apps::get(&call, &decoded(id)),
+        ["apps", id, "users"] => apps::users(&call, &decoded(id)),
+        ["apps", id, _] => apps::groups(&call, &decoded(id)),
+        ["logs"] => logs::list(&call),
         _ => Err(ApiError::unknown_endpoint()),
     }
 }
