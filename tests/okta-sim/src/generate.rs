@@ -82,31 +82,38 @@ enum Attribute {
     SiteCodes,
 }
 
+/// The attributes with their names and the JSON keys they are written under.
+macro_rules! written {
+    ($($name:literal = $attribute:ident,)*) => {
+        [$(($name, concat!("\"", $name, "\":"), Attribute::$attribute)),*]
+    };
+}
+
 /// Attributes of a generated user, in the order they are written.
-const WRITTEN: [(&str, Attribute); 23] = [
-    ("firstName", Attribute::FirstName),
-    ("lastName", Attribute::LastName),
-    ("mobilePhone", Attribute::MobilePhone),
-    ("secondEmail", Attribute::SecondEmail),
-    ("login", Attribute::Login),
-    ("email", Attribute::Email),
-    ("displayName", Attribute::DisplayName),
-    ("title", Attribute::Title),
-    ("department", Attribute::Department),
-    ("division", Attribute::Division),
-    ("costCenter", Attribute::CostCenter),
-    ("employeeNumber", Attribute::EmployeeNumber),
-    ("organization", Attribute::Organization),
-    ("userType", Attribute::UserType),
-    ("streetAddress", Attribute::StreetAddress),
-    ("city", Attribute::City),
-    ("countryCode", Attribute::CountryCode),
-    ("preferredLanguage", Attribute::PreferredLanguage),
-    ("employeeGrade", Attribute::EmployeeGrade),
-    ("fte", Attribute::Fte),
-    ("contractor", Attribute::Contractor),
-    ("skills", Attribute::Skills),
-    ("siteCodes", Attribute::SiteCodes),
+const WRITTEN: [(&str, &str, Attribute); 23] = written![
+    "firstName" = FirstName,
+    "lastName" = LastName,
+    "mobilePhone" = MobilePhone,
+    "secondEmail" = SecondEmail,
+    "login" = Login,
+    "email" = Email,
+    "displayName" = DisplayName,
+    "title" = Title,
+    "department" = Department,
+    "division" = Division,
+    "costCenter" = CostCenter,
+    "employeeNumber" = EmployeeNumber,
+    "organization" = Organization,
+    "userType" = UserType,
+    "streetAddress" = StreetAddress,
+    "city" = City,
+    "countryCode" = CountryCode,
+    "preferredLanguage" = PreferredLanguage,
+    "employeeGrade" = EmployeeGrade,
+    "fte" = Fte,
+    "contractor" = Contractor,
+    "skills" = Skills,
+    "siteCodes" = SiteCodes,
 ];
 
 const FIRST_NAMES: [&str; 32] = [
@@ -295,7 +302,7 @@ impl Generator {
 
     /// One profile attribute; `None` when it is absent from this user's profile.
     pub(crate) fn attribute(&self, index: u32, name: &str) -> Option<Value> {
-        let (_, attribute) = WRITTEN.iter().find(|(written, _)| *written == name)?;
+        let (_, _, attribute) = WRITTEN.iter().find(|(written, _, _)| *written == name)?;
         self.value(&self.draw(index), *attribute)
     }
 
@@ -304,7 +311,7 @@ impl Generator {
         let drawn = self.draw(index);
         let values = WRITTEN
             .iter()
-            .filter_map(|(name, attribute)| Some((Cow::Borrowed(*name), self.value(&drawn, *attribute)?)));
+            .filter_map(|(name, _, attribute)| Some((Cow::Borrowed(*name), self.value(&drawn, *attribute)?)));
         values.collect()
     }
 
@@ -313,16 +320,14 @@ impl Generator {
     pub(crate) fn write_profile(&self, out: &mut Vec<u8>, index: u32, wanted: impl Fn(&str) -> bool) {
         let drawn = self.draw(index);
         let start = out.len();
-        for (name, attribute) in &WRITTEN {
+        for (name, key, attribute) in &WRITTEN {
             if !drawn.has(*attribute) || !wanted(name) {
                 continue;
             }
             if out.len() != start {
                 out.push(b',');
             }
-            out.push(b'"');
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b"\":");
+            out.extend_from_slice(key.as_bytes());
             self.write(out, &drawn, *attribute);
         }
     }

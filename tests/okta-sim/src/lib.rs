@@ -58,6 +58,7 @@ mod gzip;
 mod ids;
 mod journal;
 mod limits;
+pub mod load;
 mod logs;
 mod model;
 mod org;

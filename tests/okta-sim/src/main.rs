@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
-use okta_sim::{Access, DEFAULT_TOKEN, Limits, LogDelay, Population, Quirks, Sim};
+use okta_sim::{Access, DEFAULT_TOKEN, Limits, LogDelay, Population, Quirks, RunningSim, Sim, load};
 
 /// Serves a generated organisation over Okta's Management API on a loopback address, until interrupted.
 #[derive(Debug, Parser)]
@@ -107,6 +107,10 @@ struct Options {
     #[arg(long)]
     token_share: Option<u32>,
 
+    /// Measure it alone: read pages of each kind for this many seconds, say what they cost, and end
+    #[arg(long, value_name = "SECONDS")]
+    load: Option<f64>,
+
     /// Scheme and host of next links, instead of the ones called
     #[arg(long)]
     next_origin: Option<String>,
@@ -188,8 +192,46 @@ async fn main() -> std::io::Result<()> {
         builder = builder.extra_token(token, Access::NoAdminRole);
     }
     let sim = builder.start().await?;
+    if let Some(seconds) = options.load {
+        return tokio::task::spawn_blocking(move || report(&sim, Duration::from_secs_f64(seconds))).await?;
+    }
     println!("listening on {}", sim.url());
     tokio::signal::ctrl_c().await?;
     sim.shutdown().await;
+    Ok(())
+}
+
+/// Measures each kind of page and prints a line for it.
+fn report(sim: &RunningSim, duration: Duration) -> std::io::Result<()> {
+    let largest = sim
+        .group_ids()
+        .into_iter()
+        .skip(1)
+        .max_by_key(|group| sim.member_ids(group).map(|members| members.len()).unwrap_or_default());
+    let mut kinds = vec![
+        ("users", "/api/v1/users?limit=200".to_owned()),
+        ("search", "/api/v1/users?limit=200&search=status+pr".to_owned()),
+        ("groups", "/api/v1/groups?limit=200&expand=stats".to_owned()),
+    ];
+    if let Some(group) = largest {
+        kinds.push(("members", format!("/api/v1/groups/{group}/users?limit=1000")));
+    }
+    println!(
+        "{:8} {:8} {:>9} {:>9} {:>9} {:>12}",
+        "pages", "coding", "kB each", "pages/s", "MB/s", "CPU us each"
+    );
+    for (name, target) in &kinds {
+        for (coding, gzip) in [("identity", false), ("gzip", true)] {
+            let measured = load::measure(sim.address(), sim.token(), target, gzip, duration)?;
+            let bytes = measured.bytes as f64;
+            let cpu = measured.cpu_per_page().map_or("-".to_owned(), |cpu| cpu.as_micros().to_string());
+            println!(
+                "{name:8} {coding:8} {:9.1} {:9.0} {:9.1} {cpu:>12}",
+                bytes / measured.pages.max(1) as f64 / 1e3,
+                measured.rate(),
+                bytes / measured.wall.as_secs_f64() / 1e6,
+            );
+        }
+    }
     Ok(())
 }

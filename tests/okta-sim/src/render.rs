@@ -27,16 +27,16 @@ pub(crate) fn user(out: &mut Vec<u8>, id: &str, user: &User, base: &str, parts: 
         out.extend_from_slice(b",\"status\":");
         plain(out, user.status.as_str());
     }
-    for (name, value) in [
-        ("created", Some(user.created)),
-        ("activated", user.activated),
-        ("statusChanged", user.status_changed),
-        ("lastLogin", user.last_login),
-        ("lastUpdated", Some(user.last_updated)),
-        ("passwordChanged", user.password_changed),
+    for (name, key, value) in [
+        ("created", ",\"created\":", Some(user.created)),
+        ("activated", ",\"activated\":", user.activated),
+        ("statusChanged", ",\"statusChanged\":", user.status_changed),
+        ("lastLogin", ",\"lastLogin\":", user.last_login),
+        ("lastUpdated", ",\"lastUpdated\":", Some(user.last_updated)),
+        ("passwordChanged", ",\"passwordChanged\":", user.password_changed),
     ] {
         if parts.wants(name) {
-            key(out, name);
+            out.extend_from_slice(key.as_bytes());
             timestamp(out, value);
         }
     }
@@ -101,16 +101,12 @@ fn credentials(out: &mut Vec<u8>, user: &User) {
     } else {
         out.truncate(before);
     }
-    let (kind, name) = match user.provider {
-        Provider::Okta => ("OKTA", "OKTA"),
-        Provider::ActiveDirectory => ("ACTIVE_DIRECTORY", "corp.acme.example"),
-        Provider::Federation => ("FEDERATION", "FEDERATION"),
+    let provider = match user.provider {
+        Provider::Okta => r#""provider":{"type":"OKTA","name":"OKTA"}}"#,
+        Provider::ActiveDirectory => r#""provider":{"type":"ACTIVE_DIRECTORY","name":"corp.acme.example"}}"#,
+        Provider::Federation => r#""provider":{"type":"FEDERATION","name":"FEDERATION"}}"#,
     };
-    out.extend_from_slice(b"\"provider\":{\"type\":");
-    plain(out, kind);
-    out.extend_from_slice(b",\"name\":");
-    plain(out, name);
-    out.extend_from_slice(b"}}");
+    out.extend_from_slice(provider.as_bytes());
 }
 
 /// Writes the e-mail address, unless it is no text.

@@ -58,7 +58,11 @@ fn digits(text: &str) -> Option<i64> {
 /// milliseconds that aren't zero.
 pub(crate) fn write_millis(out: &mut Vec<u8>, millis: i64) {
     let (seconds, millis) = (millis.div_euclid(1000), millis.rem_euclid(1000) as u32);
-    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400) as u32);
+    // Numbers of half the size: a page writes six thousand of these.
+    let (days, rest) = match u32::try_from(seconds) {
+        Ok(seconds) => (i64::from(seconds / 86_400), seconds % 86_400),
+        Err(_) => (seconds.div_euclid(86_400), seconds.rem_euclid(86_400) as u32),
+    };
     let (year, month, day) = civil_from_days(days);
     let year = year.clamp(0, 9999) as u32;
     let mut text = *b"0000-00-00T00:00:00.000Z";
@@ -82,13 +86,13 @@ pub(crate) fn write_millis(out: &mut Vec<u8>, millis: i64) {
 fn civil_from_days(days: i64) -> (i64, u32, u32) {
     let z = days + 719_468;
     let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
+    let doe = z.rem_euclid(146_097) as u32;
     let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
     let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     let mp = (5 * doy + 2) / 153;
-    let day = (doy - (153 * mp + 2) / 5 + 1) as u32;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 } as u32;
-    (yoe + era * 400 + i64::from(month <= 2), month, day)
+    let day = doy - (153 * mp + 2) / 5 + 1;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    (i64::from(yoe) + era * 400 + i64::from(month <= 2), month, day)
 }
 
 /// Day number of a date; the inverse of [`civil_from_days`].
@@ -168,6 +172,8 @@ mod tests {
             (951_782_399, "2000-02-28T23:59:59.000Z"),
             (951_782_400, "2000-02-29T00:00:00.000Z"),
             (1_767_225_600, "2026-01-01T00:00:00.000Z"),
+            (4_102_444_799, "2099-12-31T23:59:59.000Z"),
+            (4_294_967_296, "2106-02-07T06:28:16.000Z"),
         ] {
             assert_eq!(Timestamp(seconds).to_string(), text);
             assert_eq!(Timestamp::parse_millis(text), Some(seconds * 1000));
