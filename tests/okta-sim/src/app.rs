@@ -107,7 +107,7 @@ impl Org {
         assigned: bool,
         now: Timestamp,
     ) -> Result<(), ChangeError> {
-        let user = self.find_user(user_key).ok_or_else(|| ChangeError::NoSuchUser(user_key.to_owned()))?;
+        let user = self.user_index(user_key)?;
         let app = self.app_for_change(app_id)?;
         let before = self.apps_of(user);
         let users = &mut self.apps[app as usize].users;

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::app::App;
 use crate::awkward::{self, AwkwardGroup, Content};
-use crate::generate::{DEPARTMENTS, FIRST_DAY, Generator, LAST_DAY};
+use crate::generate::{FIRST_DAY, Generator, LAST_DAY};
 use crate::model::{Group, GroupType, Members, Status};
 use crate::org::Org;
+use crate::profile::DEPARTMENTS;
 use crate::time::Timestamp;
 
 /// Size and seed of a generated organisation. The same values always give the same organisation, ids
