@@ -63,8 +63,10 @@ pub fn measure(
         .collect();
     let mut measured = Measured { pages: 0, bytes: 0, wall: Duration::ZERO, cpu: None };
     let mut own_cpu = Some(Duration::ZERO);
-    for reader in readers {
-        let done = reader.join().map_err(|_| io::Error::other("a measuring thread panicked"))??;
+    // All of them end before an error of one is told.
+    let ended: Vec<_> = readers.into_iter().map(thread::JoinHandle::join).collect();
+    for done in ended {
+        let done = done.map_err(|_| io::Error::other("a measuring thread panicked"))??;
         measured.pages += done.pages;
         measured.bytes += done.bytes;
         own_cpu = own_cpu.zip(done.cpu).map(|(sum, cpu)| sum + cpu);

@@ -108,8 +108,8 @@ struct Options {
     token_share: Option<u32>,
 
     /// Measure it alone: read pages of each kind for this many seconds, say what they cost, and end
-    #[arg(long, value_name = "SECONDS")]
-    load: Option<f64>,
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    load: Option<Duration>,
 
     /// Scheme and host of next links, instead of the ones called
     #[arg(long)]
@@ -131,6 +131,11 @@ enum Plan {
     None,
     Integrator,
     Workforce,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
 impl Options {
@@ -192,8 +197,8 @@ async fn main() -> std::io::Result<()> {
         builder = builder.extra_token(token, Access::NoAdminRole);
     }
     let sim = builder.start().await?;
-    if let Some(seconds) = options.load {
-        return tokio::task::spawn_blocking(move || report(&sim, Duration::from_secs_f64(seconds))).await?;
+    if let Some(duration) = options.load {
+        return tokio::task::spawn_blocking(move || report(&sim, duration)).await?;
     }
     println!("listening on {}", sim.url());
     tokio::signal::ctrl_c().await?;

@@ -7,7 +7,12 @@ use std::collections::{HashMap, VecDeque};
 pub(crate) struct Stale<T> {
     /// By index of the object, oldest first.
     before: HashMap<u32, VecDeque<Before<T>>>,
+    /// At how many objects to forget those whose changes are known by now.
+    crowded: usize,
 }
+
+/// Fewer objects than this aren't worth looking through.
+const FEW: usize = 1024;
 
 #[derive(Debug)]
 struct Before<T> {
@@ -19,13 +24,17 @@ struct Before<T> {
 
 impl<T> Default for Stale<T> {
     fn default() -> Self {
-        Self { before: HashMap::new() }
+        Self { before: HashMap::new(), crowded: FEW }
     }
 }
 
 impl<T> Stale<T> {
     /// Notes what an object was before a change at `now_ms` that the index learns of after `lag_ms`.
     pub(crate) fn remember(&mut self, index: u32, was: Option<T>, now_ms: u64, lag_ms: u64) {
+        if self.before.len() >= self.crowded {
+            self.before.retain(|_, versions| versions.iter().any(|before| before.until_ms > now_ms));
+            self.crowded = (2 * self.before.len()).max(FEW);
+        }
         let versions = self.before.entry(index).or_default();
         while versions.front().is_some_and(|before| before.until_ms <= now_ms) {
             versions.pop_front();
@@ -62,5 +71,15 @@ mod tests {
         // Old versions don't pile up.
         stale.remember(7, Some("second"), 1700, 500);
         assert_eq!(stale.before[&7].len(), 1);
+    }
+
+    #[test]
+    fn objects_the_index_knows_are_forgotten() {
+        let mut stale = Stale::default();
+        for index in 0..10 * FEW as u32 {
+            stale.remember(index, Some(()), u64::from(index), 10);
+        }
+        assert!(stale.before.len() <= FEW);
+        assert_eq!(stale.pending(10 * FEW as u64 - 1), 10);
     }
 }

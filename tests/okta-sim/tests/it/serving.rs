@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::client::{builder, client, get, get_with};
-use okta_sim::{Access, Bucket, Limits, Population, Sim, Status};
+use okta_sim::{Access, Bucket, Limits, Population, Sim, Status, load};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -241,4 +241,27 @@ async fn it_ends_when_dropped_and_starts_the_same_again() {
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
     let elsewhere = Sim::builder().listen("192.0.2.1:0".parse().unwrap()).start().await;
     assert_eq!(elsewhere.unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_can_be_measured_alone() {
+    let sim = Sim::builder().start().await.unwrap();
+    let page = client()
+        .get(format!("{}/api/v1/users?limit=50", sim.url()))
+        .header("authorization", format!("SSWS {}", sim.token()));
+    let length = page.send().await.unwrap().bytes().await.unwrap().len() as u64;
+    sim.reset_stats();
+    let (address, token) = (sim.address(), sim.token().to_owned());
+    let measure =
+        move |token: &str, target| load::measure(address, token, target, false, Duration::from_millis(50));
+    let (measured, refused) = tokio::task::spawn_blocking(move || {
+        (measure(&token, "/api/v1/users?limit=50"), measure("nonsense", "/api/v1/users"))
+    })
+    .await
+    .unwrap();
+    let measured = measured.unwrap();
+    assert!(measured.pages >= load::CONNECTIONS as u64);
+    assert_eq!(measured.bytes, measured.pages * length);
+    assert_eq!(sim.stats().buckets[&Bucket::Users].requests, measured.pages + load::CONNECTIONS as u64);
+    assert!(refused.unwrap_err().to_string().contains("401"));
 }
