@@ -187,6 +187,13 @@ mod tests {
         let users = |org: &Org, from| org.app_users(org.find_app(&app).unwrap().1, from).collect::<Vec<_>>();
         assert_eq!(users(&org, 0), [3, 4, 5, 7, 9]);
         assert_eq!(users(&org, 5), [5, 7, 9]);
+        // A rule keeps the membership of a deactivated user, and yet not what came through it.
+        let ruled = ids::encode(IdKind::Group, org.groups.len() as u32 - 1);
+        org.add_member_by_rule(&ruled, &user(11), NOW).unwrap();
+        assert_eq!(users(&org, 10), [11]);
+        org.set_status(&user(11), Status::Deprovisioned, NOW).unwrap();
+        assert!(org.members_from(org.find_group(&ruled).unwrap().1, 10).eq([11]));
+        assert!(users(&org, 10).is_empty());
         // Deactivating ends every assignment, and coming back restores those through groups only.
         org.set_status(&user(9), Status::Deprovisioned, NOW).unwrap();
         org.set_status(&user(4), Status::Deprovisioned, NOW).unwrap();

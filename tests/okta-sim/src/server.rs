@@ -141,7 +141,7 @@ impl SimBuilder {
         self
     }
 
-    /// How many of the last events the System Log keeps: 100,000 unless told otherwise, some 300 bytes each.
+    /// How many of the last events the System Log keeps: 100,000 unless told otherwise, some 500 bytes each.
     pub fn log_events(mut self, events: usize) -> Self {
         self.log_events = events;
         self
