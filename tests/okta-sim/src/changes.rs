@@ -216,6 +216,7 @@ mod tests {
         value.as_object().unwrap().clone()
     }
 
+    #[test]
     fn the_log_says_what_changed() {
         let mut org = org();
         let user = ids::encode(IdKind::User, 3);
