@@ -11,6 +11,7 @@ fn world() -> World {
         groups: 3,
         members_per_group: 2,
         empty_groups: 1,
+        apps: 0,
         seed: 1,
         awkward: false,
     });

@@ -15,7 +15,14 @@ const OTHERS_TOKEN: &str = "00anotherClientsToken";
 const OTHERS_TARGET: &str = "/api/v1/groups?limit=1&q=other";
 
 fn population() -> Population {
-    Population { users: 500, groups: 14, members_per_group: 5, empty_groups: 2, seed: 1, awkward: false }
+    Population {
+        users: 500,
+        groups: 14,
+        members_per_group: 5,
+        empty_groups: 2,
+        awkward: false,
+        ..Population::default()
+    }
 }
 
 fn world() -> World {

@@ -14,6 +14,7 @@ fn paged() -> World {
         groups: 230,
         members_per_group: 1_100,
         empty_groups: 226,
+        apps: 0,
         seed: 5,
         awkward: false,
     });

@@ -1,5 +1,7 @@
 //! Data that real organisations have and test data usually lacks.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use crate::generate::LAST_DAY;
@@ -156,7 +158,7 @@ pub(crate) fn place_users(org: &mut Org) -> Vec<u32> {
     let stride = org.user_indices() / (USERS.len() as u32 + 1);
     let place = |nth: usize| (nth as u32 + 1) * stride;
     for (nth, change) in USERS.iter().enumerate() {
-        if let Some(mut user) = org.user(place(nth)) {
+        if let Some(mut user) = org.user(place(nth)).map(Cow::into_owned) {
             change(&mut user);
             org.put_user(place(nth), user);
         }

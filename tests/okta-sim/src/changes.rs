@@ -1,9 +1,12 @@
-//! Changing the organisation while it runs, with the effects Okta's own changes have on timestamps.
+//! Changing users while the organisation runs, with the effects Okta's own changes have on timestamps.
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use crate::event::{self, Actor, EventType};
 use crate::ids::{self, IdKind};
-use crate::model::{ALWAYS_PRESENT, Group, GroupType, Members, Profile, Provider, Status, User};
+use crate::model::{ALWAYS_PRESENT, Group, Members, Profile, Provider, Status, User};
 use crate::org::Org;
 use crate::time::Timestamp;
 
@@ -14,6 +17,8 @@ pub enum ChangeError {
     NoSuchUser(String),
     #[error("there is no group `{0}`")]
     NoSuchGroup(String),
+    #[error("there is no application `{0}`")]
+    NoSuchApp(String),
     #[error("the login `{0}` belongs to another user")]
     LoginTaken(String),
     #[error("a profile needs a text as `{0}`")]
@@ -57,7 +62,9 @@ impl Org {
             password_changed: started.filter(|_| status != Status::Provisioned),
             transitioning_to: None,
             provider: Provider::Okta,
-            profile: ALWAYS_PRESENT.iter().map(|name| ((*name).into(), Value::Null)).collect::<Profile>(),
+            profile: Profile::Own(
+                ALWAYS_PRESENT.iter().map(|name| (Cow::Borrowed(*name), Value::Null)).collect(),
+            ),
         };
         for (name, value) in attributes {
             user.set_attribute(&name, value);
@@ -65,6 +72,10 @@ impl Org {
         let index = self.user_indices();
         self.put_user(index, user);
         self.everyone_changed(now);
+        self.note(event::USER_CREATE, vec![self.user_target(index)]);
+        if started.is_some() {
+            self.note(event::USER_ACTIVATE, vec![self.user_target(index)]);
+        }
         Ok(ids::encode(IdKind::User, index))
     }
 
@@ -87,12 +98,14 @@ impl Org {
         }
         user.last_updated = now;
         self.put_user(index, user);
+        self.note(event::USER_UPDATE_PROFILE, vec![self.user_target(index)]);
         Ok(())
     }
 
     /// Sets a user's status, moving `statusChanged` and `lastUpdated`. Deactivating takes the user out of
     /// Everyone and of groups it was put in by hand, but not out of groups that a rule fills; whether that
-    /// moves `lastMembershipUpdated` is not known of Okta, and here it doesn't.
+    /// moves `lastMembershipUpdated` is not known of Okta, and here it doesn't; nor does the log name the
+    /// memberships that end. A password that expires is no event.
     pub(crate) fn set_status(
         &mut self,
         key: &str,
@@ -103,6 +116,7 @@ impl Org {
         if user.status == status {
             return Ok(());
         }
+        let (before, apps) = (user.status, self.apps_of(index));
         let inactive = [Status::Staged, Status::Deprovisioned];
         if inactive.contains(&user.status) && !inactive.contains(&status) {
             user.activated = Some(now);
@@ -117,126 +131,60 @@ impl Org {
             self.everyone_changed(now);
         }
         if status == Status::Deprovisioned {
-            for group in self.groups.iter_mut().flatten().filter(|group| !group.by_rule) {
+            for group in self.groups.iter_mut().flatten().filter(|group| !group.keeps(index)) {
                 remove_listed(group, index);
             }
+            for app in &mut self.apps {
+                app.users.remove(&index);
+            }
         }
+        if let Some((actor, kind)) = status_event(before, status) {
+            self.note_by(actor, kind, vec![self.user_target(index)]);
+        }
+        self.note_app_changes(index, &apps);
         Ok(())
     }
 
     pub(crate) fn delete_user(&mut self, key: &str, now: Timestamp) -> Result<Deletion, ChangeError> {
-        let index = self.find_user(key).ok_or_else(|| ChangeError::NoSuchUser(key.to_owned()))?;
+        let index = self.user_index(key)?;
         if self.status(index) != Some(Status::Deprovisioned) {
             self.set_status(key, Status::Deprovisioned, now)?;
             return Ok(Deletion::Deprovisioned);
         }
+        let target = self.user_target(index);
+        self.note(event::USER_DELETE_INITIATED, vec![target.clone()]);
         self.remove_user(index);
+        self.note(event::USER_DELETE_COMPLETED, vec![target]);
         Ok(Deletion::Removed)
     }
 
-    pub(crate) fn create_group(
-        &mut self,
-        kind: GroupType,
-        name: String,
-        description: Option<String>,
-        now: Timestamp,
-    ) -> String {
-        let index = self.groups.len() as u32;
-        self.groups.push(Some(Group {
-            kind,
-            name,
-            description,
-            created: now,
-            last_updated: now,
-            last_membership_updated: now,
-            members: Members::Listed(Vec::new()),
-            by_rule: false,
-            members_forbidden: false,
-        }));
-        self.touch();
-        ids::encode(IdKind::Group, index)
-    }
-
-    /// Moves the group's `lastUpdated` only.
-    pub(crate) fn rename_group(&mut self, id: &str, name: String, now: Timestamp) -> Result<(), ChangeError> {
-        let group = self.group_for_change(id)?;
-        if group.kind == GroupType::BuiltIn {
-            return Err(ChangeError::BuiltIn(group.name.clone()));
-        }
-        group.name = name;
-        group.last_updated = now;
-        self.touch();
-        Ok(())
-    }
-
-    pub(crate) fn delete_group(&mut self, id: &str) -> Result<(), ChangeError> {
-        let group = self.group_for_change(id)?;
-        if group.kind == GroupType::BuiltIn {
-            return Err(ChangeError::BuiltIn(group.name.clone()));
-        }
-        if let Some((index, _)) = self.find_group(id) {
-            self.groups[index as usize] = None;
-        }
-        self.touch();
-        Ok(())
-    }
-
-    /// Adds or removes a member, moving the group's `lastMembershipUpdated` only, and that only if the
-    /// membership changed.
-    pub(crate) fn set_member(
-        &mut self,
-        group_id: &str,
-        user_key: &str,
-        member: bool,
-        now: Timestamp,
-    ) -> Result<(), ChangeError> {
-        let user = self.find_user(user_key).ok_or_else(|| ChangeError::NoSuchUser(user_key.to_owned()))?;
-        let group = self.group_for_change(group_id)?;
-        let Members::Listed(members) = &mut group.members else {
-            return Err(ChangeError::BuiltIn(group.name.clone()));
-        };
-        match (members.binary_search(&user), member) {
-            (Err(at), true) => members.insert(at, user),
-            (Ok(at), false) => {
-                members.remove(at);
-            }
-            (Ok(_), true) | (Err(_), false) => return Ok(()),
-        }
-        group.last_membership_updated = now;
-        self.touch();
-        Ok(())
-    }
-
-    /// Declares that a group rule fills this group, or that it is filled by hand.
-    pub(crate) fn fill_by_rule(&mut self, id: &str, by_rule: bool) -> Result<(), ChangeError> {
-        self.group_for_change(id)?.by_rule = by_rule;
-        Ok(())
-    }
-
-    pub(crate) fn forbid_members(&mut self, id: &str, forbidden: bool) -> Result<(), ChangeError> {
-        self.group_for_change(id)?.members_forbidden = forbidden;
-        Ok(())
+    pub(crate) fn user_index(&self, key: &str) -> Result<u32, ChangeError> {
+        self.find_user(key).ok_or_else(|| ChangeError::NoSuchUser(key.to_owned()))
     }
 
     fn user_for_change(&self, key: &str) -> Result<(u32, User), ChangeError> {
-        let missing = || ChangeError::NoSuchUser(key.to_owned());
-        let index = self.find_user(key).ok_or_else(missing)?;
-        Ok((index, self.user(index).ok_or_else(missing)?))
+        let index = self.user_index(key)?;
+        let user = self.user(index).ok_or_else(|| ChangeError::NoSuchUser(key.to_owned()))?;
+        Ok((index, user.into_owned()))
     }
+}
 
-    fn group_for_change(&mut self, id: &str) -> Result<&mut Group, ChangeError> {
-        ids::decode(IdKind::Group, id)
-            .and_then(|index| self.groups.get_mut(index as usize)?.as_mut())
-            .ok_or_else(|| ChangeError::NoSuchGroup(id.to_owned()))
-    }
-
-    fn everyone_changed(&mut self, now: Timestamp) {
-        let everyone =
-            self.groups.iter_mut().flatten().find(|group| matches!(group.members, Members::Everyone));
-        if let Some(everyone) = everyone {
-            everyone.last_membership_updated = now;
-        }
-    }
+/// What the log says of a change of status, and who did it. A password that expires is no event.
+fn status_event(before: Status, after: Status) -> Option<(Actor, EventType)> {
+    use Status::{Active, Deprovisioned, LockedOut, Provisioned, Recovery, Staged, Suspended};
+    let kind = match (before, after) {
+        (_, Deprovisioned) => event::USER_DEACTIVATE,
+        (_, Suspended) => event::USER_SUSPEND,
+        // Failed sign-ins lock a user, not the administrator.
+        (_, LockedOut) => return Some((Actor::System, event::USER_LOCK)),
+        (Deprovisioned, _) => event::USER_REACTIVATE,
+        (Suspended, _) => event::USER_UNSUSPEND,
+        (LockedOut, _) => event::USER_UNLOCK,
+        (_, Recovery) => event::USER_RESET_PASSWORD,
+        (Staged, _) | (Provisioned, Active) => event::USER_ACTIVATE,
+        _ => return None,
+    };
+    Some((Actor::Administrator, kind))
 }
 
 fn remove_listed(group: &mut Group, user: u32) {
@@ -252,12 +200,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::GroupType;
     use crate::population::Population;
 
     const NOW: Timestamp = Timestamp(1_800_000_000);
+    const NOW_MS: u64 = 1_800_000_000_000;
 
     fn org() -> Org {
-        Population { awkward: false, ..Population::default() }.build()
+        let mut org = Population { awkward: false, ..Population::default() }.build();
+        org.now_ms = NOW_MS;
+        org
     }
 
     fn attributes(value: Value) -> Map<String, Value> {
@@ -265,39 +217,56 @@ mod tests {
     }
 
     #[test]
-    fn membership_changes_move_last_membership_updated_only() {
+    fn the_log_says_what_changed() {
         let mut org = org();
-        let id = org.create_group(GroupType::OktaGroup, "G".to_owned(), None, Timestamp(5));
         let user = ids::encode(IdKind::User, 3);
-        let before = org.user(3).unwrap().last_updated;
-        org.set_member(&id, &user, true, NOW).unwrap();
-        let group = org.find_group(&id).unwrap().1;
-        assert_eq!((group.last_updated, group.last_membership_updated), (Timestamp(5), NOW));
-        assert_eq!(org.user(3).unwrap().last_updated, before);
-        // Adding again changes nothing.
-        org.set_member(&id, &user, true, Timestamp(NOW.0 + 9)).unwrap();
-        assert_eq!(org.find_group(&id).unwrap().1.last_membership_updated, NOW);
-        org.rename_group(&id, "H".to_owned(), Timestamp(NOW.0 + 10)).unwrap();
-        let group = org.find_group(&id).unwrap().1;
-        assert_eq!((group.last_updated.0, group.last_membership_updated), (NOW.0 + 10, NOW));
-    }
-
-    #[test]
-    fn deactivating_leaves_only_rule_groups() {
-        let mut org = org();
-        let by_hand = org.create_group(GroupType::OktaGroup, "hand".to_owned(), None, NOW);
-        let by_rule = org.create_group(GroupType::OktaGroup, "rule".to_owned(), None, NOW);
-        org.fill_by_rule(&by_rule, true).unwrap();
-        let user = ids::encode(IdKind::User, 3);
-        for id in [&by_hand, &by_rule] {
-            org.set_member(id, &user, true, NOW).unwrap();
+        for status in [
+            Status::Suspended,
+            Status::Active,
+            Status::LockedOut,
+            Status::Active,
+            Status::PasswordExpired,
+            Status::Recovery,
+            Status::Deprovisioned,
+            Status::Provisioned,
+            Status::Active,
+        ] {
+            org.set_status(&user, status, NOW).unwrap();
         }
-        assert_eq!(org.delete_user(&user, NOW), Ok(Deletion::Deprovisioned));
-        assert_eq!(org.member_count(org.find_group(&by_hand).unwrap().1), 0);
-        assert_eq!(org.member_count(org.find_group(&by_rule).unwrap().1), 1);
-        assert_eq!(org.delete_user(&user, NOW), Ok(Deletion::Removed));
-        assert_eq!(org.member_count(org.find_group(&by_rule).unwrap().1), 0);
-        assert_eq!(org.delete_user(&user, NOW), Err(ChangeError::NoSuchUser(user)));
+        let group = org.create_group(GroupType::OktaGroup, "G".to_owned(), None, NOW);
+        let keys: Vec<String> = (5..9).map(|index| ids::encode(IdKind::User, index)).collect();
+        org.import_members(&group, &keys, &[], NOW).unwrap();
+        // Nothing changed, nothing logged.
+        org.import_members(&group, &keys, &[], NOW).unwrap();
+        org.set_member(&group, &user, true, NOW).unwrap();
+        org.set_member(&group, &user, true, NOW).unwrap();
+        org.rename_group(&group, "H".to_owned(), NOW).unwrap();
+        org.delete_group(&group).unwrap();
+        org.delete_user(&user, NOW).unwrap();
+        org.delete_user(&user, NOW).unwrap();
+        let names: Vec<&str> =
+            org.log.published(0, NOW_MS, NOW_MS).into_iter().map(|event| event.kind.name).collect();
+        assert_eq!(
+            names,
+            [
+                "user.lifecycle.suspend",
+                "user.lifecycle.unsuspend",
+                "user.account.lock",
+                "user.account.unlock",
+                "user.account.reset_password",
+                "user.lifecycle.deactivate",
+                "user.lifecycle.reactivate",
+                "user.lifecycle.activate",
+                "group.lifecycle.create",
+                "system.import.group.update",
+                "group.user_membership.add",
+                "group.profile.update",
+                "group.lifecycle.delete",
+                "user.lifecycle.deactivate",
+                "user.lifecycle.delete.initiated",
+                "user.lifecycle.delete.completed",
+            ]
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::changes::ChangeError;
+use crate::event_log::LogDelay;
 use crate::fault::{FaultError, FaultRule, SimBody};
 use crate::limits::{Limits, RateLimiter};
 use crate::model::{GroupType, Status};
@@ -73,6 +74,41 @@ struct Member {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct NewMember {
+    user: String,
+    #[serde(default)]
+    by_rule: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Import {
+    #[serde(default)]
+    add: Vec<String>,
+    #[serde(default)]
+    remove: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewApp {
+    label: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AssignedGroup {
+    group: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Milliseconds {
+    milliseconds: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Rule {
     by_rule: bool,
 }
@@ -81,12 +117,6 @@ struct Rule {
 #[serde(deny_unknown_fields)]
 struct Forbid {
     forbidden: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewLatency {
-    milliseconds: u64,
 }
 
 #[derive(Deserialize)]
@@ -137,7 +167,10 @@ fn explain(failure: Failure) -> (StatusCode, Value) {
         Failure::NoSuchEndpoint => (StatusCode::NOT_FOUND, "there is no such control endpoint".to_owned()),
         Failure::BadBody(message) => (StatusCode::BAD_REQUEST, message),
         Failure::Change(error) => {
-            let missing = matches!(error, ChangeError::NoSuchUser(_) | ChangeError::NoSuchGroup(_));
+            let missing = matches!(
+                error,
+                ChangeError::NoSuchUser(_) | ChangeError::NoSuchGroup(_) | ChangeError::NoSuchApp(_)
+            );
             let status = if missing { StatusCode::NOT_FOUND } else { StatusCode::CONFLICT };
             (status, error.to_string())
         }
@@ -206,9 +239,38 @@ fn perform(state: &State, method: &Method, path: &str, body: &[u8]) -> Result<Va
             state.org_mut().delete_group(group)?;
             Ok(done)
         }
-        ["groups", group, "members", change @ ("add" | "remove")] => {
+        ["groups", group, "members", "add"] => {
+            let NewMember { user, by_rule } = read(body)?;
+            let mut org = state.org_mut();
+            if by_rule {
+                org.add_member_by_rule(group, &user, now)?;
+            } else {
+                org.set_member(group, &user, true, now)?;
+            }
+            Ok(done)
+        }
+        ["groups", group, "members", "remove"] => {
             let Member { user } = read(body)?;
-            state.org_mut().set_member(group, &user, change == "add", now)?;
+            state.org_mut().set_member(group, &user, false, now)?;
+            Ok(done)
+        }
+        ["groups", group, "members", "import"] => {
+            let Import { add, remove } = read(body)?;
+            state.org_mut().import_members(group, &add, &remove, now)?;
+            Ok(done)
+        }
+        ["apps"] => {
+            let NewApp { label } = read(body)?;
+            Ok(json!({ "id": state.org_mut().create_app(label, now) }))
+        }
+        ["apps", app, "users", change @ ("assign" | "unassign")] => {
+            let Member { user } = read(body)?;
+            state.org_mut().assign_user(app, &user, change == "assign", now)?;
+            Ok(done)
+        }
+        ["apps", app, "groups", change @ ("assign" | "unassign")] => {
+            let AssignedGroup { group } = read(body)?;
+            state.org_mut().assign_group(app, &group, change == "assign", now)?;
             Ok(done)
         }
         ["groups", group, "rule"] => {
@@ -239,8 +301,23 @@ fn perform(state: &State, method: &Method, path: &str, body: &[u8]) -> Result<Va
             Ok(done)
         }
         ["latency"] => {
-            let NewLatency { milliseconds } = read(body)?;
+            let Milliseconds { milliseconds } = read(body)?;
             state.settings_mut().latency = std::time::Duration::from_millis(milliseconds);
+            Ok(done)
+        }
+        ["search-lag"] => {
+            let Milliseconds { milliseconds } = read(body)?;
+            state.org_mut().search_lag_ms = milliseconds;
+            Ok(done)
+        }
+        ["log-delay"] => {
+            let delay: LogDelay = read(body)?;
+            state.org_mut().log.delay = delay;
+            Ok(done)
+        }
+        ["clock", "advance"] => {
+            let Milliseconds { milliseconds } = read(body)?;
+            state.clock.advance(std::time::Duration::from_millis(milliseconds));
             Ok(done)
         }
         ["tokens"] => {

@@ -41,7 +41,7 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "E0000009", "Internal Server Error")
     }
 
-    /// `kind` is the class Okta names: `User`, `UserGroup`.
+    /// `kind` is the class Okta names: `User`, `UserGroup`, `AppInstance`.
     pub(crate) fn not_found(id: &str, kind: &str) -> Self {
         let summary = format!("Not found: Resource not found: {id} ({kind})");
         Self::new(StatusCode::NOT_FOUND, "E0000007", summary)
@@ -74,6 +74,12 @@ impl ApiError {
             return Self::invalid_search("Invalid cursor.");
         }
         Self::new(StatusCode::BAD_REQUEST, "E0000029", "Invalid paging request.").because("Invalid cursor.")
+    }
+
+    /// A query of the System Log that begins more than 180 days ago.
+    pub(crate) fn log_too_old() -> Self {
+        let summary = "Invalid date range: since is more than 180 days in the past.";
+        Self::new(StatusCode::BAD_REQUEST, "E0000053", summary)
     }
 
     pub(crate) fn rate_limited() -> Self {

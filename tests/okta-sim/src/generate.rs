@@ -1,10 +1,7 @@
 //! The ordinary users of a population, each computed from the seed and its index.
 
-use std::borrow::Cow;
-
-use serde_json::{Value, json};
-
 use crate::model::{Profile, Provider, Status, User};
+use crate::profile::{FIRST_NAMES, LAST_NAMES};
 use crate::rng::Seed;
 use crate::time::Timestamp;
 
@@ -53,70 +50,9 @@ pub(crate) const BASE_SCHEMA: [&str; 31] = [
 /// Custom attributes of the generated organisation, one of each kind a schema may have.
 pub(crate) const CUSTOM_SCHEMA: [&str; 5] = ["employeeGrade", "fte", "contractor", "skills", "siteCodes"];
 
-/// Attributes of a generated user, in the order they are written.
-const WRITTEN: [&str; 23] = [
-    "firstName",
-    "lastName",
-    "mobilePhone",
-    "secondEmail",
-    "login",
-    "email",
-    "displayName",
-    "title",
-    "department",
-    "division",
-    "costCenter",
-    "employeeNumber",
-    "organization",
-    "userType",
-    "streetAddress",
-    "city",
-    "countryCode",
-    "preferredLanguage",
-    "employeeGrade",
-    "fte",
-    "contractor",
-    "skills",
-    "siteCodes",
-];
-
-const FIRST_NAMES: [&str; 32] = [
-    "Ada", "Ahmed", "Aiko", "Alice", "Amara", "Ana", "Ben", "Bianca", "Carlos", "Chen", "Clara", "Daniel",
-    "Deepa", "Elena", "Emma", "Farid", "Grace", "Hugo", "Ines", "Isaac", "Jonas", "Kofi", "Laura", "Liam",
-    "Mei", "Noah", "Olga", "Priya", "Rosa", "Samuel", "Tariq", "Yuki",
-];
-const LAST_NAMES: [&str; 32] = [
-    "Adeyemi", "Almeida", "Becker", "Brock", "Chen", "Costa", "Diaz", "Dubois", "Fischer", "Garcia",
-    "Haddad", "Hansen", "Ito", "Jansen", "Johnson", "Kaur", "Kim", "Kowalski", "Lee", "Lopez", "Mensah",
-    "Moreau", "Nguyen", "Novak", "Okafor", "Patel", "Rossi", "Sato", "Schmidt", "Silva", "Smith", "Weber",
-];
-const TITLES: [&str; 8] = [
-    "Software Engineer",
-    "Account Manager",
-    "Product Designer",
-    "Data Analyst",
-    "Recruiter",
-    "Support Specialist",
-    "Finance Manager",
-    "Director",
-];
-pub(crate) const DEPARTMENTS: [&str; 8] =
-    ["Engineering", "Sales", "Marketing", "Finance", "People", "Support", "Legal", "Operations"];
-const CITIES: [(&str, &str, &str); 8] = [
-    ("Berlin", "DE", "de-DE"),
-    ("Chicago", "US", "en-US"),
-    ("London", "GB", "en-GB"),
-    ("Lyon", "FR", "fr-FR"),
-    ("Madrid", "ES", "es-ES"),
-    ("Osaka", "JP", "ja-JP"),
-    ("Pune", "IN", "en-IN"),
-    ("Toronto", "CA", "en-CA"),
-];
-const SKILLS: [&str; 6] = ["rust", "negotiation", "sql", "writing", "figma", "law"];
-
 /// Streams of random values, one for each thing drawn.
 #[derive(Clone, Copy)]
-enum Salt {
+pub(crate) enum Salt {
     First = 1,
     Last,
     Status,
@@ -133,6 +69,14 @@ enum Salt {
     Skill,
     Provider,
     Phone,
+}
+
+/// Times of a user that others follow from.
+struct Times {
+    status: Status,
+    created: Timestamp,
+    activated: Option<Timestamp>,
+    status_changed: Option<Timestamp>,
 }
 
 /// Computes the users of a population.
@@ -178,28 +122,31 @@ impl Generator {
 
     /// Null for a user that was never activated.
     pub(crate) fn activated(&self, index: u32) -> Option<Timestamp> {
-        let created = self.created(index).0;
-        (self.status(index) != Status::Staged).then(|| {
-            Timestamp((created + self.below(Salt::Activated, index, 3 * 86_400) as i64).min(LAST_DAY))
-        })
+        self.times(index).activated
     }
 
     pub(crate) fn status_changed(&self, index: u32) -> Option<Timestamp> {
-        let activated = self.activated(index)?;
-        Some(match self.status(index) {
-            Status::Active | Status::Provisioned => activated,
-            _ => self.between(Salt::StatusChanged, index, activated),
-        })
+        self.times(index).status_changed
     }
 
     pub(crate) fn last_updated(&self, index: u32) -> Timestamp {
-        let from = self.status_changed(index).unwrap_or_else(|| self.created(index));
-        self.between(Salt::Updated, index, from)
+        let times = self.times(index);
+        self.between(Salt::Updated, index, times.status_changed.unwrap_or(times.created))
     }
 
-    fn last_login(&self, index: u32) -> Option<Timestamp> {
-        let never = matches!(self.status(index), Status::Staged | Status::Provisioned);
-        (!never && !self.unset(index, 3)).then(|| self.between(Salt::LastLogin, index, self.created(index)))
+    /// The times that others follow from.
+    fn times(&self, index: u32) -> Times {
+        let (status, created) = (self.status(index), self.created(index));
+        if status == Status::Staged {
+            return Times { status, created, activated: None, status_changed: None };
+        }
+        let activation = created.0 + self.below(Salt::Activated, index, 3 * 86_400) as i64;
+        let activated = Timestamp(activation.min(LAST_DAY));
+        let status_changed = match status {
+            Status::Active | Status::Provisioned => activated,
+            _ => self.between(Salt::StatusChanged, index, activated),
+        };
+        Times { status, created, activated: Some(activated), status_changed: Some(status_changed) }
     }
 
     fn provider(&self, index: u32) -> Provider {
@@ -212,9 +159,9 @@ impl Generator {
 
     pub(crate) fn login(&self, index: u32) -> String {
         let (first, last) = self.names(index);
-        let mut login = format!("{first}.{last}.{index}@{DOMAIN}");
-        login.make_ascii_lowercase();
-        login
+        let mut login = Vec::with_capacity(48);
+        self.write_login(&mut login, index, first, last);
+        String::from_utf8(login).expect("generated logins are ASCII")
     }
 
     /// The index of the generated user with this login or, without a domain, short login.
@@ -231,95 +178,48 @@ impl Generator {
         known.then_some(index)
     }
 
-    /// One profile attribute; `None` when it is absent from this user's profile.
-    pub(crate) fn attribute(&self, index: u32, name: &str) -> Option<Value> {
-        let (first, last) = self.names(index);
-        let department = self.pick(Salt::Department, index, &DEPARTMENTS);
-        let place = self.pick(Salt::City, index, &CITIES);
-        let text = |value: &str| Some(Value::String(value.to_owned()));
-        match name {
-            "firstName" => text(first),
-            "lastName" => text(last),
-            "mobilePhone" if self.unset(index, 2) => Some(Value::Null),
-            "mobilePhone" => {
-                Some(Value::String(format!("+1-555-{:07}", self.below(Salt::Phone, index, 10_000_000))))
-            }
-            "secondEmail" => Some(Value::Null),
-            "login" | "email" => Some(Value::String(self.login(index))),
-            "displayName" => Some(Value::String(format!("{first} {last}"))),
-            "title" if self.unset(index, 5) => None,
-            "title" => text(self.pick(Salt::Title, index, &TITLES)),
-            "department" => text(department),
-            "division" => text(if index.is_multiple_of(2) { "R&D" } else { "Commercial" }),
-            "costCenter" if self.unset(index, 7) => None,
-            "costCenter" => {
-                Some(Value::String(format!("CC-{:03}", self.below(Salt::Department, index, 400))))
-            }
-            "employeeNumber" => Some(Value::String(format!("{:06}", index + 1))),
-            "organization" => text("Acme"),
-            "userType" => text(if self.contractor(index) { "Contractor" } else { "Employee" }),
-            "streetAddress" => Some(Value::String(format!("{} Main Street", index % 900 + 1))),
-            "city" => text(place.0),
-            "countryCode" => text(place.1),
-            "preferredLanguage" => text(place.2),
-            "employeeGrade" => Some(json!(self.below(Salt::Grade, index, 12) + 1)),
-            "fte" => Some(json!(if index % 8 == 7 { 0.5 } else { 1.0 })),
-            "contractor" => Some(json!(self.contractor(index))),
-            "skills" => {
-                let skill = self.below(Salt::Skill, index, 5) as usize;
-                Some(json!([SKILLS[skill], SKILLS[skill + 1]]))
-            }
-            "siteCodes" => Some(json!([index % 40, 100 + index % 7])),
-            _ => None,
-        }
-    }
-
-    /// The whole user.
+    /// The whole user; its profile is computed when it is asked for.
     pub(crate) fn user(&self, index: u32) -> User {
         let provider = self.provider(index);
-        let activated = self.activated(index);
-        let mut profile = Profile::with_capacity(WRITTEN.len());
-        for name in WRITTEN {
-            if let Some(value) = self.attribute(index, name) {
-                profile.push((Cow::Borrowed(name), value));
-            }
-        }
+        let Times { status, created, activated, status_changed } = self.times(index);
+        let never = matches!(status, Status::Staged | Status::Provisioned);
+        let logged_in = !never && !self.lacks(self.missing(index), 3);
         User {
-            status: self.status(index),
-            created: self.created(index),
+            status,
+            created,
             activated,
-            status_changed: self.status_changed(index),
-            last_login: self.last_login(index),
-            last_updated: self.last_updated(index),
+            status_changed,
+            last_login: logged_in.then(|| self.between(Salt::LastLogin, index, created)),
+            last_updated: self.between(Salt::Updated, index, status_changed.unwrap_or(created)),
             password_changed: activated.filter(|_| provider == Provider::Okta),
             transitioning_to: None,
             provider,
-            profile,
+            profile: Profile::Generated(*self, index),
         }
     }
 
-    fn names(&self, index: u32) -> (&'static str, &'static str) {
+    pub(crate) fn names(&self, index: u32) -> (&'static str, &'static str) {
         (self.pick(Salt::First, index, &FIRST_NAMES), self.pick(Salt::Last, index, &LAST_NAMES))
     }
 
-    fn contractor(&self, index: u32) -> bool {
-        index % 10 == 3
+    pub(crate) fn missing(&self, index: u32) -> u64 {
+        self.seed.value(Salt::Unset as u64, u64::from(index))
     }
 
-    /// Whether this user lacks the optional value numbered `nth`; never in a plain population.
-    fn unset(&self, index: u32, nth: u64) -> bool {
-        self.awkward && (self.seed.value(Salt::Unset as u64, u64::from(index)) >> nth) & 7 == 0
+    /// Whether a user lacks the optional value numbered `nth`; never in a plain population.
+    pub(crate) fn lacks(&self, missing: u64, nth: u64) -> bool {
+        self.awkward && (missing >> nth) & 7 == 0
     }
 
     fn between(&self, salt: Salt, index: u32, from: Timestamp) -> Timestamp {
         Timestamp(from.0 + self.below(salt, index, (LAST_DAY - from.0).max(1) as u64) as i64)
     }
 
-    fn below(&self, salt: Salt, index: u32, bound: u64) -> u64 {
+    pub(crate) fn below(&self, salt: Salt, index: u32, bound: u64) -> u64 {
         self.seed.below(salt as u64, u64::from(index), bound)
     }
 
-    fn pick<T: Copy>(&self, salt: Salt, index: u32, choices: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&self, salt: Salt, index: u32, choices: &[T]) -> T {
         self.seed.pick(salt as u64, u64::from(index), choices)
     }
 }
@@ -331,22 +231,11 @@ mod tests {
     #[test]
     fn a_user_is_the_same_each_time_and_differs_by_seed() {
         let (a, b) = (Generator::new(1, true, 1000), Generator::new(2, true, 1000));
-        assert_eq!(a.user(17).profile, a.user(17).profile);
+        assert_eq!(a.attributes(17), a.attributes(17));
         assert_ne!(
             (0..50).map(|i| a.login(i)).collect::<Vec<_>>(),
             (0..50).map(|i| b.login(i)).collect::<Vec<_>>()
         );
-    }
-
-    #[test]
-    fn single_attributes_agree_with_the_whole_user() {
-        let generator = Generator::new(5, true, 300);
-        for index in 0..300 {
-            let user = generator.user(index);
-            for name in BASE_SCHEMA.iter().chain(&CUSTOM_SCHEMA) {
-                assert_eq!(user.attribute(name), generator.attribute(index, name).as_ref(), "{name}");
-            }
-        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! `/api/v1/groups`, `/api/v1/groups/{id}` and `/api/v1/groups/{id}/users`.
+//! `/api/v1/groups`, `/api/v1/groups/{id}`, `/api/v1/groups/{id}/users` and `/api/v1/groups/{id}/apps`.
 
+use crate::apps;
 use crate::error::ApiError;
 use crate::filter::{self, Field, Filter, Held};
 use crate::ids::{self, IdKind};
-use crate::model::{Group, GroupType, Members, Status};
-use crate::org::Org;
+use crate::model::{Group, GroupType};
 use crate::paging::Page;
 use crate::render;
 use crate::reply::{Call, Reply};
@@ -21,19 +21,20 @@ const MEMBERS_PAGE: usize = 1000;
 /// `GET /api/v1/groups`.
 pub(crate) fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
     let all = call.org.groups.len() as u32;
+    let now = |index| call.org.group(index);
     if let Some(search) = call.query.get("search") {
         let filter = Filter::parse(search, true, &search_field)?;
         let limit = call.query.limit(PAGE, PAGE)?;
         let page = match call.query.get("sortBy") {
             Some(sort_by) => sorted_page(call, search, sort_by, &filter, limit)?,
-            None => matching_page(call, &filter, limit, true)?,
+            None => searched_page(call, &filter, limit)?,
         };
-        return Ok(write_page(call, &page, limit));
+        return Ok(write_page(call, &page, limit, |index| call.org.indexed_group(index, call.now_ms)));
     }
     if let Some(expression) = call.query.get("filter") {
         let filter = Filter::parse(expression, false, &filter_field)?;
         let limit = call.query.limit(PAGE, PAGE)?;
-        return Ok(write_page(call, &matching_page(call, &filter, limit, false)?, limit));
+        return Ok(write_page(call, &filtered_page(call, &filter, limit)?, limit, now));
     }
     if let Some(q) = call.query.get("q") {
         let limit = call.query.limit(Q_PAGE, PAGE)?;
@@ -43,11 +44,11 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
         };
         // `q` doesn't page.
         let page = Page { rows: (0..all).filter(named).take(limit).collect(), more: false };
-        return Ok(write_page(call, &page, limit));
+        return Ok(write_page(call, &page, limit, now));
     }
     let limit = call.query.limit(PAGE, PAGE)?;
     let groups = (cursor(call, false)?..all).filter(|&index| call.org.group(index).is_some());
-    Ok(write_page(call, &Page::take(groups, limit, call.quirks), limit))
+    Ok(write_page(call, &Page::take(groups, limit, call.quirks), limit, now))
 }
 
 /// `GET /api/v1/groups/{id}`.
@@ -69,22 +70,23 @@ pub(crate) fn members(call: &Call<'_>, id: &str) -> Result<Reply, ApiError> {
         Some(after) => ids::position(IdKind::User, after).ok_or_else(|| ApiError::invalid_cursor(false))?,
         None => 0,
     };
-    let page = match &group.members {
-        Members::Everyone => {
-            let present = (from..call.org.user_indices()).filter(|&index| {
-                call.org.status(index).is_some_and(|status| status != Status::Deprovisioned)
-            });
-            Page::take(present, limit, call.quirks)
-        }
-        Members::Listed(members) => {
-            let rest = &members[members.partition_point(|&member| member < from)..];
-            Page::take(rest.iter().copied(), limit, call.quirks)
-        }
-    };
+    let page = Page::take(call.org.members_from(group, from), limit, call.quirks);
     Ok(users::write_page(call, &page, limit, &call.parts, |index| ids::encode(IdKind::User, index)))
 }
 
-fn write_page(call: &Call<'_>, page: &Page, limit: usize) -> Reply {
+/// `GET /api/v1/groups/{id}/apps`: the applications that the group is assigned to.
+pub(crate) fn apps(call: &Call<'_>, id: &str) -> Result<Reply, ApiError> {
+    let (group, _) = call.org.find_group(id).ok_or_else(|| ApiError::not_found(id, "UserGroup"))?;
+    apps::page(call, |_, app| app.groups.contains_key(&group))
+}
+
+/// Writes groups as the rows of a page, as `seen` shows them.
+fn write_page<'a>(
+    call: &Call<'_>,
+    page: &Page,
+    limit: usize,
+    seen: impl Fn(u32) -> Option<&'a Group>,
+) -> Reply {
     let stats = stats(call);
     // Recorded cursors of groups are the id of a group.
     call.page(
@@ -92,7 +94,7 @@ fn write_page(call: &Call<'_>, page: &Page, limit: usize) -> Reply {
         limit,
         |index| ids::encode(IdKind::Group, index),
         |out, index| {
-            if let Some(group) = call.org.group(index) {
+            if let Some(group) = seen(index) {
                 render::group(out, call.org, index, group, call.base, stats);
             }
         },
@@ -110,10 +112,24 @@ fn cursor(call: &Call<'_>, searching: bool) -> Result<u32, ApiError> {
     ids::position(IdKind::Group, after).ok_or_else(|| ApiError::invalid_cursor(searching))
 }
 
-fn matching_page(call: &Call<'_>, filter: &Filter, limit: usize, searching: bool) -> Result<Page, ApiError> {
-    let from = cursor(call, searching)?;
-    let found = (from..call.org.groups.len() as u32).filter(|&index| matches(call.org, index, filter));
+/// A page of a `filter`, which sees changes at once.
+fn filtered_page(call: &Call<'_>, filter: &Filter, limit: usize) -> Result<Page, ApiError> {
+    let found = (cursor(call, false)?..call.org.groups.len() as u32).filter(|&index| {
+        call.org.group(index).is_some_and(|group| filter.matches(&|name| held(index, group, name)))
+    });
     Ok(Page::take(found, limit, call.quirks))
+}
+
+/// A page of a `search`, which sees what the index holds.
+fn searched_page(call: &Call<'_>, filter: &Filter, limit: usize) -> Result<Page, ApiError> {
+    let found =
+        (cursor(call, true)?..call.org.groups.len() as u32).filter(|&index| searched(call, index, filter));
+    Ok(Page::take(found, limit, call.quirks))
+}
+
+fn searched(call: &Call<'_>, index: u32, filter: &Filter) -> bool {
+    let group = call.org.indexed_group(index, call.now_ms);
+    group.is_some_and(|group| filter.matches(&|name| held(index, group, name)))
 }
 
 fn sorted_page(
@@ -133,10 +149,11 @@ fn sorted_page(
             sort_by: sort_by.to_owned(),
             descending: call.query.get("sortOrder").is_some_and(|order| order.eq_ignore_ascii_case("desc")),
             version: call.org.version(),
+            unindexed: call.org.unindexed(call.now_ms),
         },
-        (0..call.org.groups.len() as u32)
-            .filter(|&index| matches(call.org, index, filter))
-            .filter_map(|index| Some((index, held(index, call.org.group(index)?, sort_by)))),
+        (0..call.org.groups.len() as u32).filter(|&index| searched(call, index, filter)).filter_map(
+            |index| Some((index, held(index, call.org.indexed_group(index, call.now_ms)?, sort_by))),
+        ),
     );
     let from = match call.query.get("after") {
         Some(after) => {
@@ -170,10 +187,6 @@ fn filter_field(name: &str) -> Option<Field> {
         "lastUpdated" | "lastMembershipUpdated" => Some(filter::FILTER_TIME),
         _ => None,
     }
-}
-
-fn matches(org: &Org, index: u32, filter: &Filter) -> bool {
-    org.group(index).is_some_and(|group| filter.matches(&|name| held(index, group, name)))
 }
 
 fn held(index: u32, group: &Group, name: &str) -> Held {

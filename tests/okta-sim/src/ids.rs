@@ -1,4 +1,4 @@
-//! Okta object ids: 20 characters, a three-character kind (`00u` user, `00g` group) and 17 of base 62.
+//! Okta object ids: 20 characters, a three-character kind (`00u` user, `00g` group, `0oa` app) and 17 of base 62.
 //!
 //! An id encodes its object's index, so an organisation of a million users needs no table of ids, and ids
 //! sort in order of creation, so a cursor that names an id that is gone still has a place in the order.
@@ -7,6 +7,8 @@ use crate::rng::mix;
 
 /// Characters of an id in ascending byte order, so that ids compare as their numbers do.
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// Characters of an id.
+const LENGTH: usize = 20;
 /// Base-62 digits that carry the number: 62^11 exceeds 2^64.
 const DIGITS: usize = 11;
 /// The tail all ids of one organisation share, like the `0h7`, `5d7` or `0g4` of real ones.
@@ -21,6 +23,7 @@ const OFFSET: u64 = 0x1d3a_0000_0000_0000;
 pub(crate) enum IdKind {
     User,
     Group,
+    App,
 }
 
 impl IdKind {
@@ -28,29 +31,49 @@ impl IdKind {
         match self {
             Self::User => "00u",
             Self::Group => "00g",
+            Self::App => "0oa",
         }
     }
 }
 
-/// The id of the `index`th object of a kind.
-pub(crate) fn encode(kind: IdKind, index: u32) -> String {
-    let mut digits = [0u8; DIGITS];
-    let mut number = number_of(kind, index);
-    for digit in digits.iter_mut().rev() {
-        *digit = ALPHABET[(number % 62) as usize];
-        number /= 62;
+/// An id without an allocation: a page writes a thousand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Id([u8; LENGTH]);
+
+impl Id {
+    /// The id of the `index`th object of a kind.
+    pub(crate) fn of(kind: IdKind, index: u32) -> Self {
+        let mut id = [0u8; LENGTH];
+        let (prefix, rest) = id.split_at_mut(LENGTH - DIGITS - ORG_SUFFIX.len());
+        let (digits, suffix) = rest.split_at_mut(DIGITS);
+        prefix.copy_from_slice(kind.prefix().as_bytes());
+        suffix.copy_from_slice(ORG_SUFFIX.as_bytes());
+        let mut number = number_of(kind, index);
+        for digit in digits.iter_mut().rev() {
+            *digit = ALPHABET[(number % 62) as usize];
+            number /= 62;
+        }
+        Self(id)
     }
-    let mut id = String::with_capacity(20);
-    id.push_str(kind.prefix());
-    id.extend(digits.iter().map(|&d| char::from(d)));
-    id.push_str(ORG_SUFFIX);
-    id
+}
+
+impl std::ops::Deref for Id {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        str::from_utf8(&self.0).expect("ids are made of ASCII characters")
+    }
+}
+
+/// The id of the `index`th object of a kind, as a text of its own.
+pub(crate) fn encode(kind: IdKind, index: u32) -> String {
+    str::to_owned(&Id::of(kind, index))
 }
 
 /// The index of the object with this id, if such an object could exist.
 pub(crate) fn decode(kind: IdKind, id: &str) -> Option<u32> {
     let index = position(kind, id)?.checked_sub(1)?;
-    (encode(kind, index) == id).then_some(index)
+    (*Id::of(kind, index) == *id).then_some(index)
 }
 
 /// How many objects have an id less than or equal to this one: where a cursor stands. `None` when the text

@@ -32,47 +32,67 @@
 //! | `GET /api/v1/groups` | `search`, `filter`, `q`, `expand=stats`, `limit` ≤ 10,000 |
 //! | `GET /api/v1/groups/{id}` | `expand=stats` |
 //! | `GET /api/v1/groups/{id}/users` | whole users, `limit` ≤ 1,000 |
+//! | `GET /api/v1/groups/{id}/apps` | the applications a group is assigned to |
+//! | `GET /api/v1/apps`, `/apps/{id}` | `filter` (`id`, `status`, `name`, `user.id`, `group.id`), `q`, `limit` ≤ 200 |
+//! | `GET /api/v1/apps/{id}/users` | directly or through a group; `expand=user`, `q`, `limit` ≤ 500 |
+//! | `GET /api/v1/apps/{id}/groups` | `expand=group`, `q`, 20 ≤ `limit` ≤ 200 |
+//! | `GET /api/v1/logs` | polls and bounded queries; `filter`, `q`, `sortOrder`, `limit` ≤ 1,000 |
 //! | `/_sim/…` | the simulator's own control endpoints, see the README |
 //!
 //! # Where it is stricter or looser than Okta
 //!
-//! `search` is consistent at once; Okta's index lags by up to seconds. Refusals of expressions carry Okta's
-//! codes, but causes are recorded for syntax errors and cursors only. Whether a deactivation moves
-//! `lastMembershipUpdated` is not known; here it does not.
+//! `search` is consistent at once unless it is told to lag, as Okta's index does. Refusals of expressions carry
+//! Okta's codes, but causes are recorded for syntax errors and cursors only; expressions know neither `ne` nor
+//! `not`, which Okta's log does. Whether a deactivation moves `lastMembershipUpdated` is not known; here it does
+//! not. All applications are active.
 
+mod app;
+mod apps;
 mod awkward;
 mod changes;
 mod connection;
 mod control;
+mod digits;
 mod error;
+mod event;
+mod event_log;
 mod fault;
 mod fields;
 mod filter;
 mod filter_parse;
 mod generate;
+mod group_changes;
 mod groups;
 mod gzip;
 mod ids;
+mod journal;
 mod limits;
+pub mod load;
+mod logs;
 mod model;
 mod org;
 mod paging;
 mod population;
+mod profile;
 mod query;
 mod quirks;
 mod render;
+mod render_app;
 mod reply;
 mod rng;
 mod running;
+mod seen;
 mod server;
 mod service;
 mod sorted;
+mod stale;
 mod state;
 mod stats;
 mod time;
 mod users;
 
 pub use changes::{ChangeError, Deletion};
+pub use event_log::LogDelay;
 pub use fault::{Class, Fault, FaultError, FaultRecord, FaultRule, When, Where};
 pub use limits::{Bucket, Limits};
 pub use model::{GroupType, Status};

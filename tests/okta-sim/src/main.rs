@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
-use okta_sim::{Access, DEFAULT_TOKEN, Fault, FaultRule, Limits, Population, Quirks, Sim};
+use okta_sim::{
+    Access, DEFAULT_TOKEN, Fault, FaultRule, Limits, LogDelay, Population, Quirks, RunningSim, Sim, load,
+};
 
 /// Serves a generated organisation over Okta's Management API on a loopback address, until interrupted.
 #[derive(Debug, Parser)]
@@ -22,6 +24,9 @@ struct Options {
     /// How many of the groups have no members
     #[arg(long, default_value_t = 2)]
     empty_groups: u32,
+    /// Applications, each with a few users and up to three groups
+    #[arg(long, default_value_t = 0)]
+    apps: u32,
     /// The same seed and sizes give the same organisation
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -54,6 +59,22 @@ struct Options {
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     clock_offset: i64,
 
+    /// Milliseconds until a search or filter of users, or a search of groups, sees a change
+    #[arg(long, default_value_t = 0)]
+    search_lag: u64,
+    /// Milliseconds until the System Log holds an event
+    #[arg(long, default_value_t = 0)]
+    log_delay: u64,
+    /// Make each event of this number late, 0 for none
+    #[arg(long, default_value_t = 0)]
+    late_every: u64,
+    /// Milliseconds that late events take longer
+    #[arg(long, default_value_t = 5000)]
+    late_by: u64,
+    /// How many of the last events the System Log keeps
+    #[arg(long, default_value_t = 100_000)]
+    log_events: usize,
+
     /// Where the limits begin; single limits below override it
     #[arg(long, value_enum, default_value_t = Plan::None)]
     limits: Plan,
@@ -69,6 +90,12 @@ struct Options {
     /// … /groups/{id}
     #[arg(long)]
     limit_group: Option<u32>,
+    /// … /apps and below
+    #[arg(long)]
+    limit_apps: Option<u32>,
+    /// … /logs
+    #[arg(long)]
+    limit_logs: Option<u32>,
     /// … everything else
     #[arg(long)]
     limit_other: Option<u32>,
@@ -81,6 +108,10 @@ struct Options {
     /// Percentage of each limit that one token may use
     #[arg(long)]
     token_share: Option<u32>,
+
+    /// Measure it alone: read pages of each kind for this many seconds, say what they cost, and end
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    load: Option<Duration>,
 
     /// Scheme and host of next links, instead of the ones called
     #[arg(long)]
@@ -126,6 +157,11 @@ enum Plan {
     Workforce,
 }
 
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
 impl Options {
     fn limits(&self) -> Limits {
         let plan = match self.limits {
@@ -138,11 +174,12 @@ impl Options {
             user: self.limit_user.unwrap_or(plan.user),
             groups: self.limit_groups.unwrap_or(plan.groups),
             group: self.limit_group.unwrap_or(plan.group),
+            apps: self.limit_apps.unwrap_or(plan.apps),
+            logs: self.limit_logs.unwrap_or(plan.logs),
             other: self.limit_other.unwrap_or(plan.other),
             concurrent: self.concurrency.unwrap_or(plan.concurrent),
             window_ms: self.window.unwrap_or(plan.window_ms),
             token_share_percent: self.token_share.unwrap_or(plan.token_share_percent),
-            ..plan
         }
     }
 }
@@ -156,6 +193,7 @@ async fn main() -> std::io::Result<()> {
             groups: options.groups,
             members_per_group: options.members_per_group,
             empty_groups: options.empty_groups,
+            apps: options.apps,
             seed: options.seed,
             awkward: !options.plain,
         })
@@ -166,6 +204,13 @@ async fn main() -> std::io::Result<()> {
         .gzip(options.gzip || !options.no_gzip)
         .request_log(options.request_log)
         .clock_offset_seconds(options.clock_offset)
+        .search_lag(Duration::from_millis(options.search_lag))
+        .log_delay(LogDelay {
+            delay_ms: options.log_delay,
+            late_every: options.late_every,
+            late_by_ms: options.late_by,
+        })
+        .log_events(options.log_events)
         .quirks(Quirks {
             next_origin: options.next_origin,
             one_link_header: options.one_link_header,
@@ -179,8 +224,46 @@ async fn main() -> std::io::Result<()> {
         builder = builder.extra_token(token, Access::NoAdminRole);
     }
     let sim = builder.start().await?;
+    if let Some(duration) = options.load {
+        return tokio::task::spawn_blocking(move || report(&sim, duration)).await?;
+    }
     println!("listening on {}", sim.url());
     tokio::signal::ctrl_c().await?;
     sim.shutdown().await;
+    Ok(())
+}
+
+/// Measures each kind of page and prints a line for it.
+fn report(sim: &RunningSim, duration: Duration) -> std::io::Result<()> {
+    let largest = sim
+        .group_ids()
+        .into_iter()
+        .skip(1)
+        .max_by_key(|group| sim.member_ids(group).map(|members| members.len()).unwrap_or_default());
+    let mut kinds = vec![
+        ("users", "/api/v1/users?limit=200".to_owned()),
+        ("search", "/api/v1/users?limit=200&search=status+pr".to_owned()),
+        ("groups", "/api/v1/groups?limit=200&expand=stats".to_owned()),
+    ];
+    if let Some(group) = largest {
+        kinds.push(("members", format!("/api/v1/groups/{group}/users?limit=1000")));
+    }
+    println!(
+        "{:8} {:8} {:>9} {:>9} {:>9} {:>12}",
+        "pages", "coding", "kB each", "pages/s", "MB/s", "CPU us each"
+    );
+    for (name, target) in &kinds {
+        for (coding, gzip) in [("identity", false), ("gzip", true)] {
+            let measured = load::measure(sim.address(), sim.token(), target, gzip, duration)?;
+            let bytes = measured.bytes as f64;
+            let cpu = measured.cpu_per_page().map_or("-".to_owned(), |cpu| cpu.as_micros().to_string());
+            println!(
+                "{name:8} {coding:8} {:9.1} {:9.0} {:9.1} {cpu:>12}",
+                bytes / measured.pages.max(1) as f64 / 1e3,
+                measured.rate(),
+                bytes / measured.wall.as_secs_f64() / 1e6,
+            );
+        }
+    }
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! The objects of an organisation: users, groups and their states.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::generate::Generator;
 use crate::time::Timestamp;
 
 /// A user's status, as the Users API spells it.
@@ -46,7 +48,51 @@ pub(crate) enum Provider {
 
 /// A profile: attribute names and values in the order they are written. An attribute that is unset is left
 /// out, except the six Okta always writes, which are null instead.
-pub(crate) type Profile = Vec<(Cow<'static, str>, Value)>;
+#[derive(Debug, Clone)]
+pub(crate) enum Profile {
+    /// As generated for the user at an index: computed when asked for, so that it takes no memory.
+    Generated(Generator, u32),
+    Own(Attributes),
+}
+
+/// Attributes in the order they are written.
+pub(crate) type Attributes = Vec<(Cow<'static, str>, Value)>;
+
+impl Profile {
+    pub(crate) fn get(&self, name: &str) -> Option<Cow<'_, Value>> {
+        match self {
+            Self::Generated(generator, index) => generator.attribute(*index, name).map(Cow::Owned),
+            Self::Own(attributes) => {
+                attributes.iter().find(|(key, _)| key == name).map(|(_, value)| Cow::Borrowed(value))
+            }
+        }
+    }
+
+    /// Sets an attribute, or with null unsets it: an unset attribute is absent unless it is one of those
+    /// that Okta always writes.
+    fn set(&mut self, name: &str, value: Value) {
+        let attributes = self.own();
+        if value.is_null() && !ALWAYS_PRESENT.contains(&name) {
+            attributes.retain(|(key, _)| key != name);
+            return;
+        }
+        match attributes.iter_mut().find(|(key, _)| key == name) {
+            Some((_, old)) => *old = value,
+            None => attributes.push((Cow::Owned(name.to_owned()), value)),
+        }
+    }
+
+    /// The attributes, computed for good if they weren't.
+    fn own(&mut self) -> &mut Attributes {
+        if let Self::Generated(generator, index) = self {
+            *self = Self::Own(generator.attributes(*index));
+        }
+        match self {
+            Self::Own(attributes) => attributes,
+            Self::Generated(..) => unreachable!("it was replaced above"),
+        }
+    }
+}
 
 /// A whole user, as rendered to a client.
 #[derive(Debug, Clone)]
@@ -65,25 +111,22 @@ pub(crate) struct User {
 }
 
 impl User {
-    pub(crate) fn attribute(&self, name: &str) -> Option<&Value> {
-        self.profile.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    pub(crate) fn attribute(&self, name: &str) -> Option<Cow<'_, Value>> {
+        self.profile.get(name)
     }
 
-    pub(crate) fn login(&self) -> &str {
-        self.attribute("login").and_then(Value::as_str).unwrap_or_default()
+    pub(crate) fn login(&self) -> String {
+        self.text("login").unwrap_or_default()
     }
 
-    /// Sets an attribute, or with null unsets it: an unset attribute is absent unless it is one of those
-    /// that Okta always writes.
+    /// An attribute that is a text.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.attribute(name)?.as_str().map(str::to_owned)
+    }
+
+    /// Sets an attribute, or with null unsets it.
     pub(crate) fn set_attribute(&mut self, name: &str, value: Value) {
-        if value.is_null() && !ALWAYS_PRESENT.contains(&name) {
-            self.profile.retain(|(key, _)| key != name);
-            return;
-        }
-        match self.profile.iter_mut().find(|(key, _)| key == name) {
-            Some((_, old)) => *old = value,
-            None => self.profile.push((Cow::Owned(name.to_owned()), value)),
-        }
+        self.profile.set(name, value);
     }
 }
 
@@ -138,8 +181,33 @@ pub(crate) struct Group {
     pub(crate) members: Members,
     /// A group rule fills this group: deactivating a member leaves the membership in place.
     pub(crate) by_rule: bool,
+    /// Members that a group rule gave to a group otherwise filled by hand: they too stay when deactivated.
+    pub(crate) given_by_rule: BTreeSet<u32>,
     /// Reading the members is refused with 403, as for groups that carry an admin role.
     pub(crate) members_forbidden: bool,
+}
+
+impl Group {
+    /// A copy that leaves the members out.
+    pub(crate) fn without_members(&self) -> Self {
+        Self {
+            kind: self.kind,
+            name: self.name.clone(),
+            description: self.description.clone(),
+            created: self.created,
+            last_updated: self.last_updated,
+            last_membership_updated: self.last_membership_updated,
+            members: Members::Listed(Vec::new()),
+            by_rule: self.by_rule,
+            given_by_rule: BTreeSet::new(),
+            members_forbidden: self.members_forbidden,
+        }
+    }
+
+    /// Whether a member stays when it is deactivated.
+    pub(crate) fn keeps(&self, member: u32) -> bool {
+        self.by_rule || self.given_by_rule.contains(&member)
+    }
 }
 
 #[cfg(test)]
@@ -154,6 +222,6 @@ mod tests {
         user.set_attribute("department", json!(null));
         user.set_attribute("lastName", json!(null));
         assert_eq!(user.attribute("department"), None);
-        assert_eq!(user.attribute("lastName"), Some(&json!(null)));
+        assert_eq!(user.attribute("lastName").as_deref(), Some(&json!(null)));
     }
 }

@@ -1,13 +1,15 @@
 //! The organisation: users and groups by index, with look-ups. Only changed users are stored.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use serde_json::Value;
-
+use crate::app::App;
+use crate::event_log::EventLog;
 use crate::generate::{BASE_SCHEMA, CUSTOM_SCHEMA, Generator};
 use crate::ids::{self, IdKind};
-use crate::model::{Group, Members, Status, User};
-use crate::time::Timestamp;
+use crate::model::{Group, Members, Profile, Status, User};
+use crate::seen::Seen;
+use crate::stale::Stale;
 
 /// What became of a user that no longer is as generated.
 #[derive(Debug)]
@@ -27,6 +29,14 @@ pub(crate) struct Org {
     /// Logins and short logins, in lower case, of users that aren't as generated.
     logins: HashMap<String, Vec<u32>>,
     pub(crate) groups: Vec<Option<Group>>,
+    pub(crate) apps: Vec<App>,
+    pub(crate) log: EventLog,
+    /// The time of the change under way, in milliseconds since 1970.
+    pub(crate) now_ms: u64,
+    /// Milliseconds until a search sees a change.
+    pub(crate) search_lag_ms: u64,
+    stale_users: Stale<User>,
+    stale_groups: Stale<Group>,
     schema: HashSet<String>,
     /// Users in the organisation, and those among them that are deprovisioned.
     present: u32,
@@ -48,6 +58,8 @@ pub struct Counts {
     pub empty_groups: u64,
     /// Memberships of groups other than Everyone.
     pub memberships: u64,
+    /// Applications.
+    pub apps: u64,
 }
 
 impl Org {
@@ -61,6 +73,12 @@ impl Org {
             slots: HashMap::new(),
             logins: HashMap::new(),
             groups: Vec::new(),
+            apps: Vec::new(),
+            log: EventLog::default(),
+            now_ms: 0,
+            search_lag_ms: 0,
+            stale_users: Stale::default(),
+            stale_groups: Stale::default(),
             schema: BASE_SCHEMA.iter().chain(&CUSTOM_SCHEMA).map(|name| (*name).to_owned()).collect(),
             present: users,
             deprovisioned,
@@ -92,46 +110,78 @@ impl Org {
 
     /// The user's status, or `None` when there is no such user.
     pub(crate) fn status(&self, index: u32) -> Option<Status> {
+        self.seen(index).map(Seen::status)
+    }
+
+    /// The user as it is now.
+    pub(crate) fn seen(&self, index: u32) -> Option<Seen<'_>> {
         match self.slots.get(&index) {
-            Some(Slot::Changed(user)) => Some(user.status),
+            Some(Slot::Changed(user)) => Some(Seen::Stored(user)),
             Some(Slot::Removed) => None,
-            None => (index < self.generated).then(|| self.generator.status(index)),
+            None => (index < self.generated).then_some(Seen::Generated(&self.generator, index)),
         }
     }
 
-    /// The whole user, computed or copied.
-    pub(crate) fn user(&self, index: u32) -> Option<User> {
-        match self.slots.get(&index) {
-            Some(Slot::Changed(user)) => Some((**user).clone()),
-            Some(Slot::Removed) => None,
-            None => (index < self.generated).then(|| self.generator.user(index)),
+    /// The user as searches see it at a time: without changes that the index doesn't know yet.
+    pub(crate) fn indexed(&self, index: u32, now_ms: u64) -> Option<Seen<'_>> {
+        match self.stale_users.before(index, now_ms) {
+            Some(before) => before.map(Seen::Stored),
+            None => self.seen(index),
         }
     }
 
-    pub(crate) fn changed_user(&self, index: u32) -> Option<&User> {
+    /// The group as searches see it at a time, but for its members.
+    pub(crate) fn indexed_group(&self, index: u32, now_ms: u64) -> Option<&Group> {
+        match self.stale_groups.before(index, now_ms) {
+            Some(before) => before,
+            None => self.group(index),
+        }
+    }
+
+    /// How many changes of users and groups searches don't see at a time.
+    pub(crate) fn unindexed(&self, now_ms: u64) -> usize {
+        self.stale_users.pending(now_ms) + self.stale_groups.pending(now_ms)
+    }
+
+    /// The whole user, computed or as stored.
+    pub(crate) fn user(&self, index: u32) -> Option<Cow<'_, User>> {
+        self.seen(index).map(Seen::user)
+    }
+
+    fn changed_user(&self, index: u32) -> Option<&User> {
         match self.slots.get(&index) {
             Some(Slot::Changed(user)) => Some(user),
             _ => None,
         }
     }
 
-    /// One profile attribute of a user without building the whole of it.
-    pub(crate) fn attribute(&self, index: u32, name: &str) -> Option<Value> {
-        match self.changed_user(index) {
-            Some(user) => user.attribute(name).cloned(),
-            None => self.generator.attribute(index, name),
+    fn remember_user(&mut self, index: u32) {
+        if self.search_lag_ms > 0 {
+            let was = self.user(index).map(Cow::into_owned);
+            self.stale_users.remember(index, was, self.now_ms, self.search_lag_ms);
+        }
+    }
+
+    /// Notes what searches see of a group that is about to change.
+    pub(crate) fn remember_group(&mut self, index: u32) {
+        if self.search_lag_ms > 0 {
+            let was = self.group(index).map(Group::without_members);
+            self.stale_groups.remember(index, was, self.now_ms, self.search_lag_ms);
         }
     }
 
     /// Stores a user in place of what was at its index, keeping look-ups and counts right.
     pub(crate) fn put_user(&mut self, index: u32, user: User) {
+        self.remember_user(index);
         self.forget(index);
-        for key in login_keys(user.login()) {
+        for key in login_keys(&user.login()) {
             self.logins.entry(key).or_default().push(index);
         }
-        for (name, _) in &user.profile {
-            if !self.schema.contains(name.as_ref()) {
-                self.schema.insert(name.clone().into_owned());
+        if let Profile::Own(attributes) = &user.profile {
+            for (name, _) in attributes {
+                if !self.schema.contains(name.as_ref()) {
+                    self.schema.insert(name.clone().into_owned());
+                }
             }
         }
         self.present += 1;
@@ -143,6 +193,7 @@ impl Org {
 
     /// Takes a user out for good, from its groups too.
     pub(crate) fn remove_user(&mut self, index: u32) {
+        self.remember_user(index);
         self.forget(index);
         self.slots.insert(index, Slot::Removed);
         for group in self.groups.iter_mut().flatten() {
@@ -150,7 +201,11 @@ impl Org {
                 && let Ok(at) = members.binary_search(&index)
             {
                 members.remove(at);
+                group.given_by_rule.remove(&index);
             }
+        }
+        for app in &mut self.apps {
+            app.users.remove(&index);
         }
         self.touch();
     }
@@ -161,7 +216,7 @@ impl Org {
             self.present -= 1;
             self.deprovisioned -= u32::from(status == Status::Deprovisioned);
         }
-        if let Some(login) = self.changed_user(index).map(|user| user.login().to_owned()) {
+        if let Some(login) = self.changed_user(index).map(User::login) {
             for key in login_keys(&login) {
                 if let Some(indices) = self.logins.get_mut(&key) {
                     indices.retain(|&other| other != index);
@@ -228,25 +283,8 @@ impl Org {
             groups: groups().count() as u64,
             empty_groups: groups().filter(|group| self.member_count(group) == 0).count() as u64,
             memberships: groups().map(listed).sum(),
+            apps: self.apps.len() as u64,
         }
-    }
-
-    /// A timestamp of a user without building the whole of it.
-    pub(crate) fn created(&self, index: u32) -> Timestamp {
-        self.changed_user(index).map_or_else(|| self.generator.created(index), |user| user.created)
-    }
-
-    pub(crate) fn activated(&self, index: u32) -> Option<Timestamp> {
-        self.changed_user(index).map_or_else(|| self.generator.activated(index), |user| user.activated)
-    }
-
-    pub(crate) fn status_changed(&self, index: u32) -> Option<Timestamp> {
-        self.changed_user(index)
-            .map_or_else(|| self.generator.status_changed(index), |user| user.status_changed)
-    }
-
-    pub(crate) fn last_updated(&self, index: u32) -> Timestamp {
-        self.changed_user(index).map_or_else(|| self.generator.last_updated(index), |user| user.last_updated)
     }
 }
 
@@ -273,7 +311,7 @@ mod tests {
     fn a_renamed_user_is_found_under_the_new_login_only() {
         let mut org = org();
         let old = org.generator.login(7);
-        let mut user = org.user(7).unwrap();
+        let mut user = org.user(7).unwrap().into_owned();
         user.set_attribute("login", json!("New.Name@other.example"));
         org.put_user(7, user);
         assert_eq!(org.find_user(&old), None);
@@ -285,7 +323,7 @@ mod tests {
     fn an_ambiguous_short_login_finds_nobody() {
         let mut org = org();
         for (index, login) in [(3, "twin@a.example"), (4, "twin@b.example")] {
-            let mut user = org.user(index).unwrap();
+            let mut user = org.user(index).unwrap().into_owned();
             user.set_attribute("login", json!(login));
             org.put_user(index, user);
         }
@@ -296,7 +334,7 @@ mod tests {
     #[test]
     fn counts_follow_changes() {
         let mut org = org();
-        let mut user = org.user(5).unwrap();
+        let mut user = org.user(5).unwrap().into_owned();
         user.status = Status::Deprovisioned;
         org.put_user(5, user);
         assert_eq!((org.counts().users, org.counts().users_listed), (50, 49));

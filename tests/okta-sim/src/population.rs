@@ -1,9 +1,13 @@
 //! How big an organisation is to be, and building it.
 
+use std::collections::BTreeSet;
+
+use crate::app::App;
 use crate::awkward::{self, AwkwardGroup, Content};
-use crate::generate::{DEPARTMENTS, FIRST_DAY, Generator, LAST_DAY};
+use crate::generate::{FIRST_DAY, Generator, LAST_DAY};
 use crate::model::{Group, GroupType, Members, Status};
 use crate::org::Org;
+use crate::profile::DEPARTMENTS;
 use crate::time::Timestamp;
 
 /// Size and seed of a generated organisation. The same values always give the same organisation, ids
@@ -18,6 +22,8 @@ pub struct Population {
     pub members_per_group: u32,
     /// How many of the groups have no members.
     pub empty_groups: u32,
+    /// Applications, each with a few users of its own and up to three of the groups.
+    pub apps: u32,
     /// Where all values come from.
     pub seed: u64,
     /// Whether the organisation has what real ones have: users of every status, absent, null, empty and
@@ -29,7 +35,15 @@ pub struct Population {
 
 impl Default for Population {
     fn default() -> Self {
-        Self { users: 250, groups: 20, members_per_group: 15, empty_groups: 2, seed: 1, awkward: true }
+        Self {
+            users: 250,
+            groups: 20,
+            members_per_group: 15,
+            empty_groups: 2,
+            apps: 0,
+            seed: 1,
+            awkward: true,
+        }
     }
 }
 
@@ -38,6 +52,18 @@ const SALT_START: u64 = 101;
 const SALT_STEP: u64 = 102;
 const SALT_UPDATED: u64 = 103;
 const SALT_MEMBERSHIP: u64 = 104;
+const SALT_APP_USERS: u64 = 105;
+const SALT_APP_GROUPS: u64 = 106;
+
+/// Labels and names of applications.
+const APPS: [(&str, &str); 6] = [
+    ("Atlassian Cloud", "atlassian"),
+    ("GitHub Enterprise", "githubcloud"),
+    ("Salesforce", "salesforce"),
+    ("Slack", "slack"),
+    ("Zoom", "zoomus"),
+    ("Payroll (SAML)", "acme_payroll_1"),
+];
 
 impl Population {
     pub(crate) fn build(&self) -> Org {
@@ -58,7 +84,33 @@ impl Population {
             };
             org.groups.push(Some(group));
         }
+        org.apps = (0..self.apps).map(|index| self.app(&org, index)).collect();
         org
+    }
+
+    fn app(&self, org: &Org, index: u32) -> App {
+        let seed = org.generator().seed();
+        let draw = |salt, nth: u32, bound: u32| {
+            seed.below(salt, u64::from(index) * 16 + u64::from(nth), u64::from(bound)) as u32
+        };
+        let created = Timestamp(FIRST_DAY + i64::from(index) * 3600);
+        let (label, name) = APPS[index as usize % APPS.len()];
+        let active = |user: &u32| org.status(*user).is_some_and(|status| status != Status::Deprovisioned);
+        App {
+            label: if (index as usize) < APPS.len() { label.to_owned() } else { format!("{label} {index}") },
+            name: name.to_owned(),
+            created,
+            last_updated: created,
+            users: (0..5.min(self.users))
+                .map(|nth| draw(SALT_APP_USERS, nth, self.users))
+                .filter(active)
+                .map(|user| (user, created))
+                .collect(),
+            // Not Everyone, which is group 0.
+            groups: (0..(1 + index % 3).min(self.groups))
+                .map(|nth| (1 + draw(SALT_APP_GROUPS, nth, self.groups), created))
+                .collect(),
+        }
     }
 
     fn everyone(&self, org: &Org) -> Group {
@@ -126,6 +178,7 @@ impl Population {
             last_membership_updated: later(SALT_MEMBERSHIP, created.0),
             members: Members::Listed(Vec::new()),
             by_rule: false,
+            given_by_rule: BTreeSet::new(),
             members_forbidden: false,
         }
     }
@@ -171,6 +224,7 @@ mod tests {
             groups: 200,
             members_per_group: 100,
             empty_groups: 20,
+            apps: 0,
             seed: 3,
             awkward: false,
         };

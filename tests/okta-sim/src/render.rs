@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::fields::Parts;
 use crate::ids::{self, IdKind};
-use crate::model::{Group, GroupType, Provider, Status, User};
+use crate::model::{Group, GroupType, Profile, Provider, Status, User};
 use crate::org::Org;
 use crate::time::Timestamp;
 
@@ -24,19 +24,19 @@ pub(crate) fn user(out: &mut Vec<u8>, id: &str, user: &User, base: &str, parts: 
     out.extend_from_slice(id.as_bytes());
     out.push(b'"');
     if parts.wants("status") {
-        key(out, "status");
-        text(out, user.status.as_str());
+        out.extend_from_slice(b",\"status\":");
+        plain(out, user.status.as_str());
     }
-    for (name, value) in [
-        ("created", Some(user.created)),
-        ("activated", user.activated),
-        ("statusChanged", user.status_changed),
-        ("lastLogin", user.last_login),
-        ("lastUpdated", Some(user.last_updated)),
-        ("passwordChanged", user.password_changed),
+    for (name, key, value) in [
+        ("created", ",\"created\":", Some(user.created)),
+        ("activated", ",\"activated\":", user.activated),
+        ("statusChanged", ",\"statusChanged\":", user.status_changed),
+        ("lastLogin", ",\"lastLogin\":", user.last_login),
+        ("lastUpdated", ",\"lastUpdated\":", Some(user.last_updated)),
+        ("passwordChanged", ",\"passwordChanged\":", user.password_changed),
     ] {
         if parts.wants(name) {
-            key(out, name);
+            out.extend_from_slice(key.as_bytes());
             timestamp(out, value);
         }
     }
@@ -50,7 +50,7 @@ pub(crate) fn user(out: &mut Vec<u8>, id: &str, user: &User, base: &str, parts: 
         && parts.wants("transitioningToStatus")
     {
         key(out, "transitioningToStatus");
-        text(out, target.as_str());
+        plain(out, target.as_str());
     }
     if parts.wants_profile() {
         key(out, "profile");
@@ -70,14 +70,21 @@ pub(crate) fn user(out: &mut Vec<u8>, id: &str, user: &User, base: &str, parts: 
 
 fn profile(out: &mut Vec<u8>, user: &User, parts: &Parts) {
     out.push(b'{');
-    let start = out.len();
-    for (name, value) in user.profile.iter().filter(|(name, _)| parts.wants_attribute(name)) {
-        if out.len() != start {
-            out.push(b',');
+    match &user.profile {
+        Profile::Generated(generator, index) => {
+            generator.write_profile(out, *index, |name| parts.wants_attribute(name));
         }
-        text(out, name);
-        out.push(b':');
-        json(out, value);
+        Profile::Own(attributes) => {
+            let start = out.len();
+            for (name, value) in attributes.iter().filter(|(name, _)| parts.wants_attribute(name)) {
+                if out.len() != start {
+                    out.push(b',');
+                }
+                text(out, name);
+                out.push(b':');
+                json(out, value);
+            }
+        }
     }
     out.push(b'}');
 }
@@ -87,22 +94,42 @@ fn credentials(out: &mut Vec<u8>, user: &User) {
     if user.password_changed.is_some() {
         out.extend_from_slice(b"\"password\":{},");
     }
-    if let Some(email @ Value::String(_)) = user.attribute("email") {
-        out.extend_from_slice(b"\"emails\":[{\"value\":");
-        json(out, email);
+    let before = out.len();
+    out.extend_from_slice(b"\"emails\":[{\"value\":");
+    if email(out, user) {
         out.extend_from_slice(b",\"status\":\"VERIFIED\",\"type\":\"PRIMARY\"}],");
+    } else {
+        out.truncate(before);
     }
-    let (kind, name) = match user.provider {
-        Provider::Okta => ("OKTA", "OKTA"),
-        Provider::ActiveDirectory => ("ACTIVE_DIRECTORY", "corp.acme.example"),
-        Provider::Federation => ("FEDERATION", "FEDERATION"),
+    let provider = match user.provider {
+        Provider::Okta => r#""provider":{"type":"OKTA","name":"OKTA"}}"#,
+        Provider::ActiveDirectory => r#""provider":{"type":"ACTIVE_DIRECTORY","name":"corp.acme.example"}}"#,
+        Provider::Federation => r#""provider":{"type":"FEDERATION","name":"FEDERATION"}}"#,
     };
-    // Writing to a Vec can't fail.
-    let _ = write!(out, "\"provider\":{{\"type\":\"{kind}\",\"name\":\"{name}\"}}}}");
+    out.extend_from_slice(provider.as_bytes());
+}
+
+/// Writes the e-mail address, unless it is no text.
+fn email(out: &mut Vec<u8>, user: &User) -> bool {
+    match &user.profile {
+        Profile::Generated(generator, index) => {
+            generator.write_email(out, *index);
+            true
+        }
+        Profile::Own(_) => match user.attribute("email").as_deref() {
+            Some(email @ Value::String(_)) => {
+                json(out, email);
+                true
+            }
+            _ => false,
+        },
+    }
 }
 
 fn user_links(out: &mut Vec<u8>, id: &str, user: &User, base: &str, parts: &Parts, single: bool) {
-    let _ = write!(out, "{{\"self\":{{\"href\":\"{base}/api/v1/users/{id}\"}}");
+    for part in ["{\"self\":{\"href\":\"", base, "/api/v1/users/", id, "\"}"] {
+        out.extend_from_slice(part.as_bytes());
+    }
     if single {
         let _ = write!(
             out,
@@ -140,7 +167,8 @@ fn user_links(out: &mut Vec<u8>, id: &str, user: &User, base: &str, parts: &Part
     out.push(b'}');
 }
 
-/// Writes the group at an index. `stats` embeds `usersCount`, as `expand=stats` asks.
+/// Writes the group at an index. `stats` embeds `usersCount`, as `expand=stats` asks, counted now even where a
+/// search shows an older group.
 pub(crate) fn group(out: &mut Vec<u8>, org: &Org, index: u32, group: &Group, base: &str, stats: bool) {
     let id = ids::encode(IdKind::Group, index);
     let _ = write!(out, "{{\"id\":\"{id}\"");
@@ -195,9 +223,10 @@ pub(crate) fn group(out: &mut Vec<u8>, org: &Org, index: u32, group: &Group, bas
     if stats {
         let _ = write!(
             out,
-            ",\"_embedded\":{{\"stats\":{{\"usersCount\":{},\"appsCount\":0,\"groupPushMappingsCount\":0,\
+            ",\"_embedded\":{{\"stats\":{{\"usersCount\":{},\"appsCount\":{},\"groupPushMappingsCount\":0,\
              \"hasAdminPrivilege\":{},\"_links\":{{\"users\":{{\"href\":\"{base}/api/v1/groups/{id}/users\"}}}}}}}}",
-            org.member_count(group),
+            org.group(index).map_or(0, |now| org.member_count(now)),
+            org.apps.iter().filter(|app| app.groups.contains_key(&index)).count(),
             group.members_forbidden
         );
     }
@@ -231,6 +260,13 @@ fn timestamp(out: &mut Vec<u8>, value: Option<Timestamp>) {
         }
         None => out.extend_from_slice(b"null"),
     }
+}
+
+/// Writes a text that needs no escaping.
+fn plain(out: &mut Vec<u8>, value: &str) {
+    out.push(b'"');
+    out.extend_from_slice(value.as_bytes());
+    out.push(b'"');
 }
 
 fn text(out: &mut Vec<u8>, value: &str) {

@@ -24,6 +24,8 @@ pub(crate) struct Call<'a> {
     pub(crate) quirks: &'a Quirks,
     /// What spoils the page on purpose.
     pub(crate) fault: Option<&'a Fault>,
+    /// Milliseconds since 1970 on the organisation's clock.
+    pub(crate) now_ms: u64,
     pub(crate) sorted: &'a SortedSearches,
     /// The user who made the token.
     pub(crate) owner: Option<u32>,

@@ -8,9 +8,10 @@ use serde_json::{Map, Value, json};
 use tokio::task::JoinHandle;
 
 use crate::changes::{ChangeError, Deletion};
+use crate::event_log::LogDelay;
 use crate::fault::{FaultRecord, FaultRule};
 use crate::fields::Parts;
-use crate::ids::{self, IdKind};
+use crate::ids::{self, Id, IdKind};
 use crate::limits::{Limits, RateLimiter};
 use crate::model::{GroupType, Status};
 use crate::org::Counts;
@@ -107,9 +108,9 @@ impl RunningSim {
     pub fn user(&self, user: &str) -> Option<Value> {
         let org = self.state.org();
         let index = org.find_user(user)?;
+        let user = org.user(index)?;
         let mut out = Vec::new();
-        let id = ids::encode(IdKind::User, index);
-        render::user(&mut out, &id, &org.user(index)?, &self.url(), &Parts::default(), false);
+        render::user(&mut out, &Id::of(IdKind::User, index), &user, &self.url(), &Parts::default(), false);
         serde_json::from_slice(&out).ok()
     }
 
@@ -176,6 +177,60 @@ impl RunningSim {
     /// Removes a member, moving the group's `lastMembershipUpdated` only.
     pub fn remove_member(&self, group: &str, user: &str) -> Result<(), ChangeError> {
         self.state.org_mut().set_member(group, user, false, self.state.clock.now())
+    }
+
+    /// Adds a member as a group rule does: it stays in the group when it is deactivated.
+    pub fn add_member_by_rule(&self, group: &str, user: &str) -> Result<(), ChangeError> {
+        self.state.org_mut().add_member_by_rule(group, user, self.state.clock.now())
+    }
+
+    /// Adds and removes members as an import does: the System Log has one event for all of them.
+    pub fn import_members(&self, group: &str, add: &[String], remove: &[String]) -> Result<(), ChangeError> {
+        self.state.org_mut().import_members(group, add, remove, self.state.clock.now())
+    }
+
+    /// Creates an application that nobody is assigned to; returns its id.
+    pub fn create_app(&self, label: &str) -> String {
+        self.state.org_mut().create_app(label.to_owned(), self.state.clock.now())
+    }
+
+    /// Ids of all applications, in order of creation.
+    pub fn app_ids(&self) -> Vec<String> {
+        let apps = self.state.org().apps.len() as u32;
+        (0..apps).map(|index| ids::encode(IdKind::App, index)).collect()
+    }
+
+    /// Ids of the users of an application, assigned directly or through a group.
+    pub fn app_user_ids(&self, app: &str) -> Result<Vec<String>, ChangeError> {
+        let org = self.state.org();
+        let (_, app) = org.find_app(app).ok_or_else(|| ChangeError::NoSuchApp(app.to_owned()))?;
+        Ok(org.app_users(app, 0).map(|index| ids::encode(IdKind::User, index)).collect())
+    }
+
+    /// Assigns a user to an application directly, or ends that; what comes through a group stays.
+    pub fn assign_user(&self, app: &str, user: &str, assigned: bool) -> Result<(), ChangeError> {
+        self.state.org_mut().assign_user(app, user, assigned, self.state.clock.now())
+    }
+
+    /// Assigns a group to an application, or ends that.
+    pub fn assign_group(&self, app: &str, group: &str, assigned: bool) -> Result<(), ChangeError> {
+        self.state.org_mut().assign_group(app, group, assigned, self.state.clock.now())
+    }
+
+    /// How long searches and filters of users, and searches of groups, go on showing what was before a change
+    /// made from now on.
+    pub fn set_search_lag(&self, lag: Duration) {
+        self.state.org_mut().search_lag_ms = lag.as_millis() as u64;
+    }
+
+    /// How the System Log lags for events from now on.
+    pub fn set_log_delay(&self, delay: LogDelay) {
+        self.state.org_mut().log.delay = delay;
+    }
+
+    /// Puts the organisation's clock forward: lags, delays and rate windows pass without waiting.
+    pub fn advance(&self, by: Duration) {
+        self.state.clock.advance(by);
     }
 
     /// Declares that a group rule fills this group, so that deactivated users stay in it.

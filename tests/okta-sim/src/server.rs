@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::connection::Connection;
+use crate::event_log::LogDelay;
 use crate::fault::FaultRule;
 use crate::limits::{Limits, RateLimiter};
 use crate::population::Population;
@@ -45,6 +46,9 @@ impl Sim {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             request_log: 10_000,
             clock_offset_seconds: 0,
+            search_lag: Duration::ZERO,
+            log_delay: LogDelay::default(),
+            log_events: 100_000,
         }
     }
 }
@@ -63,6 +67,9 @@ pub struct SimBuilder {
     listen: SocketAddr,
     request_log: usize,
     clock_offset_seconds: i64,
+    search_lag: Duration,
+    log_delay: LogDelay,
+    log_events: usize,
 }
 
 impl SimBuilder {
@@ -132,6 +139,24 @@ impl SimBuilder {
         self
     }
 
+    /// How long searches and filters of users, and searches of groups, go on showing what was before a change.
+    pub fn search_lag(mut self, lag: Duration) -> Self {
+        self.search_lag = lag;
+        self
+    }
+
+    /// How the System Log lags.
+    pub fn log_delay(mut self, delay: LogDelay) -> Self {
+        self.log_delay = delay;
+        self
+    }
+
+    /// How many of the last events the System Log keeps: 100,000 unless told otherwise, some 500 bytes each.
+    pub fn log_events(mut self, events: usize) -> Self {
+        self.log_events = events;
+        self
+    }
+
     /// Generates the organisation, and serves it from tasks on the current tokio runtime.
     ///
     /// # Errors
@@ -147,9 +172,13 @@ impl SimBuilder {
         let mut tokens: HashMap<String, Access> = self.more_tokens.into_iter().collect();
         tokens.insert(self.token.clone(), Access::Full);
         let limiter = RateLimiter::new(self.limits, clock.unix());
+        let mut org = self.population.build();
+        org.search_lag_ms = self.search_lag.as_millis() as u64;
+        org.log.delay = self.log_delay;
+        org.log.keep(self.log_events);
         let state = Arc::new(State::new(
             clock,
-            self.population.build(),
+            org,
             Settings { quirks: self.quirks, latency: self.latency, gzip: self.gzip },
             tokens,
             limiter,

@@ -26,7 +26,7 @@ use crate::reply::{Call, Reply};
 use crate::rng::mix;
 use crate::state::{Access, Settings, State};
 use crate::stats::Refusal;
-use crate::{groups, users};
+use crate::{apps, groups, logs, users};
 
 pub(crate) async fn handle(
     state: &State,
@@ -190,7 +190,11 @@ fn answer(
             | ["users", _, "groups"]
             | ["groups"]
             | ["groups", _]
-            | ["groups", _, "users"]
+            | ["groups", _, "users" | "apps"]
+            | ["apps"]
+            | ["apps", _]
+            | ["apps", _, "users" | "groups"]
+            | ["logs"]
     );
     if !known {
         return Err(ApiError::unknown_endpoint());
@@ -214,6 +218,8 @@ fn answer(
         parts: Parts::from_content_type(content_type),
         quirks: &quirks,
         fault,
+        // Read while the organisation is locked, so that no change before this time is still to come.
+        now_ms: state.clock.millis(),
         sorted: &state.sorted,
         owner: state.owner,
     };
@@ -224,7 +230,13 @@ fn answer(
         ["users", id, _] => users::groups(&call, &decoded(id)),
         ["groups"] => groups::list(&call),
         ["groups", id] => groups::get(&call, &decoded(id)),
-        ["groups", id, _] => groups::members(&call, &decoded(id)),
+        ["groups", id, "users"] => groups::members(&call, &decoded(id)),
+        ["groups", id, _] => groups::apps(&call, &decoded(id)),
+        ["apps"] => apps::list(&call),
+        ["apps", id] => apps::get(&call, &decoded(id)),
+        ["apps", id, "users"] => apps::users(&call, &decoded(id)),
+        ["apps", id, _] => apps::groups(&call, &decoded(id)),
+        ["logs"] => logs::list(&call),
         _ => Err(ApiError::unknown_endpoint()),
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct SortedSearch {
     pub(crate) descending: bool,
     /// The organisation's version, so that a change makes the order stale.
     pub(crate) version: u64,
+    /// Changes that the search doesn't see yet, so that one it comes to see makes the order stale.
+    pub(crate) unindexed: usize,
 }
 
 /// The most recent orders.
@@ -91,6 +93,7 @@ mod tests {
                 sort_by: "profile.lastName".to_owned(),
                 descending,
                 version: 0,
+                unindexed: 0,
             };
             let held = |text: &str| Held::Text(text.to_owned());
             let rows = [(0, held("b")), (1, held("A")), (2, held("a")), (3, Held::Absent)];

@@ -79,8 +79,11 @@ impl State {
         self.org.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The organisation, to change it now.
     pub(crate) fn org_mut(&self) -> RwLockWriteGuard<'_, Org> {
-        self.org.write().unwrap_or_else(PoisonError::into_inner)
+        let mut org = self.org.write().unwrap_or_else(PoisonError::into_inner);
+        org.now_ms = self.clock.millis();
+        org
     }
 
     pub(crate) fn settings(&self) -> Settings {

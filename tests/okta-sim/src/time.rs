@@ -1,5 +1,6 @@
 //! Whole-second timestamps and the organisation's clock.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Seconds since 1970-01-01T00:00:00Z. Every timestamp in 1,550 recorded Okta objects is a whole second.
@@ -9,18 +10,7 @@ pub struct Timestamp(pub i64);
 impl Timestamp {
     /// Appends `2026-01-31T12:00:00.000Z`, Okta's form.
     pub(crate) fn write(self, out: &mut Vec<u8>) {
-        let (days, rest) = (self.0.div_euclid(86_400), self.0.rem_euclid(86_400));
-        let (year, month, day) = civil_from_days(days);
-        let year = year.clamp(0, 9999) as u32;
-        let rest = rest as u32;
-        push_digits(out, year, 4);
-        for (separator, value) in
-            [(b'-', month), (b'-', day), (b'T', rest / 3600), (b':', rest / 60 % 60), (b':', rest % 60)]
-        {
-            out.push(separator);
-            push_digits(out, value, 2);
-        }
-        out.extend_from_slice(b".000Z");
+        write_millis(out, self.0 * 1000);
     }
 
     /// Reads an ISO 8601 date and time in UTC, with or without a fraction, as a number of milliseconds.
@@ -64,23 +54,45 @@ fn digits(text: &str) -> Option<i64> {
         .then(|| text.parse().ok())?
 }
 
-fn push_digits(out: &mut Vec<u8>, value: u32, width: u32) {
-    for place in (0..width).rev() {
-        out.push(b'0' + (value / 10u32.pow(place) % 10) as u8);
-    }
+/// Appends a time in milliseconds since 1970 as `2026-01-31T12:00:00.123Z`; events of the System Log have
+/// milliseconds that aren't zero.
+pub(crate) fn write_millis(out: &mut Vec<u8>, millis: i64) {
+    let (seconds, millis) = (millis.div_euclid(1000), millis.rem_euclid(1000) as u32);
+    // Numbers of half the size: a page writes six thousand of these.
+    let (days, rest) = match u32::try_from(seconds) {
+        Ok(seconds) => (i64::from(seconds / 86_400), seconds % 86_400),
+        Err(_) => (seconds.div_euclid(86_400), seconds.rem_euclid(86_400) as u32),
+    };
+    let (year, month, day) = civil_from_days(days);
+    let year = year.clamp(0, 9999) as u32;
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    let mut two = |at: usize, value: u32| {
+        text[at] += (value / 10) as u8;
+        text[at + 1] += (value % 10) as u8;
+    };
+    two(0, year / 100);
+    two(2, year % 100);
+    two(5, month);
+    two(8, day);
+    two(11, rest / 3600);
+    two(14, rest / 60 % 60);
+    two(17, rest % 60);
+    two(20, millis / 10);
+    text[22] += (millis % 10) as u8;
+    out.extend_from_slice(&text);
 }
 
 /// Year, month and day of a day number; the algorithm is Howard Hinnant's `civil_from_days`.
 fn civil_from_days(days: i64) -> (i64, u32, u32) {
     let z = days + 719_468;
     let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
+    let doe = z.rem_euclid(146_097) as u32;
     let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
     let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     let mp = (5 * doy + 2) / 153;
-    let day = (doy - (153 * mp + 2) / 5 + 1) as u32;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 } as u32;
-    (yoe + era * 400 + i64::from(month <= 2), month, day)
+    let day = doy - (153 * mp + 2) / 5 + 1;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    (i64::from(yoe) + era * 400 + i64::from(month <= 2), month, day)
 }
 
 /// Day number of a date; the inverse of [`civil_from_days`].
@@ -92,12 +104,14 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468
 }
 
-/// The organisation's clock: the machine's, moved by a fixed offset so that tests can prove that a client
-/// trusts the `Date` header and not its own clock.
-#[derive(Debug, Clone)]
+/// The organisation's clock: the machine's, moved by an offset so that tests can prove that a client trusts
+/// the `Date` header and not its own clock. It can be put forward while running, so that a test of a lag or
+/// of a window needn't wait.
+#[derive(Debug)]
 pub(crate) struct Clock {
     started_unix: Duration,
     started: Instant,
+    advanced_ms: AtomicU64,
 }
 
 impl Clock {
@@ -105,12 +119,23 @@ impl Clock {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let shift = Duration::from_secs(offset_seconds.unsigned_abs());
         let started_unix = if offset_seconds < 0 { now.saturating_sub(shift) } else { now + shift };
-        Self { started_unix, started: Instant::now() }
+        Self { started_unix, started: Instant::now(), advanced_ms: AtomicU64::new(0) }
+    }
+
+    /// Puts the clock forward; it never goes back.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.advanced_ms.fetch_add(by.as_millis() as u64, Ordering::AcqRel);
     }
 
     /// Time since 1970 on this clock.
     pub(crate) fn unix(&self) -> Duration {
-        self.started_unix + self.started.elapsed()
+        let advanced = Duration::from_millis(self.advanced_ms.load(Ordering::Acquire));
+        self.started_unix + self.started.elapsed() + advanced
+    }
+
+    /// Milliseconds since 1970 on this clock.
+    pub(crate) fn millis(&self) -> u64 {
+        self.unix().as_millis() as u64
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -152,6 +177,8 @@ mod tests {
             (951_782_399, "2000-02-28T23:59:59.000Z"),
             (951_782_400, "2000-02-29T00:00:00.000Z"),
             (1_767_225_600, "2026-01-01T00:00:00.000Z"),
+            (4_102_444_799, "2099-12-31T23:59:59.000Z"),
+            (4_294_967_296, "2106-02-07T06:28:16.000Z"),
         ] {
             assert_eq!(Timestamp(seconds).to_string(), text);
             assert_eq!(Timestamp::parse_millis(text), Some(seconds * 1000));

@@ -5,12 +5,13 @@ use serde_json::Value;
 use crate::error::ApiError;
 use crate::fields::{Parts, Projection};
 use crate::filter::{self, Field, Filter, Held};
-use crate::ids::{self, IdKind};
+use crate::ids::{self, Id, IdKind};
 use crate::model::Status;
 use crate::org::Org;
 use crate::paging::Page;
 use crate::render;
 use crate::reply::{Call, Reply};
+use crate::seen::Seen;
 use crate::sorted::SortedSearch;
 use crate::time::Timestamp;
 
@@ -33,27 +34,27 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Reply, ApiError> {
             Some(sort_by) => sorted_page(call, search, sort_by, &filter, limit)?,
             None => {
                 let from = search_cursor(call)?;
-                let found = (from..all.end).filter(|&index| matches(call.org, index, &filter));
+                let found = (from..all.end).filter(|&index| matches(call, index, &filter));
                 Page::take(found, limit, call.quirks)
             }
         };
         // Recorded search cursors are the id of a user.
-        return Ok(write_page(call, &page, limit, &parts, |index| ids::encode(IdKind::User, index)));
+        return Ok(write_found(call, &page, limit, &parts, |index| ids::encode(IdKind::User, index)));
     }
     if let Some(expression) = call.query.get("filter") {
         let filter = Filter::parse(expression, false, &filter_field)?;
         let limit = call.query.limit(PAGE, PAGE)?;
         let from = list_cursor(call)?;
-        let found = (from..all.end).filter(|&index| matches(call.org, index, &filter));
-        return Ok(write_page(call, &Page::take(found, limit, call.quirks), limit, &parts, list_cursor_of));
+        let found = (from..all.end).filter(|&index| matches(call, index, &filter));
+        return Ok(write_found(call, &Page::take(found, limit, call.quirks), limit, &parts, list_cursor_of));
     }
     let listed = |&index: &u32| call.org.status(index).is_some_and(|status| status != Status::Deprovisioned);
     if let Some(q) = call.query.get("q") {
         let limit = call.query.limit(Q_PAGE, PAGE)?;
         let q = q.to_lowercase();
-        let rows = all.filter(listed).filter(|&index| starts_with(call.org, index, &q)).take(limit).collect();
+        let rows = all.filter(|&index| starts_with(call, index, &q)).take(limit).collect();
         // `q` doesn't page.
-        return Ok(write_page(call, &Page { rows, more: false }, limit, &parts, list_cursor_of));
+        return Ok(write_found(call, &Page { rows, more: false }, limit, &parts, list_cursor_of));
     }
     let limit = call.query.limit(PAGE, PAGE)?;
     let page = Page::take((list_cursor(call)?..all.end).filter(listed), limit, call.quirks);
@@ -67,7 +68,7 @@ pub(crate) fn get(call: &Call<'_>, key: &str) -> Result<Reply, ApiError> {
     let index = found.ok_or_else(missing)?;
     let user = call.org.user(index).ok_or_else(missing)?;
     let mut body = Vec::with_capacity(4096);
-    render::user(&mut body, &ids::encode(IdKind::User, index), &user, call.base, &call.parts, true);
+    render::user(&mut body, &Id::of(IdKind::User, index), &user, call.base, &call.parts, true);
     Ok(Reply::ok(body))
 }
 
@@ -95,7 +96,7 @@ pub(crate) fn groups(call: &Call<'_>, key: &str) -> Result<Reply, ApiError> {
     }))
 }
 
-/// Writes users as the rows of a page.
+/// Writes users as the rows of a page, as they are now.
 pub(crate) fn write_page(
     call: &Call<'_>,
     page: &Page,
@@ -105,9 +106,28 @@ pub(crate) fn write_page(
 ) -> Reply {
     call.page(page, limit, cursor, |out, index| {
         if let Some(user) = call.org.user(index) {
-            render::user(out, &ids::encode(IdKind::User, index), &user, call.base, parts, false);
+            render::user(out, &Id::of(IdKind::User, index), &user, call.base, parts, false);
         }
     })
+}
+
+/// Writes users as the rows of a page, as the index holds them that found them.
+fn write_found(
+    call: &Call<'_>,
+    page: &Page,
+    limit: usize,
+    parts: &Parts,
+    cursor: impl Fn(u32) -> String,
+) -> Reply {
+    call.page(page, limit, cursor, |out, index| {
+        if let Some(user) = indexed(call, index).map(Seen::user) {
+            render::user(out, &Id::of(IdKind::User, index), &user, call.base, parts, false);
+        }
+    })
+}
+
+fn indexed<'a>(call: &Call<'a>, index: u32) -> Option<Seen<'a>> {
+    call.org.indexed(index, call.now_ms)
 }
 
 /// A login with a slash can be fetched by id only.
@@ -132,10 +152,11 @@ fn sorted_page(
             sort_by: sort_by.to_owned(),
             descending: call.query.get("sortOrder").is_some_and(|order| order.eq_ignore_ascii_case("desc")),
             version: call.org.version(),
+            unindexed: call.org.unindexed(call.now_ms),
         },
         (0..call.org.user_indices())
-            .filter(|&index| matches(call.org, index, filter))
-            .map(|index| (index, held(call.org, index, sort_by))),
+            .filter(|&index| matches(call, index, filter))
+            .filter_map(|index| Some((index, held(index, indexed(call, index)?, sort_by)))),
     );
     let from = match call.query.get("after") {
         Some(after) => {
@@ -194,29 +215,33 @@ fn filter_field(name: &str) -> Option<Field> {
     }
 }
 
-fn matches(org: &Org, index: u32, filter: &Filter) -> bool {
-    org.status(index).is_some() && filter.matches(&|name| held(org, index, name))
+fn matches(call: &Call<'_>, index: u32, filter: &Filter) -> bool {
+    indexed(call, index).is_some_and(|user| filter.matches(&|name| held(index, user, name)))
 }
 
-fn held(org: &Org, index: u32, name: &str) -> Held {
+fn held(index: u32, user: Seen<'_>, name: &str) -> Held {
     let time = |value: Option<Timestamp>| value.map_or(Held::Absent, |time| Held::Millis(time.0 * 1000));
     match name {
         "id" => Held::Text(ids::encode(IdKind::User, index)),
-        "status" => org.status(index).map_or(Held::Absent, |status| Held::Text(status.as_str().to_owned())),
+        "status" => Held::Text(user.status().as_str().to_owned()),
         "type.id" => Held::Text(render::USER_TYPE.to_owned()),
-        "created" => time(Some(org.created(index))),
-        "activated" => time(org.activated(index)),
-        "statusChanged" => time(org.status_changed(index)),
-        "lastUpdated" => time(Some(org.last_updated(index))),
+        "created" => time(Some(user.created())),
+        "activated" => time(user.activated()),
+        "statusChanged" => time(user.status_changed()),
+        "lastUpdated" => time(Some(user.last_updated())),
         _ => name
             .strip_prefix("profile.")
-            .and_then(|attribute| org.attribute(index, attribute))
+            .and_then(|attribute| user.attribute(attribute))
             .map_or(Held::Absent, Held::Value),
     }
 }
 
-fn starts_with(org: &Org, index: u32, q: &str) -> bool {
+/// What `q` looks for, among users that aren't deprovisioned.
+fn starts_with(call: &Call<'_>, index: u32, q: &str) -> bool {
+    let Some(user) = indexed(call, index).filter(|user| user.status() != Status::Deprovisioned) else {
+        return false;
+    };
     ["firstName", "lastName", "email"].iter().any(|name| {
-        matches!(org.attribute(index, name), Some(Value::String(text)) if text.to_lowercase().starts_with(q))
+        matches!(user.attribute(name), Some(Value::String(text)) if text.to_lowercase().starts_with(q))
     })
 }

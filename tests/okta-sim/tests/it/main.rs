@@ -1,6 +1,9 @@
 //! The simulator over HTTP, as a client meets it.
 
+mod apps;
 mod client;
 mod faults;
+mod lag;
+mod logs;
 mod reading;
 mod serving;

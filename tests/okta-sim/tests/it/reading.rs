@@ -50,6 +50,33 @@ async fn every_member_of_every_group_can_be_paged() {
     assert_eq!(count, expected.len().div_ceil(2));
 }
 
+/// However the pages are written, these are their bytes: benchmarks of different days read the same.
+#[tokio::test]
+async fn the_bytes_of_pages_stay_as_they_are() {
+    let sim = Sim::builder().start().await.unwrap();
+    let authorization = format!("SSWS {}", sim.token());
+    let mut paths: Vec<String> =
+        sim.group_ids().iter().rev().map(|id| format!("/api/v1/groups/{id}/users?limit=100")).collect();
+    paths.extend(["/api/v1/groups?expand=stats".to_owned(), "/api/v1/users?search=status+pr".to_owned()]);
+    // FNV-1a.
+    let (mut hash, mut length) = (0xcbf2_9ce4_8422_2325_u64, 0);
+    while let Some(path) = paths.pop() {
+        // Links name the host that the client wrote.
+        let request = client().get(format!("{}{path}", sim.url())).header("host", "acme.okta.example");
+        let response = request.header("authorization", &authorization).send().await.unwrap();
+        let links = response.headers().get_all("link").iter().map(|link| link.to_str().unwrap());
+        paths.extend(links.filter_map(|link| {
+            let next = link.strip_suffix(">; rel=\"next\"")?;
+            Some(next.strip_prefix("<http://acme.okta.example")?.to_owned())
+        }));
+        for byte in response.bytes().await.unwrap() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+            length += 1;
+        }
+    }
+    assert_eq!((hash, length), (0x8b90_326d_33d8_66ff, 1_035_427));
+}
+
 #[tokio::test]
 async fn links_are_two_headers_with_oktas_cursors() {
     let sim = sim(500).await;

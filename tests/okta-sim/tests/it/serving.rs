@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::client::{builder, client, get, get_with};
-use okta_sim::{Access, Bucket, Limits, Population, Sim, Status};
+use okta_sim::{Access, Bucket, Limits, Population, Sim, Status, load};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -169,6 +169,39 @@ async fn control_endpoints_change_the_organisation() {
     assert_eq!(post("users".to_owned(), json!({ "profile": {} })).await.0, 409);
     assert_eq!(post("nonsense".to_owned(), json!({})).await.0, 404);
 
+    let (_, created) = post("apps".to_owned(), json!({ "label": "Payroll" })).await;
+    let app = created["id"].as_str().unwrap().to_owned();
+    let group = sim.groups_named("No description").remove(0);
+    let user = sim.user_ids()[1].clone();
+    for (path, body) in [
+        (format!("apps/{app}/users/assign"), json!({ "user": user })),
+        (format!("apps/{app}/users/unassign"), json!({ "user": user })),
+        (format!("apps/{app}/groups/assign"), json!({ "group": group })),
+        (format!("groups/{group}/members/import"), json!({ "remove": sim.member_ids(&group).unwrap() })),
+        (format!("groups/{group}/members/add"), json!({ "user": user, "by_rule": true })),
+    ] {
+        assert_eq!(post(path.clone(), body).await.0, 200, "{path}");
+    }
+    sim.set_status(&user, Status::Deprovisioned).unwrap();
+    assert_eq!(sim.member_ids(&group).unwrap(), std::slice::from_ref(&user));
+    sim.set_status(&user, Status::Active).unwrap();
+    assert_eq!(sim.app_user_ids(&app).unwrap(), std::slice::from_ref(&user));
+    assert_eq!(post(format!("apps/{app}/groups/unassign"), json!({ "group": group })).await.0, 200);
+    assert_eq!(sim.app_user_ids(&app).unwrap().len(), 0);
+    assert_eq!(post("apps/none/users/assign".to_owned(), json!({ "user": user })).await.0, 404);
+
+    let delay = json!({ "delay_ms": 60_000 });
+    assert_eq!(post("log-delay".to_owned(), delay).await.0, 200);
+    assert_eq!(post("search-lag".to_owned(), json!({ "milliseconds": 60_000 })).await.0, 200);
+    sim.rename_login(&user, "lagging@acme.example").unwrap();
+    let search = "/api/v1/users?search=profile.login+eq+%22lagging@acme.example%22";
+    let log = "/api/v1/logs?filter=target.alternateId+eq+%22lagging@acme.example%22";
+    for seen in [0, 1] {
+        assert_eq!(get(&sim, search).await.rows().len(), seen);
+        assert_eq!(get(&sim, log).await.rows().len(), seen);
+        assert_eq!(post("clock/advance".to_owned(), json!({ "milliseconds": 60_000 })).await.0, 200);
+    }
+
     assert_eq!(post("latency".to_owned(), json!({ "milliseconds": 1 })).await.0, 200);
     assert_eq!(post("limits".to_owned(), json!({ "users": 2, "token_share_percent": 100 })).await.0, 200);
     assert_eq!(post("tokens".to_owned(), json!({ "token": "t", "access": "no_admin_role" })).await.0, 200);
@@ -208,4 +241,27 @@ async fn it_ends_when_dropped_and_starts_the_same_again() {
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
     let elsewhere = Sim::builder().listen("192.0.2.1:0".parse().unwrap()).start().await;
     assert_eq!(elsewhere.unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_can_be_measured_alone() {
+    let sim = Sim::builder().start().await.unwrap();
+    let page = client()
+        .get(format!("{}/api/v1/users?limit=50", sim.url()))
+        .header("authorization", format!("SSWS {}", sim.token()));
+    let length = page.send().await.unwrap().bytes().await.unwrap().len() as u64;
+    sim.reset_stats();
+    let (address, token) = (sim.address(), sim.token().to_owned());
+    let measure =
+        move |token: &str, target| load::measure(address, token, target, false, Duration::from_millis(50));
+    let (measured, refused) = tokio::task::spawn_blocking(move || {
+        (measure(&token, "/api/v1/users?limit=50"), measure("nonsense", "/api/v1/users"))
+    })
+    .await
+    .unwrap();
+    let measured = measured.unwrap();
+    assert!(measured.pages >= load::CONNECTIONS as u64);
+    assert_eq!(measured.bytes, measured.pages * length);
+    assert_eq!(sim.stats().buckets[&Bucket::Users].requests, measured.pages + load::CONNECTIONS as u64);
+    assert!(refused.unwrap_err().to_string().contains("401"));
 }
