@@ -3,7 +3,10 @@
 
 mod support;
 
+mod cli_config;
 mod cli_demo;
+mod cli_doctor;
+mod cli_lists;
 mod cli_views;
 mod lessons;
 mod plugin_swap;

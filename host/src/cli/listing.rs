@@ -50,8 +50,13 @@ enum Format {
 }
 
 impl Listing {
-    /// `columns` are the names of the columns as `--json` has them; a table has them in words.
-    pub fn start(output: Output, csv: bool, columns: &[String]) -> Result<Self, Failure> {
+    /// `columns` are the names of the columns as `--json` has them; `head` is what a table calls one.
+    pub fn start(
+        output: Output,
+        csv: bool,
+        columns: &[String],
+        head: fn(&str) -> String,
+    ) -> Result<Self, Failure> {
         let format = match (output.json, csv) {
             (true, _) => Format::Json { indent: std::io::stdout().is_terminal() },
             (false, true) => Format::Csv,
@@ -63,7 +68,7 @@ impl Listing {
             pages: Pages::open(output),
             rows: 0,
             block: Vec::new(),
-            head: columns.iter().map(|name| in_words(name)).collect(),
+            head: columns.iter().map(|name| head(name)).collect(),
             numbers: vec![false; columns.len()],
             widths: None,
         };
@@ -92,7 +97,7 @@ impl Listing {
             Format::Table => {
                 let cells = cells();
                 if self.rows == 1 {
-                    self.numbers = cells.iter().map(Value::is_number).collect();
+                    self.numbers = cells.iter().map(is_number).collect();
                 }
                 self.block.push(cells.iter().map(for_people).collect());
                 if self.rows.is_multiple_of(BLOCK) { self.print_block() } else { Ok(()) }
@@ -152,6 +157,11 @@ impl Listing {
     }
 }
 
+/// Also the number of a run, which is a name: written without separators, so that it can be copied.
+fn is_number(value: &Value) -> bool {
+    value.is_number() || value.as_str().is_some_and(|text| text.parse::<u64>().is_ok())
+}
+
 fn for_people(value: &Value) -> String {
     match value {
         Value::Bool(true) => "yes".to_owned(),
@@ -162,7 +172,7 @@ fn for_people(value: &Value) -> String {
 }
 
 /// `displayName` → `display name`.
-fn in_words(name: &str) -> String {
+pub(super) fn in_words(name: &str) -> String {
     let mut words = String::new();
     let mut before = 'A';
     for character in name.chars() {
