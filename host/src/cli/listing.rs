@@ -147,7 +147,7 @@ impl Listing {
         }
         let width = width();
         self.widths.get_or_insert_with(|| table.widths());
-        let text = table.render(width);
+        let text = table.keep_first(width).render(width);
         self.print(&text)?;
         self.print("\n")
     }

@@ -36,6 +36,18 @@ impl Table {
         Self { inner, least: widths.to_owned() }
     }
 
+    /// The first column names the row: it gives way only when it takes more than half of the width.
+    pub fn keep_first(mut self, width: Option<u16>) -> Self {
+        if let (Some(width), Some(first)) = (width, self.widths().first()) {
+            let least = (*first).min(width / 2);
+            match self.least.first_mut() {
+                Some(known) => *known = least.max(*known).min(width / 2),
+                None => self.least.push(least),
+            }
+        }
+        self
+    }
+
     /// Of the widest cell in each column.
     pub fn widths(&self) -> Vec<u16> {
         self.inner.column_max_content_widths()
@@ -109,6 +121,21 @@ mod tests {
         let next = next.render(None);
         let end = first.lines().next().unwrap().find("USERS").unwrap() + "USERS".len();
         assert_eq!(next.find('7'), Some(end - 1), "{first}\n{next}");
+    }
+
+    #[test]
+    fn the_name_is_whole_where_it_takes_no_more_than_half() {
+        let mut table = Table::new(["name", "email", "display name"]);
+        table.row([
+            "a.rather.long.name@acme.example".into(),
+            "a.rather.long.name@acme.example".into(),
+            "Ann".into(),
+        ]);
+        let shown = table.keep_first(Some(70)).render(Some(70));
+        assert!(shown.contains("\na.rather.long.name@acme.example  a.rather.long.name@"), "{shown}");
+        assert!(shown.lines().all(|line| line.chars().count() <= 70), "{shown}");
+        let narrow = people().keep_first(Some(40)).render(Some(40));
+        assert!(narrow.lines().all(|line| unicode_width::UnicodeWidthStr::width(line) <= 40), "{narrow}");
     }
 
     #[test]
