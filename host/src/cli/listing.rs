@@ -135,9 +135,9 @@ impl Listing {
         if block.is_empty() {
             return Ok(());
         }
-        let mut table = match &self.widths {
+        let mut table = match self.widths {
             None => Table::of(self.head.clone()),
-            Some(widths) => Table::continued(widths),
+            Some(_) => Table::continued(),
         };
         for cells in block {
             table.push(cells);
@@ -146,8 +146,8 @@ impl Listing {
             table = table.right(column);
         }
         let width = width();
-        self.widths.get_or_insert_with(|| table.widths());
-        let text = table.keep_first(width).render(width);
+        let widths = self.widths.get_or_insert_with(|| table.fitted(width));
+        let text = table.with_widths(widths).render(width);
         self.print(&text)?;
         self.print("\n")
     }
