@@ -161,6 +161,7 @@ fn the_plugin_is_the_one_that_is_tested() {
 
 #[test]
 fn every_configuration_is_valid() {
+    let schema = jsonschema::draft202012::new(&rollcall::config::schema(&[&okta()])).unwrap();
     for block in blocks(&readme()).iter().filter(|block| block.language == "toml") {
         let text = block.text();
         let configurations = match block.note.as_str() {
@@ -170,6 +171,12 @@ fn every_configuration_is_valid() {
             _ => continue,
         };
         for text in configurations {
+            let file: toml::Table = toml::from_str(&text).unwrap();
+            let wrong: Vec<String> = schema
+                .iter_errors(&serde_json::to_value(file).unwrap())
+                .map(|error| error.to_string())
+                .collect();
+            assert_eq!(wrong, [""; 0], "README.md:{}: not by the schema", block.line);
             let config = Config::parse("rollcall.toml".as_ref(), &text)
                 .unwrap_or_else(|error| panic!("README.md:{}: {error}", block.line));
             let acme = &config.connectors["acme"];
@@ -192,6 +199,22 @@ fn connector(credential: &str) -> String {
 fn okta() -> Manifest {
     let library = Library::open(None, Sandbox::new(Cache::none()).unwrap()).unwrap();
     library.find("okta", None, None).unwrap().manifest.clone()
+}
+
+/// What can be set outside of the file, in the order of the help.
+#[test]
+fn every_environment_variable_of_the_help_is_explained() {
+    let help = World::new().run("rollcall --help");
+    let help = String::from_utf8(help.stdout).unwrap();
+    let (_, variables) = help.split_once("Environment:\n").unwrap();
+    let variables = variables.lines().take_while(|line| line.starts_with("  "));
+    let named = named_in_tables(&readme());
+    let mut seen = 0;
+    for variable in variables.filter_map(|line| line.split_whitespace().next()) {
+        assert!(named.iter().any(|name| name == variable), "the README does not explain {variable}");
+        seen += 1;
+    }
+    assert_eq!(seen, 6);
 }
 
 #[test]

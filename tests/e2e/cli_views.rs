@@ -37,7 +37,7 @@ fn every_view_as_text_and_as_json() {
         ("run-1", &["run", "1"]),
         ("run-2", &["run", "2"]),
         ("users", &["users"]),
-        ("users-search", &["users", "--search", "RENAMED", "--connector", "acme"]),
+        ("users-search", &["users", "RENAMED", "--connector", "acme"]),
         ("user", &["user", "renamed@acme.example"]),
         ("user-by-id", &["user", id]),
         ("groups", &["groups"]),
@@ -59,7 +59,7 @@ fn what_is_not_there_is_said() {
         ("no-user", &["user", "nobody"][..], 1),
         ("no-group", &["group", "nothing"], 1),
         ("no-run", &["run", "99"], 2),
-        ("no-match", &["users", "--search", "xyzzy"], 0),
+        ("no-match", &["users", "xyzzy"], 0),
     ] {
         let ran = world.run(arguments).exits(code);
         assert_eq!(ran.stdout, "", "{name}");

@@ -4,7 +4,10 @@
 mod support;
 
 mod cassette;
+mod cli_config;
 mod cli_demo;
+mod cli_doctor;
+mod cli_lists;
 mod cli_views;
 #[cfg(debug_assertions)]
 mod crash;

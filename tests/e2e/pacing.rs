@@ -18,7 +18,7 @@ const OTHERS_TARGET: &str = "/api/v1/groups?limit=1&q=other";
 /// An organisation of so many users and groups with members, besides Everyone, which is not asked for its members.
 fn world(users: u32, groups: u32, settings: &str) -> World {
     let population =
-        Population { users, groups, members_per_group: 2, empty_groups: 0, seed: 1, awkward: false };
+        Population { users, groups, members_per_group: 2, empty_groups: 0, apps: 0, seed: 1, awkward: false };
     let sim = Sim::builder().population(population).extra_token(OTHERS_TOKEN, Access::Full);
     // So that requests overlap.
     let world = World::of(sim.latency(Duration::from_millis(20)));

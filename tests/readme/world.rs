@@ -65,7 +65,9 @@ impl World {
         command.env("PATH", path).env("XDG_CACHE_HOME", self.path("cache")).env("NO_PROXY", "127.0.0.1");
         // Kept from one run of the tests to the next.
         command.env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme"));
-        for variable in ["ROLLCALL_CONFIG", "ROLLCALL_LOG", "OKTA_TOKEN", "HTTP_PROXY", "http_proxy"] {
+        for variable in
+            ["ROLLCALL_CONFIG", "ROLLCALL_DATABASE", "ROLLCALL_LOG", "OKTA_TOKEN", "HTTP_PROXY", "http_proxy"]
+        {
             command.env_remove(variable);
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

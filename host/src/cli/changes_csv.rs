@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::listing::Listing;
+use super::listing::{Listing, in_words};
 use super::output::Output;
 use super::plan::{ShownChange, ShownMembers};
 use super::report::Failure;
@@ -17,7 +17,7 @@ pub(super) fn print(
     memberships: &[ShownMembers],
 ) -> Result<(), Failure> {
     let columns = COLUMNS.map(str::to_owned);
-    let mut listing = Listing::start(output, true, &columns)?;
+    let mut listing = Listing::start(output, true, &columns, in_words)?;
     let mut print = |line: Vec<Value>| listing.row(|| line, || Value::Null);
     for change in changes {
         lines(change).into_iter().try_for_each(&mut print)?;

@@ -19,7 +19,7 @@ use super::exit::Exit;
 use super::global::Global;
 use super::human::plural;
 use super::interrupt::block_on;
-use super::output::{Output, print_json};
+use super::output::{Output, print_json, width};
 use super::pager::written;
 use super::report::Failure;
 use crate::config::Config;
@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &DoctorArguments, global: &Global, output: Output) 
         print_json(&Shown { problems, warnings, checks: &findings })?;
     } else {
         let shown = findings.iter().filter(|finding| !output.quiet || finding.state != State::Ok);
-        let mut text = finding::text(shown);
+        let mut text = finding::text(shown, width());
         if !output.quiet {
             text.push_str(&format!("\n{}\n", summary(problems, warnings)));
         }
@@ -122,7 +122,7 @@ fn examine(arguments: &DoctorArguments, global: &Global, output: Output) -> Resu
         };
         let Some((name, source)) = found else {
             for check in ["credential", "connection", "access", "clock"] {
-                findings.push(Finding::skipped(check, "the plugin says how").about(name));
+                findings.push(Finding::skipped(check, "it takes the plugin").about(name));
             }
             continue;
         };

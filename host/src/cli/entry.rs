@@ -41,7 +41,9 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> Result<Exit, Failure> {
     let Arguments { global, command } = arguments;
-    logging::start(global.verbose, global.quiet)?;
+    // What a doctor warns of is in what it prints.
+    let quiet = global.quiet || (matches!(command, Command::Doctor(_)) && global.verbose == 0);
+    logging::start(global.verbose, quiet)?;
     match command {
         Command::Init(arguments) => init::run(&arguments, &global.config, output, connections, &Terminal),
         Command::Demo(arguments) => demo::run(&arguments, output),

@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::global::Global;
 use super::human::count;
 use super::job::existing_store;
-use super::listing::{ListArguments, Listing};
+use super::listing::{ListArguments, Listing, in_words};
 use super::output::Output;
 use super::report::Failure;
 use super::show::listed;
@@ -68,7 +68,7 @@ pub(super) fn list(arguments: &GroupsArguments, global: &Global, output: Output)
         order: Order::Name,
     };
     let columns = columns(arguments);
-    let mut listing = Listing::start(output, arguments.list.csv, &columns)?;
+    let mut listing = Listing::start(output, arguments.list.csv, &columns, head)?;
     let mut left = arguments.list.limit.unwrap_or(u64::MAX);
     let mut result = Ok(());
     if left > 0 {
@@ -112,6 +112,15 @@ fn show(
 
 /// How `--json` names the number of a group's members.
 const MEMBERS: &str = "memberCount";
+
+/// A group's columns in words.
+fn head(column: &str) -> String {
+    match column {
+        "displayName" => "name".to_owned(),
+        MEMBERS => "members".to_owned(),
+        other => in_words(other),
+    }
+}
 
 /// What is asked for, else what identifies a group.
 fn columns(arguments: &GroupsArguments) -> Vec<String> {

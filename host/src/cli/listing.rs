@@ -50,8 +50,13 @@ enum Format {
 }
 
 impl Listing {
-    /// `columns` are the names of the columns as `--json` has them; a table has them in words.
-    pub fn start(output: Output, csv: bool, columns: &[String]) -> Result<Self, Failure> {
+    /// `columns` are the names of the columns as `--json` has them; `head` is what a table calls one.
+    pub fn start(
+        output: Output,
+        csv: bool,
+        columns: &[String],
+        head: fn(&str) -> String,
+    ) -> Result<Self, Failure> {
         let format = match (output.json, csv) {
             (true, _) => Format::Json { indent: std::io::stdout().is_terminal() },
             (false, true) => Format::Csv,
@@ -63,7 +68,7 @@ impl Listing {
             pages: Pages::open(output),
             rows: 0,
             block: Vec::new(),
-            head: columns.iter().map(|name| in_words(name)).collect(),
+            head: columns.iter().map(|name| head(name)).collect(),
             numbers: vec![false; columns.len()],
             widths: None,
         };
@@ -92,7 +97,7 @@ impl Listing {
             Format::Table => {
                 let cells = cells();
                 if self.rows == 1 {
-                    self.numbers = cells.iter().map(Value::is_number).collect();
+                    self.numbers = cells.iter().map(is_number).collect();
                 }
                 self.block.push(cells.iter().map(for_people).collect());
                 if self.rows.is_multiple_of(BLOCK) { self.print_block() } else { Ok(()) }
@@ -130,9 +135,9 @@ impl Listing {
         if block.is_empty() {
             return Ok(());
         }
-        let mut table = match &self.widths {
+        let mut table = match self.widths {
             None => Table::of(self.head.clone()),
-            Some(widths) => Table::continued(widths),
+            Some(_) => Table::continued(),
         };
         for cells in block {
             table.push(cells);
@@ -141,8 +146,8 @@ impl Listing {
             table = table.right(column);
         }
         let width = width();
-        self.widths.get_or_insert_with(|| table.widths());
-        let text = table.render(width);
+        let widths = self.widths.get_or_insert_with(|| table.fitted(width));
+        let text = table.with_widths(widths).render(width);
         self.print(&text)?;
         self.print("\n")
     }
@@ -150,6 +155,11 @@ impl Listing {
     fn print(&mut self, text: &str) -> Result<(), Failure> {
         written(self.pages.write_all(text.as_bytes()))
     }
+}
+
+/// Also the number of a run, which is a name: written without separators, so that it can be copied.
+fn is_number(value: &Value) -> bool {
+    value.is_number() || value.as_str().is_some_and(|text| text.parse::<u64>().is_ok())
 }
 
 fn for_people(value: &Value) -> String {
@@ -162,7 +172,7 @@ fn for_people(value: &Value) -> String {
 }
 
 /// `displayName` → `display name`.
-fn in_words(name: &str) -> String {
+pub(super) fn in_words(name: &str) -> String {
     let mut words = String::new();
     let mut before = 'A';
     for character in name.chars() {

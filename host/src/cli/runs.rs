@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::global::Global;
 use super::human::{ago, duration, plural};
 use super::job::existing_store;
-use super::listing::Listing;
+use super::listing::{Listing, in_words};
 use super::output::Output;
 use super::plan::{ShownChange, ShownMembers};
 use super::report::Failure;
@@ -101,7 +101,7 @@ pub(super) fn list(arguments: &RunsArguments, global: &Global, output: Output) -
         false => &["run", "connector", "mode", "outcome", "started", "took", "changes"],
     };
     let columns: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
-    let mut listing = Listing::start(output, arguments.csv, &columns)?;
+    let mut listing = Listing::start(output, arguments.csv, &columns, in_words)?;
     for row in &rows {
         let cells = || match arguments.csv {
             true => for_programs(row),

@@ -11,8 +11,8 @@ const GAP: u16 = 2;
 #[derive(Debug)]
 pub struct Table {
     inner: comfy_table::Table,
-    /// How wide the columns are at least.
-    least: Vec<u16>,
+    /// How wide the columns are, where that is not their content's business.
+    widths: Vec<u16>,
 }
 
 impl Table {
@@ -26,19 +26,40 @@ impl Table {
         let mut header = Row::from(header.iter().map(|head| head.to_uppercase()));
         header.max_height(1);
         inner.set_header(header);
-        Self { inner, least: Vec::new() }
+        Self { inner, widths: Vec::new() }
     }
 
-    /// What goes below a table whose columns are of these [`widths`](Self::widths).
-    pub fn continued(widths: &[u16]) -> Self {
+    /// What goes below another table: without a header.
+    pub fn continued() -> Self {
         let mut inner = comfy_table::Table::new();
         inner.load_style(NOTHING);
-        Self { inner, least: widths.to_owned() }
+        Self { inner, widths: Vec::new() }
     }
 
-    /// Of the widest cell in each column.
-    pub fn widths(&self) -> Vec<u16> {
-        self.inner.column_max_content_widths()
+    /// Columns of these widths, as [`fitted`](Self::fitted) gave them for the first of several tables below each other.
+    pub fn with_widths(mut self, widths: &[u16]) -> Self {
+        self.widths = widths.to_owned();
+        self
+    }
+
+    /// The widths of the columns: of the widest cells, or where these don't fit into `width`, of what is left when the
+    /// widest give way. The first column names the row, and gives way only where it takes more than half.
+    pub fn fitted(&self, width: Option<u16>) -> Vec<u16> {
+        let mut widths = self.inner.column_max_content_widths();
+        let Some(width) = width else { return widths };
+        let gaps = GAP * u16::try_from(widths.len().saturating_sub(1)).unwrap_or(u16::MAX);
+        let room = width.saturating_sub(gaps);
+        if let Some(first) = widths.first_mut() {
+            *first = (*first).min(width / 2);
+        }
+        while widths.iter().sum::<u16>() > room {
+            let others = widths.iter_mut().skip(1).filter(|width| **width > 1);
+            match others.max() {
+                Some(widest) => *widest -= 1,
+                None => break,
+            }
+        }
+        widths
     }
 
     /// The column's numbers end under each other.
@@ -73,8 +94,16 @@ impl Table {
         for column in self.inner.column_iter_mut() {
             column.set_padding((0, GAP));
         }
-        for (column, width) in self.inner.column_iter_mut().zip(self.least) {
-            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(width + GAP)));
+        let last = self.widths.len().saturating_sub(1);
+        for (index, (column, fixed)) in self.inner.column_iter_mut().zip(&self.widths).enumerate() {
+            let gap = if index == last { 0 } else { GAP };
+            column.set_padding((0, gap));
+            let fixed = Width::Fixed(fixed + gap);
+            column.set_constraint(match width {
+                Some(_) => ColumnConstraint::Absolute(fixed),
+                // Nothing is cut, however wide it is.
+                None => ColumnConstraint::LowerBoundary(fixed),
+            });
         }
         self.inner.force_no_tty().trim_fmt()
     }
@@ -101,14 +130,33 @@ mod tests {
 
     #[test]
     fn what_follows_is_below_the_columns_of_what_was_before() {
-        let first = people();
-        let mut next = Table::continued(&first.widths());
-        next.row(["b".into(), "c".into(), "7".into()]);
-        let next = next.right(2);
-        let first = first.render(None);
-        let next = next.render(None);
-        let end = first.lines().next().unwrap().find("USERS").unwrap() + "USERS".len();
-        assert_eq!(next.find('7'), Some(end - 1), "{first}\n{next}");
+        for width in [None, Some(200), Some(60)] {
+            let first = people();
+            let widths = first.fitted(width);
+            let mut next = Table::continued();
+            next.row(["b".into(), "c".into(), "7".into()]);
+            let next = next.right(2).with_widths(&widths).render(width);
+            let first = first.with_widths(&widths).render(width);
+            let end = first.lines().next().unwrap().find("USERS").unwrap() + "USERS".len();
+            assert_eq!(next.find('7'), Some(end - 1), "{first}\n{next}");
+            if let Some(width) = width {
+                let all = format!("{first}\n{next}");
+                let widest = all.lines().map(unicode_width::UnicodeWidthStr::width).max().unwrap();
+                assert!(widest <= usize::from(width), "{all}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_name_is_whole_where_it_takes_no_more_than_half() {
+        let mut table = Table::new(["name", "email", "display name"]);
+        let name = "a.rather.long.name@acme.example";
+        table.row([name.into(), name.into(), "Ann".into()]);
+        let widths = table.fitted(Some(70));
+        assert_eq!(widths, [31, 23, 12]);
+        let shown = table.with_widths(&widths).render(Some(70));
+        assert!(shown.contains(&format!("\n{name}  a.rather.long.name@acm…  Ann")), "{shown}");
+        assert_eq!(people().fitted(Some(20)), [10, 3, 3], "as far as it goes");
     }
 
     #[test]

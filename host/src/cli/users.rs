@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::global::Global;
 use super::groups;
 use super::job::existing_store;
-use super::listing::{ListArguments, Listing};
+use super::listing::{ListArguments, Listing, in_words};
 use super::output::Output;
 use super::report::Failure;
 use crate::config::Config;
@@ -104,7 +104,7 @@ pub(super) fn list(arguments: &UsersArguments, global: &Global, output: Output) 
         order: Order::Name,
     };
     let columns = columns(arguments);
-    let mut listing = Listing::start(output, arguments.list.csv, &columns)?;
+    let mut listing = Listing::start(output, arguments.list.csv, &columns, in_words)?;
     let mut seen = vec![false; columns.len()];
     let mut left = arguments.list.limit.unwrap_or(u64::MAX);
     let mut result = Ok(());

@@ -33,6 +33,9 @@ impl ConfigError {
                 "`rollcall init` makes one; `--config FILE` or the variable ROLLCALL_CONFIG names another"
                     .to_owned(),
             ),
+            ConfigError::Unreadable { source, .. } if source.kind() == io::ErrorKind::InvalidData => {
+                Some("save it as UTF-8 text".to_owned())
+            }
             ConfigError::Unreadable { .. } => None,
             ConfigError::Wrong { faults } => match faults.as_slice() {
                 [fault] => fault.hint.clone(),

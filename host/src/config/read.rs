@@ -1,9 +1,12 @@
 //! Text to [`File`], with serde's messages turned into those of a person who knows this file.
 
+use std::ops::Range;
+
+use serde_json::Value;
+
 use super::fault::{Fault, Source};
 use super::load::list;
 use super::position::{At, SECRET_KEYS, Step};
-
 use super::written::File;
 use crate::plugin::nearest;
 
@@ -40,9 +43,19 @@ fn explain(source: &Source, mut error: toml::de::Error) -> Fault {
             return source.fault_at(span, message, Some(SECRET_HINT.to_owned()), true);
         }
         let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-        let hint = match nearest(key, known.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("known here: {}", list(known.iter().copied())),
+        let longer = || known.iter().find(|known| known.starts_with(&format!("{key}-"))).copied();
+        let hint = match (
+            nearest(key, known.iter().copied()).or_else(longer),
+            home_of(key).filter(|_| keys.is_empty() || in_connector),
+        ) {
+            (Some(meant), _) => format!("did you mean `{meant}`?"),
+            (None, Some(home)) => format!("its place is in {home}"),
+            (None, None) if matches!(keys.as_slice(), ["connector", _]) => format!(
+                "a setting of the plugin goes into [{}.settings]; known here: {}",
+                keys.join("."),
+                list(known.iter().copied())
+            ),
+            (None, None) => format!("known here: {}", list(known.iter().copied())),
         };
         return source.fault_at(span, format!("unknown key `{key}` {place}"), Some(hint), false);
     }
@@ -57,18 +70,18 @@ fn explain(source: &Source, mut error: toml::de::Error) -> Fault {
     }
     let types = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
     let Some(types) = types else {
-        // Not TOML.
-        let message = match message.as_str() {
-            text if text.starts_with("string values must be quoted") => {
-                "a value is missing here, or text is not in quotes".to_owned()
-            }
-            "duplicate key" => "this is in the file twice".to_owned(),
-            _ => message,
-        };
-        return source.fault_at(span, message, None, false);
+        let (message, hint) = not_toml(source, span.clone(), &message);
+        return source.fault_at(span, message, hint.map(str::to_owned), false);
     };
     let (found, expected) = types.rsplit_once(", expected ").unwrap_or((types, "something else"));
     let key = keys.last().copied().unwrap_or_default();
+    if let Some(header) =
+        span.clone().and_then(|span| source.text.get(span)).filter(|text| text.starts_with("[["))
+        && keys.as_slice() != ["connector"]
+    {
+        let message = format!("{header} begins a list, and this is a table");
+        return source.fault_at(span, message, Some(format!("write [{}]", keys.join("."))), false);
+    }
     if in_connector && key == "credential" {
         let message = "`credential` says where the secret is, it does not hold it".to_owned();
         return source.fault_at(span, message, Some(SECRET_HINT.to_owned()), true);
@@ -77,9 +90,12 @@ fn explain(source: &Source, mut error: toml::de::Error) -> Fault {
     let found = match found.split([' ', '`', '"']).next() {
         Some("string") => "text",
         Some("integer") if found.contains('-') => "a negative one",
+        Some("integer") if expected.contains("64") => "one as large as that",
         Some("integer") => "a number",
         Some("floating") => "a fraction",
         Some("boolean") => "true or false",
+        // How the reader hands dates on.
+        Some("map") if is_value(source, span.as_ref()) => "a date",
         Some("map") => "a table",
         Some("sequence") => "a list",
         _ => "something else",
@@ -93,6 +109,63 @@ fn explain(source: &Source, mut error: toml::de::Error) -> Fault {
         other => other,
     };
     source.fault_at(span, format!("`{}` has to be {expected}, not {found}", keys.join(".")), None, false)
+}
+
+/// What is wrong with a text that is no TOML, and what to do.
+fn not_toml(source: &Source, span: Option<Range<usize>>, message: &str) -> (String, Option<&'static str>) {
+    const SHAPE: &str =
+        "a line is `key = value`, and a table begins with its name in brackets: `[connector.acme]`";
+    let line = span.and_then(|span| {
+        let start = source.text.get(..span.start)?.rfind('\n').map_or(0, |newline| newline + 1);
+        source.text.get(start..)?.lines().next()
+    });
+    let curly = line.is_some_and(|line| line.contains(['“', '”', '„', '‘', '’']));
+    match message {
+        _ if curly => (
+            "the quotes are not those of a keyboard".to_owned(),
+            Some("write `\"` or `'` in place of typographic quotes"),
+        ),
+        "duplicate key" => ("this is in the file twice".to_owned(), None),
+        text if text.starts_with("string values must be quoted") => {
+            ("a value is missing here, or text is not in quotes".to_owned(), None)
+        }
+        text if text.starts_with("invalid basic string") || text.starts_with("invalid literal string") => {
+            ("the text has no quote at its end".to_owned(), None)
+        }
+        text if text.starts_with("key with no value") || text.starts_with("invalid key-value pair") => {
+            ("this is no key with a value".to_owned(), Some(SHAPE))
+        }
+        text if text.starts_with("carriage return") => {
+            (text.to_owned(), Some("end lines with a newline, or carriage return and newline"))
+        }
+        text => (text.to_owned(), None),
+    }
+}
+
+/// Whether a value stands there, rather than the header of a table or the table itself.
+fn is_value(source: &Source, span: Option<&Range<usize>>) -> bool {
+    let text = span.and_then(|span| source.text.get(span.clone()));
+    text.is_some_and(|text| text.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+/// The table that knows the key, when only one does.
+fn home_of(key: &str) -> Option<String> {
+    let mut homes = Vec::new();
+    tables_with(&super::schema(&[]), key, "", &mut homes);
+    let home = homes.pop()?;
+    homes.is_empty().then_some(home)
+}
+
+fn tables_with(table: &Value, key: &str, path: &str, homes: &mut Vec<String>) {
+    let properties = table["properties"].as_object().into_iter().flatten();
+    for (name, property) in properties {
+        if name == key && !path.is_empty() {
+            homes.push(format!("[{path}]"));
+        }
+        let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        tables_with(property, key, &below, homes);
+        tables_with(&property["additionalProperties"], key, &format!("{below}.NAME"), homes);
+    }
 }
 
 /// The first name in backticks after `prefix`, and what follows it.

@@ -170,6 +170,13 @@ const BEYOND_SCHEMAS: &[&str] = &[
     "not TOML",
     "no value",
     "quotes forgotten",
+    "a quote forgotten",
+    "typographic quotes",
+    "a colon for an equals sign",
+    "JSON",
+    "a space in a key",
+    // More than 64 bits: the reader of these tests refuses it, too.
+    "number too large",
     "a key twice",
     "a table twice",
     "token without quotes",

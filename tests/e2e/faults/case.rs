@@ -41,8 +41,15 @@ pub const PATIENT: &str = "settings.attributes = [\"*\"]";
 const DATABASE: &str = "rollcall.db";
 
 /// Two pages of users, and one of each group's members.
-pub const SMALL: Population =
-    Population { users: 230, groups: 3, members_per_group: 150, empty_groups: 0, awkward: false, seed: 1 };
+pub const SMALL: Population = Population {
+    users: 230,
+    groups: 3,
+    members_per_group: 150,
+    empty_groups: 0,
+    apps: 0,
+    awkward: false,
+    seed: 1,
+};
 
 /// Two pages of members where pages are short.
 pub const LARGE: Population = Population { users: 650, members_per_group: 600, ..SMALL };

@@ -43,6 +43,7 @@ fn lesson_2_no_cap_on_pages_is_the_end_of_a_list() {
         groups: 1,
         members_per_group: 3_000,
         empty_groups: 0,
+        apps: 0,
         awkward: false,
         seed: 2,
     });
@@ -63,6 +64,7 @@ fn lesson_2_members_are_more_than_their_first_page() {
         groups: 1,
         members_per_group: 1_201,
         empty_groups: 0,
+        apps: 0,
         awkward: false,
         seed: 2,
     });

@@ -2,6 +2,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use crate::cli::exit::Exit;
+use crate::cli::human::wrap;
 use crate::cli::report::Failure;
 
 /// What one check saw.
@@ -106,12 +107,16 @@ impl Finding {
     }
 }
 
-/// One line a finding and more where it has more to say, under the connector that it is about.
-pub(super) fn text<'a>(findings: impl Iterator<Item = &'a Finding>) -> String {
+/// One line a finding and more where it has more to say, under the connector that it is about; broken between words
+/// where it is wider than `width`.
+pub(super) fn text<'a>(findings: impl Iterator<Item = &'a Finding>, width: Option<u16>) -> String {
     const HINT: Style = AnsiColor::Cyan.on_default().bold();
     const WORD: usize = "problem".len();
     const CHECK: usize = "configuration".len();
     let indent = " ".repeat(WORD + CHECK + 4);
+    let least = indent.len() + 30;
+    let width = width.map_or(usize::MAX, |width| usize::from(width).max(least) - indent.len());
+    let broken = |text: &str| wrap(&clean(text), width).replace('\n', &format!("\n{indent}"));
     let mut text = String::new();
     let mut about: Option<&str> = None;
     for finding in findings {
@@ -121,17 +126,17 @@ pub(super) fn text<'a>(findings: impl Iterator<Item = &'a Finding>) -> String {
             text.push_str(&format!("{gap}{}\n", about.unwrap_or_default()));
         }
         let (style, word) = (finding.state.style(), finding.state.word());
-        let saw = clean(&finding.saw);
+        let saw = broken(&finding.saw);
         text.push_str(&format!("{style}{word:WORD$}{style:#}  {:CHECK$}  {saw}\n", finding.check));
         match &finding.detail {
             Some(detail) => detail.lines().for_each(|line| text.push_str(&format!("{indent}{line}\n"))),
-            None => finding
-                .causes
-                .iter()
-                .for_each(|cause| text.push_str(&format!("{indent}caused by: {}\n", clean(cause)))),
+            None => finding.causes.iter().for_each(|cause| {
+                text.push_str(&format!("{indent}{}\n", broken(&format!("caused by: {cause}"))));
+            }),
         }
         if let Some(hint) = &finding.hint {
-            text.push_str(&format!("{indent}{HINT}hint:{HINT:#} {}\n", clean(hint)));
+            let hint = broken(&format!("hint: {hint}")).replacen("hint:", &format!("{HINT}hint:{HINT:#}"), 1);
+            text.push_str(&format!("{indent}{hint}\n"));
         }
     }
     text
@@ -150,7 +155,7 @@ mod tests {
     fn findings_read_well() {
         let failure = Failure::new(Exit::Usage, "failed to find the plugins")
             .because(&std::io::Error::other("no\u{1b}[2J folder"))
-            .with_hint(Some("make it"));
+            .with_hint(Some("make the folder, or correct `path` under `[plugins]`"));
         let findings = [
             Finding::ok("configuration", "rollcall.toml is valid"),
             Finding::failed("plugins", &failure),
@@ -158,8 +163,8 @@ mod tests {
             Finding::warning("clock", "5 min ahead").about("acme").with_hint("set it"),
             Finding::ok("plugin", "okta").about("other"),
         ];
-        let text = anstream::adapter::strip_str(&text(findings.iter())).to_string();
-        insta::assert_snapshot!(text);
+        let plain = |width| anstream::adapter::strip_str(&text(findings.iter(), width)).to_string();
+        insta::assert_snapshot!(format!("{}\n\n{}", plain(None), plain(Some(64))));
         assert_eq!(findings[1].exit, Exit::Usage);
     }
 }
