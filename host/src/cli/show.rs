@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::exit::Exit;
 use super::human::{count, duration, plural};
+use super::output::width;
 use super::table::Table;
 use crate::directory::{Change, ChangeKind};
 use crate::run::{Counts, Outcome, ReportedProblem, RunReport};
@@ -137,12 +138,32 @@ fn problem(problem: &ReportedProblem) -> String {
     text
 }
 
-/// One line each, up to a number of them.
+/// One line each, up to a number of them; on a terminal broken between words, whole otherwise.
 pub(super) fn listed(lines: impl Iterator<Item = String>, number: u64) -> String {
+    listed_within(width(), lines, number)
+}
+
+fn listed_within(width: Option<u16>, lines: impl Iterator<Item = String>, number: u64) -> String {
     let mut text = String::new();
-    for line in lines.take(LISTED) {
-        let line: String = line.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
-        text.push_str(&format!("\n  {line}"));
+    for item in lines.take(LISTED) {
+        let item: String = item.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
+        for line in item.split('\n') {
+            let indent = format!("  {}", &line[..line.len() - line.trim_start().len()]);
+            let line = match width {
+                Some(width) => {
+                    let further = format!("{indent}    ");
+                    let options = textwrap::Options::new(width.into())
+                        .initial_indent(&indent)
+                        .subsequent_indent(&further)
+                        // What is copied from the screen, such as an id, stays whole.
+                        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+                        .break_words(false);
+                    textwrap::fill(line.trim_start(), options)
+                }
+                None => format!("  {line}"),
+            };
+            text.push_str(&format!("\n{line}"));
+        }
     }
     if number > LISTED as u64 {
         text.push_str(&format!("\n  … and {} more (--json lists all)", count(number - LISTED as u64)));

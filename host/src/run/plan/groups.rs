@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::names::{Claim, Conflict, resolve};
 use super::plan::Draft;
-use crate::directory::{Change, ChangeKind, GroupEntry, GroupFilter, GroupKey, fold};
+use crate::directory::{Change, ChangeKind, GroupEntry, GroupFilter, GroupKey, UserKey, fold};
 use crate::model::{Group, GroupRef, PluginError, Subject};
 use crate::plugin::Transform;
 use crate::run::error::RunError;
@@ -195,11 +195,25 @@ impl Draft<'_> {
         }
     }
 
-    /// Puts a person into a group that was read, by its index.
-    pub fn join_read(&mut self, at: usize, user: u32) {
-        // Hidden, dropped, or without a name of its own: applications don't see it.
-        if let Some(key) = self.groups.keys[at] {
-            self.groups.members.entry(key).or_default().insert(user);
+    /// Puts everybody who was shaped into the groups that they were read in: what there is to do without transforms.
+    /// Group by group, which takes a fraction of the time that person by person does with ten million memberships.
+    pub fn join_as_read(&mut self) {
+        let shaped: Vec<Option<UserKey>> = (0..self.reading.len() as u32)
+            .map(|person| {
+                let known = self.reading.state(person).key;
+                let key = known.or_else(|| self.people.new_keys.get(&person).copied());
+                key.filter(|key| self.people.shaped.contains(key.0))
+            })
+            .collect();
+        for (at, key) in self.groups.keys.iter().enumerate() {
+            let Some(key) = key else { continue };
+            let members = self.reading.groups[at].members.iter();
+            let mut members: Vec<u32> =
+                members.filter_map(|person| Some(shaped[*person as usize]?.0)).collect();
+            members.sort_unstable();
+            if !members.is_empty() {
+                self.groups.members.insert(*key, members.into_iter().collect());
+            }
         }
     }
 
@@ -207,10 +221,11 @@ impl Draft<'_> {
     pub fn join(&mut self, group: &GroupRef, user: u32) -> bool {
         let key = match &group.id {
             Some(id) => match self.reading.groups.get_index_of(id) {
-                Some(at) => {
-                    self.join_read(at, user);
-                    return true;
-                }
+                Some(at) => match self.groups.keys[at] {
+                    Some(key) => key,
+                    // Hidden, dropped, or without a name of its own: applications don't see it.
+                    None => return true,
+                },
                 None => return false,
             },
             None => match self.groups.by_name.get(&fold(&group.name)) {

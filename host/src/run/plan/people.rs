@@ -92,8 +92,11 @@ impl Draft<'_> {
             Shaper { reading, transforms: self.transforms, shapes: &shapes, memberships: &memberships };
         shaper.shape_all(
             |each| reading.each_record(spool, &wanted, each),
-            |batch| self.take_in(&memberships, batch, &mut gathered),
+            |batch| self.take_in(batch, &mut gathered),
         )?;
+        if self.transforms.is_empty() {
+            self.join_as_read();
+        }
         let Gathered { claims, claimants, staging } = gathered;
         // By key, so that who gets a name does not depend on which page came first.
         let mut wanting: Vec<(Claim, Claimant)> = claims.into_iter().zip(claimants).collect();
@@ -192,12 +195,7 @@ impl Draft<'_> {
         wanted
     }
 
-    fn take_in(
-        &mut self,
-        memberships: &Memberships,
-        batch: Vec<Shaped>,
-        gathered: &mut Gathered<'_>,
-    ) -> Result<(), RunError> {
+    fn take_in(&mut self, batch: Vec<Shaped>, gathered: &mut Gathered<'_>) -> Result<(), RunError> {
         if self.cancel.is_cancelled() {
             return Err(RunError::Cancelled);
         }
@@ -207,7 +205,7 @@ impl Draft<'_> {
                 self.people.records.push((self.people.numbers[index as usize], staged));
             }
             match shape {
-                PersonShape::Kept(person) => self.plan_person(index, *person, memberships, gathered)?,
+                PersonShape::Kept(person) => self.plan_person(index, *person, gathered)?,
                 PersonShape::Dropped(_) => {
                     self.report.users.dropped += 1;
                     // With an entry in the directory, it is told at every run until cleanup decides.
@@ -227,7 +225,6 @@ impl Draft<'_> {
         &mut self,
         index: u32,
         person: Person,
-        memberships: &Memberships,
         gathered: &mut Gathered<'_>,
     ) -> Result<(), RunError> {
         let Person { user, groups } = person;
@@ -247,11 +244,6 @@ impl Draft<'_> {
         };
         let entry = UserEntry::from_user(key, self.connector_name, user);
         self.people.shaped.insert(key.0);
-        if self.transforms.is_empty() {
-            for at in memberships.of(index) {
-                self.join_read(*at as usize, key.0);
-            }
-        }
         for group in &groups {
             if !self.join(group, key.0) {
                 let id = group.id.as_deref().unwrap_or_default();
