@@ -227,6 +227,17 @@ mod tests {
     use crate::directory::EntryKind;
 
     #[test]
+    fn a_terminal_breaks_between_words_and_a_file_nowhere() {
+        let item = "group Engineering (00g2VZTwdYUwICpQ3k5d): belongs to another\n  hint: rename one of them";
+        let lines = |width| listed_within(width, std::iter::once(item.to_owned()), 1);
+        assert_eq!(lines(None), format!("\n  {}", item.replace('\n', "\n  ")));
+        assert_eq!(
+            lines(Some(44)),
+            "\n  group Engineering (00g2VZTwdYUwICpQ3k5d):\n      belongs to another\n    hint: rename one of them"
+        );
+    }
+
+    #[test]
     fn an_update_names_fields_and_both_values() {
         let update = Change {
             kind: ChangeKind::Update,
