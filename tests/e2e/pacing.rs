@@ -2,18 +2,13 @@
 //! never how long something took.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use okta_sim::{Access, Bucket, Limits, Population, Sim, Stats};
 
-use crate::support::{World, truth};
-
-const OTHERS_TOKEN: &str = "00anotherClientsToken";
-const OTHERS_TARGET: &str = "/api/v1/groups?limit=1&q=other";
+use crate::support::{OTHERS_TARGET, OTHERS_TOKEN, World, spend, truth};
 
 /// An organisation of so many users and groups with members, besides Everyone, which is not asked for its members.
 fn world(users: u32, groups: u32, settings: &str) -> World {
@@ -50,17 +45,6 @@ fn assert_spent(stats: &Stats, bucket: Bucket, ours: u64) {
     for (window, spent) in windows {
         assert!(*spent <= ours && (window == last || spent * 10 >= ours * 9), "{ours} are ours: {windows:?}");
     }
-}
-
-/// A request of somebody else.
-fn spend(world: &World) {
-    let mut connection = TcpStream::connect(world.sim.address()).unwrap();
-    let request = format!(
-        "GET {OTHERS_TARGET} HTTP/1.1\r\nHost: localhost\r\nAuthorization: SSWS {OTHERS_TOKEN}\r\n\
-         Connection: close\r\n\r\n"
-    );
-    connection.write_all(request.as_bytes()).unwrap();
-    connection.read_to_end(&mut Vec::new()).unwrap();
 }
 
 /// Our own requests that were answered with 429.

@@ -46,6 +46,20 @@ fn a_failure_of_one_stops_no_other_and_results_come_in_order() {
 }
 
 #[test]
+fn who_has_a_name_does_not_depend_on_whose_provider_is_faster() {
+    let world = World::company(&["ann"], &[]);
+    let other = world.another_sim(Population { users: 0, groups: 0, ..Population::default() });
+    other.create_user(Status::Active, profile("ann")).unwrap();
+    // The first one is slow.
+    world.sim.set_latency(std::time::Duration::from_millis(300));
+    world.write("rollcall.toml", configuration(&world, &[("last", &other.url())]));
+    let reports = world.run(&["sync", "--all", "--json"]).exits(4).json();
+    let problems = |of: usize| reports[of]["problems"].as_array().unwrap().len();
+    assert_eq!((problems(0), problems(1)), (0, 1), "{reports}");
+    assert!(reports[1]["problems"][0]["message"].as_str().unwrap().contains("connector acme"), "{reports}");
+}
+
+#[test]
 fn one_that_can_not_begin_stops_no_other() {
     let world = World::company(&["ann"], &[]);
     let own = world.connector("acme", "{ env = \"OKTA_TOKEN\" }");

@@ -1,7 +1,5 @@
 //! Okta's limits, with windows of seconds instead of a minute.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -9,10 +7,7 @@ use std::time::Duration;
 use okta_sim::{Access, Limits, Population, Sim};
 use serde_json::Value;
 
-use crate::support::{World, truth};
-
-const OTHERS_TOKEN: &str = "00anotherClientsToken";
-const OTHERS_TARGET: &str = "/api/v1/groups?limit=1&q=other";
+use crate::support::{OTHERS_TARGET, OTHERS_TOKEN, World, spend, truth};
 
 fn population() -> Population {
     Population {
@@ -40,17 +35,6 @@ fn assert_complete(world: &World) {
     let (mut truth, directory) = (truth(&world.sim), world.directory());
     truth.keys.clone_from(&directory.keys);
     assert!(directory == truth, "the directory is not the organisation");
-}
-
-/// A request of somebody else.
-fn spend(world: &World) {
-    let mut connection = TcpStream::connect(world.sim.address()).unwrap();
-    let request = format!(
-        "GET {OTHERS_TARGET} HTTP/1.1\r\nHost: localhost\r\nAuthorization: SSWS {OTHERS_TOKEN}\r\n\
-         Connection: close\r\n\r\n"
-    );
-    connection.write_all(request.as_bytes()).unwrap();
-    connection.read_to_end(&mut Vec::new()).unwrap();
 }
 
 #[test]

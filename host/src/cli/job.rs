@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::directory::{SqliteStore, StoreError};
 use crate::http::{Budgets, Cassette, CassetteError, Endpoint, PluginUsed, Provenance, Recorder};
 use crate::plugin::Identity;
-use crate::run::{Answers, Event, Job, Observer, RunError, WorkFolder};
+use crate::run::{Answers, Event, Job, Observer, RunError, Turn, WorkFolder};
 
 /// Opens the directory, making it if there is none.
 pub(super) fn store(config: &Config) -> Result<SqliteStore, Failure> {
@@ -45,6 +45,7 @@ pub(super) async fn job(
     name: &str,
     plugins: ConnectorPlugins,
     around: &Surroundings,
+    turn: Turn,
     tape: Option<Tape>,
 ) -> Result<Job, Failure> {
     let connector = config.connector(name)?;
@@ -105,6 +106,7 @@ pub(super) async fn job(
         source: plugins.source,
         transforms: plugins.transforms.into(),
         answers,
+        turn,
         work: WorkFolder::beside(&config.directory)?,
         reading,
         rules,

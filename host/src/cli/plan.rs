@@ -14,7 +14,7 @@ use super::tape::TapeArguments;
 use super::{changes_csv, job, open, show};
 use crate::directory::{Change, Reader, UserKey};
 use crate::http::Budgets;
-use crate::run::{self, Plan, RunError, RunReport};
+use crate::run::{self, Plan, RunError, RunReport, Turn};
 
 /// Show what a sync would change now, by name, without changing anything.
 ///
@@ -106,7 +106,7 @@ pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) ->
     let tape = arguments.tape.tape(arguments.force);
     let shown = block_on(|interrupt| async move {
         let around = Surroundings { output, interrupt, budgets: Budgets::default() };
-        let job = job::job(config, name, plugins, &around, tape).await?;
+        let job = job::job(config, name, plugins, &around, Turn::at_once(), tape).await?;
         let mut shown = Shown::default();
         let report =
             run::plan(&job, &mut store, &mut |plan, reader| gather(plan, reader, &mut shown)).await?;

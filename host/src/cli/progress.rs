@@ -189,6 +189,7 @@ impl Tally {
         let step = match self.step {
             None => "starting",
             Some(Step::Collect) => "reading",
+            Some(Step::Wait) => "waiting for another run",
             Some(Step::Shape) => "shaping",
             Some(Step::Plan) => "planning",
             Some(Step::Apply) => "applying",

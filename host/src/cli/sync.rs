@@ -16,7 +16,7 @@ use super::tape::{Tape, TapeArguments};
 use super::{job, open, show};
 use crate::config::Config;
 use crate::http::Budgets;
-use crate::run::{self, Ended, RunReport};
+use crate::run::{self, Ended, RunReport, Turn, Turns};
 
 /// Read everything in scope and bring the directory in step with it.
 ///
@@ -32,7 +32,7 @@ pub(super) struct SyncArguments {
     /// The connector.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     name: Option<String>,
-    /// Every connector, some at a time; the results come in the order of their names.
+    /// Every connector: some read at a time, and they are applied in the order of their names.
     #[arg(long, conflicts_with = "tape")]
     all: bool,
     #[command(flatten)]
@@ -72,7 +72,7 @@ pub(super) fn sync(
     let plugins = open::plugins(config, &library, name)?;
     let ended = block_on(|interrupt| async move {
         let around = Surroundings { output, interrupt, budgets: Budgets::default() };
-        one(config, name, plugins, &around, tape).await
+        one(config, name, plugins, &around, Turn::at_once(), tape).await
     })?;
     tell(ended.error.map(Failure::from));
     Ok(ended.report)
@@ -83,10 +83,11 @@ async fn one(
     name: &str,
     plugins: ConnectorPlugins,
     around: &Surroundings,
+    turn: Turn,
     tape: Option<Tape>,
 ) -> Result<Ended, Failure> {
     let mut store = tokio::task::block_in_place(|| job::store(config))?;
-    let job = job::job(config, name, plugins, around, tape).await?;
+    let job = job::job(config, name, plugins, around, turn, tape).await?;
     run::sync(&job, &mut store).await.map_err(Failure::from)
 }
 
@@ -102,13 +103,15 @@ fn all(config: Config, output: Output) -> Result<Exit, Failure> {
         let (begun, mut runs) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             let places = Arc::new(Semaphore::new(AT_A_TIME));
+            let mut turns = Turns::default();
             for (name, opened) in names.into_iter().zip(opened) {
                 let place = Arc::clone(&places).acquire_owned().await;
                 let (config, around) = (Arc::clone(&config), Arc::clone(&around));
+                let turn = turns.give();
                 let run = tokio::spawn(async move {
                     let _place = place;
                     stop_if_asked(&around.interrupt, &name)?;
-                    one(&config, &name, opened?, &around, None).await
+                    one(&config, &name, opened?, &around, turn, None).await
                 });
                 // Nobody listens any more when the results can't be printed.
                 if begun.send(run).is_err() {

@@ -161,15 +161,20 @@ impl Collector<'_> {
             frontier.landed(&answer.pending);
             if frontier.is_current(answer.pending.root, answer.pending.attempt) {
                 self.take_in(answer, frontier, spool, collected)?;
-                self.observer.event(Event::Collected {
-                    pages: collected.pages,
-                    users: collected.users,
-                    groups: collected.groups,
-                    memberships: collected.memberships,
-                    waiting: frontier.waiting() + tasks.len() as u64,
-                });
+                self.tell(collected, frontier.waiting() + tasks.len() as u64);
             }
         }
+    }
+
+    /// `waiting`: requests that are known and not yet answered.
+    pub(super) fn tell(&self, collected: &Collected, waiting: u64) {
+        self.observer.event(Event::Collected {
+            pages: collected.pages,
+            users: collected.users,
+            groups: collected.groups,
+            memberships: collected.memberships,
+            waiting,
+        });
     }
 
     pub(super) fn check_requests(&self, frontier: &Frontier) -> Result<(), RunError> {

@@ -19,6 +19,8 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     Collect,
+    /// For other runs, which change the directory before this one.
+    Wait,
     Shape,
     Plan,
     Apply,

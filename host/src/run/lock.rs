@@ -130,14 +130,25 @@ impl WorkFolder {
     /// From plan to apply, one connector at a time: a plan holds only as long as nobody else changes the directory.
     /// Waits, for minutes if the other one is large, but not for longer than it is wanted. No connector's name begins
     /// with `_`.
-    pub fn lock_directory(&self, cancel: &CancellationToken) -> Result<Lock, RunError> {
+    /// `waiting` is called when there is another one.
+    pub fn lock_directory(
+        &self,
+        cancel: &CancellationToken,
+        waiting: impl FnOnce(),
+    ) -> Result<Lock, RunError> {
+        let mut waiting = Some(waiting);
         let path = self.0.join("_directory.lock");
         let file = open(&path)?;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Lock(file)),
                 Err(TryLockError::WouldBlock) if cancel.is_cancelled() => return Err(RunError::Cancelled),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(PEEK),
+                Err(TryLockError::WouldBlock) => {
+                    if let Some(waiting) = waiting.take() {
+                        waiting();
+                    }
+                    std::thread::sleep(PEEK);
+                }
                 Err(TryLockError::Error(source)) => return Err(work_file(&path, "locked")(source)),
             }
         }
@@ -187,12 +198,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let work = WorkFolder::beside(&folder.path().join("x.db")).unwrap();
         let cancel = CancellationToken::new();
-        let held = work.lock_directory(&cancel).unwrap();
+        let held = work.lock_directory(&cancel, || panic!("nobody holds it")).unwrap();
         cancel.cancel();
-        let error = work.lock_directory(&cancel).unwrap_err();
+        let error = work.lock_directory(&cancel, || {}).unwrap_err();
         assert!(matches!(error, RunError::Cancelled), "{error}");
         drop(held);
-        work.lock_directory(&CancellationToken::new()).unwrap();
+        work.lock_directory(&CancellationToken::new(), || {}).unwrap();
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod stop_tests;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use answers::Answers;
 pub use error::{ReadError, RunError};
@@ -43,3 +44,4 @@ pub use report::{
 };
 pub use run::{Ended, Job, plan, sync};
 pub use staging::StagedUser;
+pub use turn::{Turn, Turns};

@@ -13,7 +13,6 @@ use tokio::task::JoinHandle;
 
 use super::collect::{Answer, Collected, Collector, decoded};
 use super::error::RunError;
-use super::event::Event;
 use super::frontier::Frontier;
 use super::spool::SpoolWriter;
 use crate::http::{Cassette, Played};
@@ -67,13 +66,7 @@ impl Collector<'_> {
             self.check_requests(frontier)?;
             if frontier.is_current(answer.pending.root, answer.pending.attempt) {
                 self.take_in(answer, frontier, spool, collected)?;
-                self.observer.event(Event::Collected {
-                    pages: collected.pages,
-                    users: collected.users,
-                    groups: collected.groups,
-                    memberships: collected.memberships,
-                    waiting: frontier.waiting() + ahead.len() as u64,
-                });
+                self.tell(collected, frontier.waiting() + ahead.len() as u64);
             }
         }
         if unused > 0 {

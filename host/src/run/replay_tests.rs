@@ -9,14 +9,14 @@ use async_trait::async_trait;
 
 use super::super::answers::Answers;
 use super::super::run::{plan, sync};
-use super::super::testing::{Organisation, World, manifest};
+use super::super::testing::{Organisation, World, manifest, request};
 use crate::http::{
     Cassette, CassetteError, Credential, HttpError, HttpTotals, PluginUsed, Provenance, Recorder,
     SecretSource, Transport,
 };
 use crate::model::{
-    Attribute, CredentialRule, Group, GroupVerdict, Members, Membership, Method, Page, Person, PluginError,
-    Request, Response, Scope, Subject, User, Verdict,
+    Attribute, CredentialRule, Group, GroupVerdict, Members, Membership, Page, Person, PluginError, Request,
+    Response, Scope, User, Verdict,
 };
 use crate::plugin::{CallError, Identity, Source, Transform};
 use crate::run::RunError;
@@ -55,19 +55,6 @@ struct Words {
     manifest: crate::model::Manifest,
     first: Vec<&'static str>,
     known: Mutex<Vec<Attribute>>,
-}
-
-fn request(path: &str, about: Option<&str>) -> Request {
-    Request {
-        method: Method::Get,
-        path: path.into(),
-        headers: vec![],
-        body: None,
-        bucket: "all".into(),
-        about: about.map(|id| Subject::Group(id.into())),
-        version: None,
-        context: String::new(),
-    }
 }
 
 impl Source for Words {

@@ -16,6 +16,7 @@ use super::plan::{Plan, PlanInputs, build};
 use super::reading::Reading;
 use super::report::{Milliseconds, Outcome, ReportedError, RequestCounts, RunReport};
 use super::spool::SpoolKey;
+use super::turn::Turn;
 use crate::directory::{ConnectorId, Reader, RunStart, Store};
 use crate::failpoint::FailPoint;
 use crate::http::HttpTotals;
@@ -37,6 +38,8 @@ pub struct Job {
     pub max_requests: u64,
     pub observer: Arc<dyn Observer>,
     pub cancel: CancellationToken,
+    /// When it may change the directory, among the runs of this process.
+    pub turn: Turn,
 }
 
 /// How a run ended: what it tells, and why it failed if it did.
@@ -65,9 +68,11 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     let result = async {
         let spool = spool_key(job, connector, store)?;
         collect(job, &spool, &mut report).await?;
+        job.wait_for_turn().await?;
         tokio::task::block_in_place(|| {
             // What this run plans holds only as long as nobody else changes the directory.
-            let _directory = job.work.lock_directory(&job.cancel)?;
+            let _directory =
+                job.work.lock_directory(&job.cancel, || job.observer.event(Event::Step(Step::Wait)))?;
             FailPoint::DirectoryLocked.pass();
             let mut plan = plan_reading(job, connector, store, &mut report)?;
             job.stop_if_asked()?;
@@ -254,6 +259,17 @@ impl Job {
                 applied,
             }),
             _ => Ok(()),
+        }
+    }
+
+    async fn wait_for_turn(&self) -> Result<(), RunError> {
+        if self.turn.has_come() {
+            return Ok(());
+        }
+        self.observer.event(Event::Step(Step::Wait));
+        tokio::select! {
+            () = self.turn.come() => Ok(()),
+            () = self.cancel.cancelled() => Err(RunError::Cancelled),
         }
     }
 

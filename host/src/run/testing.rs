@@ -11,6 +11,7 @@ use super::answers::Answers;
 use super::event::Silent;
 use super::lock::WorkFolder;
 use super::run::{Ended, Job, sync};
+use super::turn::Turn;
 use crate::directory::{GroupFilter, RunId, SqliteStore, Store, UserFilter};
 use crate::http::{HttpError, HttpTotals, Transport};
 use crate::model::{
@@ -118,7 +119,7 @@ impl Organisation {
     }
 }
 
-fn request(path: &str, about: Option<&str>) -> Request {
+pub fn request(path: &str, about: Option<&str>) -> Request {
     Request {
         method: Method::Get,
         path: path.into(),
@@ -214,6 +215,7 @@ impl World {
             connector: "acme".into(),
             source: Arc::new(source),
             transforms: transforms.into(),
+            turn: Turn::at_once(),
             answers: Answers::Provider { transport: Arc::new(MemoryTransport), recorder: None },
             work: WorkFolder::beside(&database).expect("a work folder"),
             reading: [1; 32],

@@ -3,6 +3,7 @@
 
 mod directory;
 mod golden;
+mod others;
 mod place;
 mod process;
 mod truth;
@@ -10,6 +11,7 @@ mod world;
 
 pub use directory::Directory;
 pub use golden::{assert_golden, shape};
+pub use others::{OTHERS_TARGET, OTHERS_TOKEN, spend};
 pub use place::Place;
 pub use process::{Ran, Running};
 pub use truth::{expected, truth};
