@@ -133,7 +133,7 @@ fn problem(problem: &ReportedProblem) -> String {
         (None, None) => problem.message.clone(),
     };
     if let Some(hint) = &problem.hint {
-        text.push_str(&format!("\n    hint: {hint}"));
+        text.push_str(&format!("\n  hint: {hint}"));
     }
     text
 }
