@@ -59,9 +59,16 @@ fn number(text: &str) -> Value {
         };
     }
     match text.parse::<f64>() {
-        Ok(decimal) if significant(&format!("{decimal:e}")) == significant(text) => Value::Decimal(decimal),
+        Ok(decimal) if is_written(decimal, text) => Value::Decimal(decimal),
         _ => Value::Json(text.to_owned()),
     }
+}
+
+/// Is this how the host will write the number, but for zeros and the place of the point? Of two shortest forms that lie
+/// equally near, writers choose differently: what counts is the choice of the library that the host writes with, too.
+fn is_written(decimal: f64, text: &str) -> bool {
+    let written = serde_json::to_string(&decimal).unwrap_or_default();
+    significant(&written) == significant(text)
 }
 
 /// The digits of a decimal number without zeros at either end, and the power of ten of the first of them:
@@ -106,6 +113,8 @@ mod tests {
             ("-0.0", Some(Value::Decimal(-0.0))),
             ("1E+2", Some(Value::Decimal(100.0))),
             ("0.00012e-3", Some(Value::Decimal(1.2e-7))),
+            ("4295846082740.4062", Some(Value::Decimal(4295846082740.40625))),
+            ("4295846082740.4063", Some(Value::Json("4295846082740.4063".into()))),
             ("1e999", Some(Value::Json("1e999".into()))),
             ("1e-999", Some(Value::Json("1e-999".into()))),
             ("1e99999999999999999999", Some(Value::Json("1e99999999999999999999".into()))),
