@@ -224,7 +224,7 @@ impl Package {
     }
 }
 
-/// `2` and `3` decode alike, `s` 9 % slower for a component that is a quarter smaller (okta: 530 kB against 397 kB). One
+/// `2` and `3` decode alike, `s` 9 % slower for a component that is a quarter smaller. One
 /// codegen unit and full LTO for the same bytes everywhere; names are kept for messages, all else of debug information
 /// goes.
 const PROFILE: &[&str] = &[
