@@ -113,7 +113,7 @@ mod tests {
             ("-0.0", Some(Value::Decimal(-0.0))),
             ("1E+2", Some(Value::Decimal(100.0))),
             ("0.00012e-3", Some(Value::Decimal(1.2e-7))),
-            ("4295846082740.4062", Some(Value::Decimal(4295846082740.40625))),
+            ("4295846082740.4062", Some(Value::Decimal(4_295_846_082_740.0 + 0.406_25))),
             ("4295846082740.4063", Some(Value::Json("4295846082740.4063".into()))),
             ("1e999", Some(Value::Json("1e999".into()))),
             ("1e-999", Some(Value::Json("1e-999".into()))),
