@@ -68,7 +68,9 @@ impl<'a> Checker<'a> {
             Expr::Unspecified => return Err(self.mistake(tree, "something is missing here")),
         };
         self.depth -= 1;
-        Ok((Node { op, offset: self.parsed.offset(tree.id) as u32 }, kind))
+        // A dotted name is where it begins, not at its last dot.
+        let start = if matches!(tree.expr, Expr::Select(_)) { leftmost(tree) } else { tree };
+        Ok((Node { op, offset: self.parsed.offset(start.id) as u32 }, kind))
     }
 
     fn nodes(&mut self, trees: impl IntoIterator<Item = &'a IdedExpr>) -> Result<Vec<Node>, Mistake> {

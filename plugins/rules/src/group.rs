@@ -79,7 +79,8 @@ impl GroupRule {
         ];
         let at = |key: &str| format!("{path}.{key}");
         let label = written.name.clone().unwrap_or_else(|| path.to_owned());
-        let names = |key: &str, list: &Option<Vec<String>>| Names::new(&at(key), list.as_deref().unwrap_or_default());
+        let names =
+            |key: &str, list: &Option<Vec<String>>| Names::new(&at(key), list.as_deref().unwrap_or_default());
         let reason = || written.reason.clone().unwrap_or_else(|| format!("by the rule {label:?}"));
         let when = written.when.as_ref();
         let when = when.map(|source| mistakes::condition(at("when"), source, environment)).transpose()?;
@@ -98,7 +99,8 @@ impl GroupRule {
                 Action::Rename(table)
             }
             "replace" => {
-                let pattern = mistakes::pattern(&at("replace"), written.replace.as_deref().unwrap_or_default())?;
+                let pattern =
+                    mistakes::pattern(&at("replace"), written.replace.as_deref().unwrap_or_default())?;
                 let with = written.with.clone().ok_or_else(|| {
                     Error::settings(at("replace"), "`with` is missing")
                         .with_hint("say what takes the place of the match: with = \"$1\"; \"\" takes it away")
@@ -108,7 +110,8 @@ impl GroupRule {
             "case" => Action::Case(written.case.unwrap_or(Case::Lower)),
             "merge" => {
                 let into = written.into.clone().filter(|into| !into.trim().is_empty()).ok_or_else(|| {
-                    Error::settings(at("merge"), "`into` is missing").with_hint("name the one group: into = \"Sales\"")
+                    Error::settings(at("merge"), "`into` is missing")
+                        .with_hint("name the one group: into = \"Sales\"")
                 })?;
                 Action::Merge(names("merge", &written.merge)?, into)
             }
@@ -183,7 +186,8 @@ impl GroupRule {
 
     /// What the admin reads when its condition failed.
     pub fn failed(&self, failure: &Failure, group: &Group) -> Error {
-        let mut error = Error::new("rule", format!("group {}: the rule {:?} failed: {failure}", group.id, self.label));
+        let mut error =
+            Error::new("rule", format!("group {}: the rule {:?} failed: {failure}", group.id, self.label));
         error.hint = failure.hint();
         error.with_detail("rule", self.label.clone())
     }

@@ -24,7 +24,10 @@ impl Names {
             if name.trim().is_empty() {
                 return Err(Error::settings(here, "the entry is empty"));
             }
-            let inner = name.strip_prefix('/').and_then(|name| name.strip_suffix('/')).filter(|name| !name.is_empty());
+            let inner = name
+                .strip_prefix('/')
+                .and_then(|name| name.strip_suffix('/'))
+                .filter(|name| !name.is_empty());
             if let Some(pattern) = inner {
                 names.patterns.push(mistakes::pattern(&here, pattern)?);
             } else if name.contains(['*', '?']) {
@@ -54,7 +57,9 @@ mod tests {
 
     #[test]
     fn names_patterns_and_expressions() {
-        let names = Names::new("keep", &["Sales", "eng-*", "team-?", "/^[a-c]\\d+$/", "Züri"].map(str::to_owned)).unwrap();
+        let names =
+            Names::new("keep", &["Sales", "eng-*", "team-?", "/^[a-c]\\d+$/", "Züri"].map(str::to_owned))
+                .unwrap();
         for (name, held) in [
             ("sales", true),
             ("Sales EMEA", false),

@@ -44,9 +44,8 @@ impl Origin {
             return Err(Error::settings(path, "the list is empty"));
         }
         let compiled = names.0.iter().enumerate().map(|(index, name)| {
-            Expression::of_name(name, environment).map_err(|mistake| {
-                mistakes::at(names.path(path, index), &mistake)
-            })
+            Expression::of_name(name, environment)
+                .map_err(|mistake| mistakes::at(names.path(path, index), &mistake))
         });
         Ok(Origin::From(compiled.collect::<Result<_, _>>()?))
     }
@@ -84,7 +83,8 @@ impl Origin {
 
 impl Constant {
     pub fn new(path: &str, written: &serde_json::Value) -> Result<Self, Error> {
-        let wrong = || Error::settings(path, "the value has to be text, true or false, a number, or a list of texts");
+        let wrong =
+            || Error::settings(path, "the value has to be text, true or false, a number, or a list of texts");
         Ok(match written {
             serde_json::Value::Bool(value) => Constant::Boolean(*value),
             serde_json::Value::String(text) => Constant::Text(text.clone()),
@@ -118,7 +118,8 @@ impl Template {
     /// `{{` and `}}` stand for braces.
     pub fn new(path: &str, source: &str, environment: &Environment) -> Result<Self, Error> {
         let wrong = |message: &str| {
-            Error::settings(path, message).with_hint("names stand in braces: \"{givenName} {familyName}\"; a brace itself is {{ or }}")
+            Error::settings(path, message)
+                .with_hint("names stand in braces: \"{givenName} {familyName}\"; a brace itself is {{ or }}")
         };
         let mut parts = Vec::new();
         let mut text = String::new();
@@ -139,8 +140,11 @@ impl Template {
             let expression = Expression::compile(inner, environment)
                 .map_err(|mistake| mistakes::at(path, &mistake.within(source, offset)))?;
             if expression.kind() == Kind::List {
-                return Err(Error::settings(path, format!("`{inner}` is a list, and a template takes single values"))
-                    .with_hint(format!("join it: {{join({inner}, \", \")}}")));
+                return Err(Error::settings(
+                    path,
+                    format!("`{inner}` is a list, and a template takes single values"),
+                )
+                .with_hint(format!("join it: {{join({inner}, \", \")}}")));
             }
             if !text.is_empty() {
                 parts.push(Part::Text(std::mem::take(&mut text)));

@@ -84,21 +84,30 @@ pub fn single_action(
     let named = |key: &&str| present.iter().any(|(name, is)| name == key && *is);
     let found: Vec<&'static str> = actions.iter().map(|(key, _)| *key).filter(named).collect();
     let (action, keys) = match found.as_slice() {
-        [one] => actions.iter().find(|(key, _)| key == one).map_or((*one, &[][..]), |(key, keys)| (*key, *keys)),
+        [one] => {
+            actions.iter().find(|(key, _)| key == one).map_or((*one, &[][..]), |(key, keys)| (*key, *keys))
+        }
         [] => {
             let known: Vec<_> = actions.iter().map(|(key, _)| *key).collect();
             return Err(Error::settings(path, "the rule does nothing")
                 .with_hint(format!("give it one of {}", known.join(", "))));
         }
         [first, second, ..] => {
-            return Err(Error::settings(format!("{path}.{second}"), format!("the rule has both `{first}` and `{second}`"))
-                .with_hint("write two rules: they run in the order written"));
+            return Err(Error::settings(
+                format!("{path}.{second}"),
+                format!("the rule has both `{first}` and `{second}`"),
+            )
+            .with_hint("write two rules: they run in the order written"));
         }
     };
     let stray = present.iter().find(|(key, is)| *is && *key != action && !keys.contains(key));
     match stray {
         Some((key, _)) => {
-            let of: Vec<_> = actions.iter().filter(|(_, keys)| keys.contains(key)).map(|(key, _)| format!("`{key}`")).collect();
+            let of: Vec<_> = actions
+                .iter()
+                .filter(|(_, keys)| keys.contains(key))
+                .map(|(key, _)| format!("`{key}`"))
+                .collect();
             Err(Error::settings(format!("{path}.{key}"), format!("`{key}` means nothing beside `{action}`"))
                 .with_hint(format!("it belongs to {}", of.join(" and "))))
         }
@@ -137,7 +146,8 @@ impl PersonRule {
                 Action::AddGroups(names)
             }
             _ => {
-                let names = written.remove_groups.as_ref().map(|names| names.0.as_slice()).unwrap_or_default();
+                let names =
+                    written.remove_groups.as_ref().map(|names| names.0.as_slice()).unwrap_or_default();
                 Action::RemoveGroups(Names::new(&format!("{path}.remove-groups"), names)?)
             }
         };
@@ -207,7 +217,9 @@ impl PersonRule {
     fn without(&self, otherwise: Otherwise, name: &str, message: String, person: &Person) -> Outcome {
         let error = |message: String| {
             Error::new("required", message)
-                .with_hint(format!("give the person a value at the provider, or set `{name}` by a rule before"))
+                .with_hint(format!(
+                    "give the person a value at the provider, or set `{name}` by a rule before"
+                ))
                 .with_detail("rule", self.label.clone())
                 .with_detail("attribute", name)
         };
@@ -302,8 +314,11 @@ impl Set {
         ];
         let mut given = given.iter().filter(|(_, is)| *is).map(|(key, _)| *key);
         if let (Some(first), Some(second)) = (given.next(), given.next()) {
-            return Err(Error::settings(at(second), format!("the value comes both from `{first}` and from `{second}`"))
-                .with_hint("leave one of them away"));
+            return Err(Error::settings(
+                at(second),
+                format!("the value comes both from `{first}` and from `{second}`"),
+            )
+            .with_hint("leave one of them away"));
         }
         let origin = if let Some(names) = &written.from {
             Origin::from_names(&at("from"), names, environment)?
@@ -317,7 +332,9 @@ impl Set {
         } else {
             if written.steps.is_none() && written.default.is_none() && written.if_empty.is_none() {
                 return Err(Error::settings(at("set"), format!("the rule sets `{name}` to what it is"))
-                    .with_hint("say where the value comes from: from, template, expression, value; or give it steps"));
+                    .with_hint(
+                        "say where the value comes from: from, template, expression, value; or give it steps",
+                    ));
             }
             let itself = Expression::of_name(&name, environment);
             Origin::From(vec![itself.map_err(|mistake| mistakes::at(at("set"), &mistake))?])
@@ -331,17 +348,27 @@ impl Set {
         let (wanted, found) = (target.kind(), origin.kind());
         let number_as_text = wanted == Kind::Text && found == Kind::Integer;
         if steps.is_empty() && !found.may_be(wanted) && !number_as_text {
-            return Err(Error::settings(at("set"), format!("`{name}` is {wanted}, and what it is set to is {found}")));
+            return Err(Error::settings(
+                at("set"),
+                format!("`{name}` is {wanted}, and what it is set to is {found}"),
+            ));
         }
-        let default = written.default.as_ref().map(|value| Constant::new(&at("default"), value)).transpose()?;
+        let default =
+            written.default.as_ref().map(|value| Constant::new(&at("default"), value)).transpose()?;
         if let Some(default) = &default
             && !default.value().kind().may_be(wanted)
         {
-            return Err(Error::settings(at("default"), format!("`{name}` is {wanted}, and this is {}", default.value().kind())));
+            return Err(Error::settings(
+                at("default"),
+                format!("`{name}` is {wanted}, and this is {}", default.value().kind()),
+            ));
         }
         let if_empty = written.if_empty.unwrap_or_default();
         if if_empty == IfEmpty::Remove && !target.is_optional() {
-            return Err(Error::settings(at("if-empty"), format!("`{name}` can't be removed: everybody has one")));
+            return Err(Error::settings(
+                at("if-empty"),
+                format!("`{name}` can't be removed: everybody has one"),
+            ));
         }
         if written.reason.is_some() && !matches!(if_empty, IfEmpty::Drop | IfEmpty::Skip | IfEmpty::Fail) {
             return Err(Error::settings(at("reason"), "nobody is dropped or skipped by this rule")

@@ -56,9 +56,10 @@ impl Step {
             Written::Upper => Step::Upper,
             Written::Before(text) => Step::Before(filled("before", text)?),
             Written::After(text) => Step::After(filled("after", text)?),
-            Written::Replace(replace) => {
-                Step::Replace(mistakes::pattern(&format!("{path}.replace.pattern"), &replace.pattern)?, replace.with.clone())
-            }
+            Written::Replace(replace) => Step::Replace(
+                mistakes::pattern(&format!("{path}.replace.pattern"), &replace.pattern)?,
+                replace.with.clone(),
+            ),
             Written::Lookup(name) => match tables.get(name) {
                 Some(table) => Step::Lookup(Arc::clone(table)),
                 None => {
@@ -183,7 +184,9 @@ impl Step {
                 let end = start + text.trim().len();
                 cut(text, start, end)
             }
-            Step::Lower if !text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) => Value::Text(text),
+            Step::Lower if !text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) => {
+                Value::Text(text)
+            }
             Step::Lower if text.is_ascii() => Value::Text(Cow::Owned(text.to_ascii_lowercase())),
             Step::Lower => Value::Text(Cow::Owned(text.to_lowercase())),
             Step::Upper => Value::Text(Cow::Owned(text.to_uppercase())),
@@ -267,7 +270,10 @@ mod tests {
     fn run(written: serde_json::Value, value: Value<'_>) -> String {
         let tables = BTreeMap::from([
             ("countries".to_owned(), Arc::new(Table::from([("DE".into(), "Germany".into())]))),
-            ("kinds".to_owned(), Arc::new(Table::from([("E".into(), "Employee".into()), ("*".into(), "Other".into())]))),
+            (
+                "kinds".to_owned(),
+                Arc::new(Table::from([("E".into(), "Employee".into()), ("*".into(), "Other".into())])),
+            ),
         ]);
         let steps: Vec<Written> = serde_json::from_value(written).unwrap();
         let steps: Vec<Step> = steps.iter().map(|step| Step::new("s", step, &tables).unwrap()).collect();
@@ -294,7 +300,11 @@ mod tests {
             (json!([{"before": "@"}]), Value::text("ann"), "ann"),
             (json!([{"after": "@"}]), Value::text("ann@acme@x"), "acme@x"),
             (json!([{"after": "@"}]), Value::text("ann"), "Ok(Null)"),
-            (json!([{"replace": {"pattern": "^ext-(\\w+)", "with": "${1}_ext"}}]), Value::text("ext-ann.b"), "ann_ext.b"),
+            (
+                json!([{"replace": {"pattern": "^ext-(\\w+)", "with": "${1}_ext"}}]),
+                Value::text("ext-ann.b"),
+                "ann_ext.b",
+            ),
             (json!([{"replace": {"pattern": "x", "with": "y"}}]), Value::text("ann"), "ann"),
             (json!([{"lookup": "countries"}]), Value::text("DE"), "Germany"),
             (json!([{"lookup": "countries"}]), Value::text("FR"), "FR"),

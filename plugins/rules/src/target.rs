@@ -40,11 +40,13 @@ impl Target {
                     .with_hint("people are known by the provider's id, so that a rename stays a rename"));
             }
             "groups" => {
-                return Err(Error::settings(path, "`groups` can't be set").with_hint("use add-groups and remove-groups"));
+                return Err(Error::settings(path, "`groups` can't be set")
+                    .with_hint("use add-groups and remove-groups"));
             }
             "" => return Err(Error::settings(path, "the name is empty")),
             _ => {
-                let fields = ["userName", "email", "displayName", "givenName", "familyName", "active", "id", "groups"];
+                let fields =
+                    ["userName", "email", "displayName", "givenName", "familyName", "active", "id", "groups"];
                 if let Some(field) = fields.into_iter().find(|field| field.eq_ignore_ascii_case(name)) {
                     return Err(Error::settings(path, format!("nothing is called `{name}`"))
                         .with_hint(format!("did you mean `{field}`?")));

@@ -60,7 +60,8 @@ pub fn changes_of_person(before: &Person, after: &Person) -> Vec<Change> {
     changes.note("givenName", &b.given_name, &a.given_name);
     changes.note("familyName", &b.family_name, &a.family_name);
     changes.note("active", b.active, a.active);
-    let find = |list: &[Attribute], name: &str| list.iter().find(|one| one.name == name).map(|one| json(&one.value));
+    let find =
+        |list: &[Attribute], name: &str| list.iter().find(|one| one.name == name).map(|one| json(&one.value));
     for attribute in &b.attributes {
         changes.note(&attribute.name, json(&attribute.value), find(&a.attributes, &attribute.name));
     }
@@ -85,8 +86,10 @@ struct Changes(Vec<Change>);
 impl Changes {
     fn note(&mut self, what: &str, before: impl Serialize, after: impl Serialize) {
         // Plain values: nothing of them can fail to be JSON.
-        let (before, after) =
-            (serde_json::to_value(before).unwrap_or_default(), serde_json::to_value(after).unwrap_or_default());
+        let (before, after) = (
+            serde_json::to_value(before).unwrap_or_default(),
+            serde_json::to_value(after).unwrap_or_default(),
+        );
         if before != after {
             self.0.push(Change { what: what.to_owned(), before, after });
         }

@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rollcall_expression::Environment;
-use rollcall_plugin::{Error, Group, GroupRef, GroupVerdict, Person, Plugin, Problem, Transform, Verdict, log};
+use rollcall_plugin::{
+    Error, Group, GroupRef, GroupVerdict, Person, Plugin, Problem, Transform, Verdict, log,
+};
 
 use crate::group::{self, GroupRule, State};
 use crate::names::same;
@@ -86,7 +88,13 @@ impl Rules {
                     group::Outcome::Drop(reason) => Some(reason.clone()),
                     _ => None,
                 };
-                traced(Step { rule: rule.label.clone(), of: format!("group {}", before.id), result, reason, changes });
+                traced(Step {
+                    rule: rule.label.clone(),
+                    of: format!("group {}", before.id),
+                    result,
+                    reason,
+                    changes,
+                });
             }
             if let group::Outcome::Drop(reason) = outcome {
                 return Ok(GroupVerdict::Drop(reason));

@@ -149,7 +149,7 @@ fn failures_name_the_place_and_no_value() {
             "profile.department.exists(x, x == 'a')",
             "`exists` takes a list, and was given text (line 1, column 20)",
         ),
-        ("profile.department ? 1 : 2", "`?` takes true or false, and was given text (line 1, column 8)"),
+        ("profile.department ? 1 : 2", "`?` takes true or false, and was given text (line 1, column 1)"),
         ("'a' in profile.level", "`in` takes a list, and was given a whole number (line 1, column 5)"),
         (
             "groups.map(g, profile.tags).join(',')",
@@ -169,6 +169,6 @@ fn failures_name_the_place_and_no_value() {
     let failure = compile("profile.level").test(&Ann).unwrap_err();
     assert_eq!(
         failure.to_string(),
-        "`when` takes true or false, and was given a whole number (line 1, column 8)"
+        "`when` takes true or false, and was given a whole number (line 1, column 1)"
     );
 }
