@@ -189,7 +189,7 @@ impl GroupRule {
         let mut error =
             Error::new("rule", format!("group {}: the rule {:?} failed: {failure}", group.id, self.label));
         error.hint = failure.hint();
-        error.with_detail("rule", self.label.clone())
+        error
     }
 }
 

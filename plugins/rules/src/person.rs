@@ -162,7 +162,7 @@ impl PersonRule {
     }
 
     fn failed(&self, failure: &Failure) -> Error {
-        let mut error = Error::new("rule", format!("the rule {:?} failed: {failure}", self.label));
+        let mut error = Error::new("rule", format!("a rule failed: {failure}"));
         error.hint = failure.hint();
         error.with_detail("rule", self.label.clone())
     }
@@ -188,9 +188,9 @@ impl PersonRule {
                 for (name, value) in names {
                     let blank = value.evaluate(&PersonView::of(person))?.is_blank();
                     if blank {
-                        let message = reason.clone().unwrap_or_else(|| {
-                            format!("`{name}` is required and has no value (rule {:?})", self.label)
-                        });
+                        let message = reason
+                            .clone()
+                            .unwrap_or_else(|| format!("`{name}` is required and has no value"));
                         return Ok(self.without(*otherwise, name, message, person));
                     }
                 }
@@ -221,7 +221,6 @@ impl PersonRule {
                     "give the person a value at the provider, or set `{name}` by a rule before"
                 ))
                 .with_detail("rule", self.label.clone())
-                .with_detail("attribute", name)
         };
         match otherwise {
             Otherwise::Skip => Outcome::Skip(error(message)),
@@ -402,17 +401,14 @@ impl Set {
             Some(Ok(None)) => Outcome::Done,
             Some(Err(wrong)) => {
                 let message = format!(
-                    "the rule {:?} failed: `{}` is {}, and what it is set to is {}",
-                    rule.label, self.name, wrong.wanted, wrong.found
+                    "a rule failed: `{}` is {}, and what it is set to is {}",
+                    self.name, wrong.wanted, wrong.found
                 );
                 Outcome::Skip(Error::new("rule", message).with_detail("rule", rule.label.clone()))
             }
             None => {
-                let message = || {
-                    self.reason.clone().unwrap_or_else(|| {
-                        format!("nothing came out for `{}` (rule {:?})", self.name, rule.label)
-                    })
-                };
+                let message =
+                    || self.reason.clone().unwrap_or_else(|| format!("nothing came out for `{}`", self.name));
                 match self.if_empty {
                     IfEmpty::Keep => Outcome::Done,
                     IfEmpty::Remove => {
@@ -439,7 +435,7 @@ impl Set {
             ),
             StepFailure::TooLong => ("makes more than 65536 bytes".to_owned(), "let the pattern match less"),
         };
-        Error::new("rule", format!("the rule {:?} failed: the step `{}` {what}", rule.label, step.name()))
+        Error::new("rule", format!("a rule failed: the step `{}` {what}", step.name()))
             .with_hint(hint)
             .with_detail("rule", rule.label.clone())
     }
