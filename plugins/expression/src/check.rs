@@ -1,32 +1,30 @@
 //! From CEL's syntax tree to a [`Node`] tree in which nothing is left to be looked up or to go wrong, but for
 //! what depends on the record.
 
-use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, LiteralValue, SelectExpr, operators};
+use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SelectExpr};
 
 use crate::date::Format;
 use crate::environment::nearest;
 use crate::expression::compile_at;
 use crate::function::{Function, Parameter, Signature};
-use crate::node::{Arithmetic, Loop, Member, Node, Op, Order, Prepared, Work};
+use crate::node::{Member, Node, Op, Prepared};
 use crate::parse::{Parsed, too_deep};
+use crate::tree::{dotted, leftmost};
 use crate::{Environment, FUNCTIONS, Kind, Mistake};
 
 /// How deep a tree may be. Checking takes most stack: some 16 kB for each in a debug build, of at least a megabyte.
 const MOST_DEPTH: usize = 32;
 
-/// How many loops may run within one another. Three over a hundred groups would be a million rounds.
-const MOST_LOOPS: usize = 2;
-
 pub(crate) struct Checker<'a> {
     source: &'a str,
     parsed: &'a Parsed<'a>,
-    environment: &'a Environment,
+    pub(crate) environment: &'a Environment,
     /// The variables of the loops around.
-    locals: Vec<(&'a str, Kind)>,
+    pub(crate) locals: Vec<(&'a str, Kind)>,
     depth: usize,
 }
 
-type Checked = Result<(Node, Kind), Mistake>;
+pub(crate) type Checked = Result<(Node, Kind), Mistake>;
 
 impl<'a> Checker<'a> {
     pub fn new(source: &'a str, parsed: &'a Parsed<'a>, environment: &'a Environment) -> Self {
@@ -38,11 +36,11 @@ impl<'a> Checker<'a> {
         self.node(&parsed.tree)
     }
 
-    fn mistake(&self, node: &IdedExpr, message: impl Into<String>) -> Mistake {
+    pub(crate) fn mistake(&self, node: &IdedExpr, message: impl Into<String>) -> Mistake {
         Mistake::new(self.source, self.parsed.offset(node.id), message)
     }
 
-    fn node(&mut self, tree: &'a IdedExpr) -> Checked {
+    pub(crate) fn node(&mut self, tree: &'a IdedExpr) -> Checked {
         self.depth += 1;
         if self.depth > MOST_DEPTH {
             return Err(too_deep(self.source, self.parsed.offset(tree.id)));
@@ -103,7 +101,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A field, or an attribute by its whole name.
-    fn global(&self, tree: &IdedExpr, name: &str) -> Result<(Op, Kind), Mistake> {
+    pub(crate) fn global(&self, tree: &IdedExpr, name: &str) -> Result<(Op, Kind), Mistake> {
         resolve(name, self.environment).ok_or_else(|| {
             let mistake = self.mistake(tree, format!("nothing is called `{name}`"));
             match nearest(name, self.locals.iter().map(|(local, _)| *local)) {
@@ -228,177 +226,6 @@ impl<'a> Checker<'a> {
         Ok((op, signature.gives))
     }
 
-    fn operator(
-        &mut self,
-        tree: &'a IdedExpr,
-        name: &str,
-        arguments: &'a [IdedExpr],
-    ) -> Result<Option<(Op, Kind)>, Mistake> {
-        let order = match name {
-            operators::LESS => Some(Order::Less),
-            operators::LESS_EQUALS => Some(Order::LessEqual),
-            operators::GREATER => Some(Order::Greater),
-            operators::GREATER_EQUALS => Some(Order::GreaterEqual),
-            _ => None,
-        };
-        let arithmetic = match name {
-            operators::SUBSTRACT => Some(Arithmetic::Subtract),
-            operators::MULTIPLY => Some(Arithmetic::Multiply),
-            operators::DIVIDE => Some(Arithmetic::Divide),
-            operators::MODULO => Some(Arithmetic::Modulo),
-            _ => None,
-        };
-        Ok(Some(match (name, arguments) {
-            (operators::LOGICAL_AND | operators::LOGICAL_OR, _) => {
-                let symbol = if name == operators::LOGICAL_AND { "&&" } else { "||" };
-                let mut parts = Vec::new();
-                for part in spine(name, tree) {
-                    parts.push(self.truth(part, symbol)?);
-                }
-                (if symbol == "&&" { Op::And(parts) } else { Op::Or(parts) }, Kind::Boolean)
-            }
-            (operators::LOGICAL_NOT, [inner]) => (Op::Not(Box::new(self.truth(inner, "!")?)), Kind::Boolean),
-            (operators::CONDITIONAL, [condition, yes, no]) => {
-                let condition = self.truth(condition, "?")?;
-                let ((yes, of_yes), (no, of_no)) = (self.node(yes)?, self.node(no)?);
-                let kind = match (of_yes, of_no) {
-                    (Kind::Null, other) | (other, Kind::Null) => other,
-                    (a, b) if a == b => a,
-                    _ => Kind::Any,
-                };
-                (Op::If(Box::new([condition, yes, no])), kind)
-            }
-            (operators::EQUALS | operators::NOT_EQUALS, [left, right]) => {
-                let (of_left, of_right, sides) = self.sides(left, right)?;
-                if !of_left.comparable(of_right) {
-                    return Err(self
-                        .mistake(tree, format!("{of_left} never equals {of_right}"))
-                        .with_hint(compare_hint(of_left, of_right)));
-                }
-                (if name == operators::EQUALS { Op::Equal(sides) } else { Op::Unequal(sides) }, Kind::Boolean)
-            }
-            (operators::ADD, _) => {
-                let (mut parts, mut kind) = (Vec::new(), Kind::Null);
-                for part in spine(name, tree) {
-                    let (node, of_part) = self.node(part)?;
-                    let adds = matches!(of_part, Kind::Any | Kind::Null | Kind::Text | Kind::List)
-                        || of_part.is_number();
-                    if !adds || !kind.may_be(of_part) {
-                        return Err(self
-                            .mistake(
-                                leftmost(part),
-                                match kind {
-                                    Kind::Null | Kind::Any => format!("`+` can't add {of_part}"),
-                                    _ => format!("`+` can't add {of_part} to {kind}"),
-                                },
-                            )
-                            .with_hint(compare_hint(kind, of_part)));
-                    }
-                    if matches!(kind, Kind::Null | Kind::Any) {
-                        kind = of_part;
-                    }
-                    parts.push(node);
-                }
-                (Op::Add(parts), kind)
-            }
-            (operators::NEGATE, [inner]) => {
-                let (node, kind) = self.node(inner)?;
-                if !matches!(kind, Kind::Any | Kind::Null) && !kind.is_number() {
-                    return Err(self.mistake(tree, format!("`-` takes a number, and this is {kind}")));
-                }
-                (Op::Negate(Box::new(node)), kind)
-            }
-            (operators::IN, [item, list]) => {
-                let (_, of_list, sides) = self.sides(item, list)?;
-                if !of_list.may_be(Kind::List) {
-                    let hint = if of_list == Kind::Text {
-                        "does a text hold another? contains(…)"
-                    } else {
-                        "write a list: [\"a\", \"b\"]"
-                    };
-                    return Err(self
-                        .mistake(tree, format!("`in` looks into a list, and this is {of_list}"))
-                        .with_hint(hint));
-                }
-                (Op::In(sides), Kind::Boolean)
-            }
-            (operators::INDEX, [of, index]) => self.index(tree, of, index)?,
-            (_, [left, right]) if let Some(order) = order => {
-                let (of_left, of_right, sides) = self.sides(left, right)?;
-                if !of_left.comparable(of_right) || of_left == Kind::List || of_right == Kind::List {
-                    return Err(self
-                        .mistake(
-                            tree,
-                            format!("`{}` can't compare {of_left} with {of_right}", order.symbol()),
-                        )
-                        .with_hint(compare_hint(of_left, of_right)));
-                }
-                (Op::Order(order, sides), Kind::Boolean)
-            }
-            (_, [left, right]) if let Some(arithmetic) = arithmetic => {
-                let (of_left, of_right, sides) = self.sides(left, right)?;
-                let number = |kind: Kind| matches!(kind, Kind::Any | Kind::Null) || kind.is_number();
-                if !number(of_left) || !number(of_right) || !of_left.may_be(of_right) {
-                    return Err(self
-                        .mistake(
-                            tree,
-                            format!("`{}` can't take {of_left} and {of_right}", arithmetic.symbol()),
-                        )
-                        .with_hint("double(…) and int(…) make numbers of one kind"));
-                }
-                let kind = if matches!(of_left, Kind::Any | Kind::Null) { of_right } else { of_left };
-                (Op::Arithmetic(arithmetic, sides), kind)
-            }
-            _ => return Ok(None),
-        }))
-    }
-
-    fn sides(
-        &mut self,
-        left: &'a IdedExpr,
-        right: &'a IdedExpr,
-    ) -> Result<(Kind, Kind, Box<[Node; 2]>), Mistake> {
-        let ((left, of_left), (right, of_right)) = (self.node(left)?, self.node(right)?);
-        Ok((of_left, of_right, Box::new([left, right])))
-    }
-
-    fn truth(&mut self, tree: &'a IdedExpr, symbol: &str) -> Result<Node, Mistake> {
-        let (node, kind) = self.node(tree)?;
-        if kind.may_be(Kind::Boolean) {
-            return Ok(node);
-        }
-        Err(self
-            .mistake(leftmost(tree), format!("`{symbol}` takes true or false, and this is {kind}"))
-            .with_hint("compare it: == \"…\", or ask whether it is there: != null"))
-    }
-
-    /// `profile["cost-center"]` is a name; `groups[0]` an item.
-    fn index(
-        &mut self,
-        tree: &'a IdedExpr,
-        of: &'a IdedExpr,
-        index: &'a IdedExpr,
-    ) -> Result<(Op, Kind), Mistake> {
-        if let (Some((root, rest)), Expr::Literal(LiteralValue::String(key))) =
-            (dotted(&of.expr), &index.expr)
-        {
-            let namespace = rest.unwrap_or_else(|| root.to_owned());
-            if self.environment.find(&namespace).is_none()
-                && !self.locals.iter().any(|(local, _)| *local == root)
-            {
-                return self.global(leftmost(tree), &format!("{namespace}.{}", key.inner()));
-            }
-        }
-        let (of_list, of_index, sides) = self.sides(of, index)?;
-        if !of_list.may_be(Kind::List) || !of_index.may_be(Kind::Integer) {
-            return Err(self.mistake(
-                tree,
-                format!("`[]` takes a list and a whole number, not {of_list} and {of_index}"),
-            ));
-        }
-        Ok((Op::Index(sides), Kind::Any))
-    }
-
     fn unknown_function(&self, tree: &IdedExpr, call: &CallExpr) -> Mistake {
         let name = call.func_name.as_str();
         // Macros of which the parser took no notice were given too little or too much.
@@ -421,69 +248,6 @@ impl<'a> Checker<'a> {
                 "the functions are {}",
                 FUNCTIONS.iter().map(|signature| signature.name).collect::<Vec<_>>().join(", ")
             )),
-        }
-    }
-
-    /// The parser has made loops of CEL's macros: told apart by what each makes of its result so far.
-    fn comprehension(
-        &mut self,
-        tree: &'a IdedExpr,
-        parts: &'a ComprehensionExpr,
-    ) -> Result<(Op, Kind), Mistake> {
-        let (over, of_over) = self.node(&parts.iter_range)?;
-        if !of_over.may_be(Kind::List) {
-            return Err(
-                self.mistake(tree, format!("only a list has items to go through, and this is {of_over}"))
-            );
-        }
-        if self.locals.len() == MOST_LOOPS {
-            return Err(self
-                .mistake(tree, format!("more than {MOST_LOOPS} loops run within one another"))
-                .with_hint("take the expression apart"));
-        }
-        let of_items = match &over.op {
-            Op::Field(index) if Some(*index) == self.environment.group_names() => Kind::Text,
-            _ => Kind::Any,
-        };
-        self.locals.push((&parts.iter_var, of_items));
-        let work = self.work(tree, parts);
-        self.locals.pop();
-        let work = work?;
-        let kind =
-            if matches!(work, Work::Filter(_) | Work::Map { .. }) { Kind::List } else { Kind::Boolean };
-        Ok((Op::Loop(Box::new(Loop { over, work })), kind))
-    }
-
-    fn work(&mut self, tree: &'a IdedExpr, parts: &'a ComprehensionExpr) -> Result<Work, Mistake> {
-        let unknown = |checker: &Self| checker.mistake(tree, "this loop is not supported");
-        let Expr::Call(step) = &parts.loop_step.expr else { return Err(unknown(self)) };
-        let appended = |call: &'a CallExpr| match (call.func_name.as_str(), call.args.as_slice()) {
-            (operators::ADD, [_, list]) => match &list.expr {
-                Expr::List(list) => list.elements.first(),
-                _ => None,
-            },
-            _ => None,
-        };
-        match (step.func_name.as_str(), step.args.as_slice()) {
-            (operators::LOGICAL_OR, [_, condition]) => Ok(Work::Exists(self.truth(condition, "exists")?)),
-            (operators::LOGICAL_AND, [_, condition]) => Ok(Work::All(self.truth(condition, "all")?)),
-            (operators::ADD, _) => {
-                let item = appended(step).ok_or_else(|| unknown(self))?;
-                Ok(Work::Map { guard: None, item: self.node(item)?.0 })
-            }
-            (operators::CONDITIONAL, [condition, step, _]) => {
-                let Expr::Call(step) = &step.expr else { return Err(unknown(self)) };
-                if matches!(parts.accu_init.expr, Expr::Literal(LiteralValue::Int(_))) {
-                    return Ok(Work::One(self.truth(condition, "exists_one")?));
-                }
-                let item = appended(step).ok_or_else(|| unknown(self))?;
-                if matches!(&item.expr, Expr::Ident(name) if *name == parts.iter_var) {
-                    return Ok(Work::Filter(self.truth(condition, "filter")?));
-                }
-                let guard = Some(self.truth(condition, "map")?);
-                Ok(Work::Map { guard, item: self.node(item)?.0 })
-            }
-            _ => Err(unknown(self)),
         }
     }
 }
@@ -546,80 +310,4 @@ fn other_words(name: &str) -> Option<&'static str> {
 fn usage(signature: &Signature) -> &'static str {
     let start = signature.help.find(&format!("{}(", signature.name)).unwrap_or(0);
     &signature.help[start..]
-}
-
-fn compare_hint(left: Kind, right: Kind) -> &'static str {
-    match (left, right) {
-        (Kind::Text, number) | (number, Kind::Text) if number.is_number() => {
-            "a number in quotation marks is text; int(…) makes a number of a text, string(…) text of a number"
-        }
-        (Kind::Text, Kind::Boolean) | (Kind::Boolean, Kind::Text) => {
-            "write true and false without quotation marks; bool(…) makes one of a text"
-        }
-        (Kind::List, _) | (_, Kind::List) => "does a list hold something? \"a\" in list",
-        _ => "string(…), int(…) and double(…) turn one kind into the other",
-    }
-}
-
-/// The operands of a chain of one operator, from the left. Without recursion: a chain may be long. What brackets
-/// put to the right of it stays an operand of its own, so that sums are calculated in the order written.
-fn spine<'a>(name: &str, tree: &'a IdedExpr) -> Vec<&'a IdedExpr> {
-    let mut operands = Vec::new();
-    let mut waiting = vec![tree];
-    while let Some(tree) = waiting.pop() {
-        match &tree.expr {
-            Expr::Call(call) if call.target.is_none() && call.func_name == name => {
-                match call.args.as_slice() {
-                    // Logical chains come balanced, to any depth on either side.
-                    [left, right] if name == operators::ADD => {
-                        operands.push(right);
-                        waiting.push(left);
-                    }
-                    _ => waiting.extend(&call.args),
-                }
-            }
-            _ => operands.push(tree),
-        }
-    }
-    operands.reverse();
-    operands
-}
-
-/// The first name of a dotted one, and all of it where it has more parts.
-fn dotted(expr: &Expr) -> Option<(&str, Option<String>)> {
-    let mut parts = Vec::new();
-    let mut expr = expr;
-    loop {
-        match expr {
-            Expr::Ident(name) => {
-                parts.push(name.as_str());
-                break;
-            }
-            Expr::Select(select) if !select.test => {
-                parts.push(&select.field);
-                expr = &select.operand.expr;
-            }
-            _ => return None,
-        }
-    }
-    parts.reverse();
-    Some((parts[0], (parts.len() > 1).then(|| parts.join("."))))
-}
-
-/// The node that is written furthest to the left: where a dotted name or an operator's left side begins.
-fn leftmost(tree: &IdedExpr) -> &IdedExpr {
-    let mut tree = tree;
-    loop {
-        tree = match &tree.expr {
-            Expr::Select(select) => &select.operand,
-            Expr::Call(call) => match (&call.target, call.args.as_slice()) {
-                (Some(target), _) => target,
-                (None, [left, _]) if call.func_name.starts_with('_') || call.func_name == operators::IN => {
-                    left
-                }
-                _ => return tree,
-            },
-            _ => return tree,
-        };
-    }
 }

@@ -64,6 +64,7 @@
 
 mod call;
 mod check;
+mod comprehension;
 mod date;
 mod environment;
 mod evaluate;
@@ -72,9 +73,11 @@ mod failure;
 mod function;
 mod mistake;
 mod node;
+mod operator;
 mod parse;
 mod pattern;
 mod record;
+mod tree;
 mod value;
 
 pub use date::{Format, reformat};

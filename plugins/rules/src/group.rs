@@ -6,9 +6,9 @@ use regex::Regex;
 use rollcall_expression::{Environment, Expression, Failure};
 use rollcall_plugin::{Error, Group, GroupVerdict};
 
+use crate::action::single_action;
 use crate::mistakes;
 use crate::names::{Names, same};
-use crate::person::single_action;
 use crate::settings::{Case, GroupRule as Written};
 use crate::steps::replace;
 use crate::view::GroupView;

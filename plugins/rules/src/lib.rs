@@ -171,11 +171,13 @@
 //! With `trace = true` each rule writes a line of JSON into the log at debug level for each person and group it
 //! saw ([`TraceStep`]).
 
+mod action;
 mod group;
 mod mistakes;
 mod names;
 mod origin;
 mod person;
+mod set;
 mod settings;
 mod several;
 mod steps;

@@ -72,7 +72,7 @@ fn steps_and_what_is_made_are_bounded() {
     // No answer is made up where a bound was met, though `||` passes over other failures.
     let failure = evaluate(&format!("{big}.all(a, {big}.exists(b, b < 0) || true)")).unwrap_err();
     assert!(matches!(failure.reason, Reason::Steps | Reason::Size), "{failure}");
-    let many = vec!["b != 'x'"; 12].join(" && ");
+    let many = ["b != 'x'"; 12].join(" && ");
     let failure = evaluate(&format!("{big}.all(a, groups.all(b, {many}))")).unwrap_err();
     assert_eq!(failure.reason, Reason::Steps);
     let text = format!("'{}'", "a".repeat(600));
