@@ -38,9 +38,12 @@ fn main() -> Result<()> {
     let limits = Limits::default();
     let sandboxed =
         library.transform(listed, Setup { connector: "bench", settings: &settings, limits: &limits })?;
+    let none = serde_json::json!({});
+    let copying =
+        library.transform(listed, Setup { connector: "bench", settings: &none, limits: &limits })?;
 
     let people = population::people(count);
-    let (mut natives, mut sandboxes) = (Vec::new(), Vec::new());
+    let (mut natives, mut sandboxes, mut copies) = (Vec::new(), Vec::new(), Vec::new());
     let (mut kept, mut native_kept) = (0, 0);
     for batch in people.chunks(BATCH) {
         let given = batch.to_vec();
@@ -55,6 +58,9 @@ fn main() -> Result<()> {
         kept += verdicts.iter().filter(|verdict| matches!(verdict, model::Verdict::Keep(_))).count();
         drop(verdicts);
         sandboxes.push(start.elapsed());
+        let start = Instant::now();
+        drop(black_box(shape_people(copying.as_ref(), &given)?));
+        copies.push(start.elapsed());
     }
     assert_eq!(kept, native_kept, "both keep the same people");
 
@@ -67,6 +73,14 @@ fn main() -> Result<()> {
         sandboxed * 1e6,
         1.0 / sandboxed
     );
+    let copies = a_person(copies);
+    println!(
+        "{:10} {:>7.2} µs a person: the same without rules, that is, call, copy in and out",
+        "  of which",
+        copies * 1e6
+    );
+    let work = (sandboxed - copies) / native;
+    println!("{:10} {:>7.2} × native: the rules alone", "", work);
     let (rate, ratio) = (1.0 / sandboxed, sandboxed / native);
     println!("goal: at least {RATE_GOAL:.0} people a second a core, {}", verdict(rate >= RATE_GOAL));
     println!("goal: at most {RATIO_GOAL:.1} × native, {ratio:.2} ×, {}", verdict(ratio <= RATIO_GOAL));
