@@ -257,7 +257,9 @@ fn every_dependency_has_its_reason() {
     let named: Vec<String> =
         rows.flat_map(|row| in_backticks(row.split_once(": ").unwrap_or((row, "")).0)).collect();
     let mut used = Vec::new();
-    for folder in ["host", "plugins/sdk", "plugins/okta", "tests/okta-sim"] {
+    for folder in
+        ["host", "plugins/sdk", "plugins/okta", "plugins/expression", "plugins/rules", "tests/okta-sim"]
+    {
         let text = fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
         let manifest: toml::Table = toml::from_str(&text).unwrap();
         collect_dependencies(&manifest, &mut used);
