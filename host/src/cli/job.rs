@@ -110,6 +110,7 @@ pub(super) async fn job(
         work: WorkFolder::beside(&config.directory)?,
         reading,
         rules,
+        policy: connector.policy.clone(),
         max_requests: connector.limits.requests_per_run,
         observer: progress,
         cancel,

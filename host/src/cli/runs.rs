@@ -236,8 +236,9 @@ fn text(row: &RunRow, done: &Done) -> String {
 /// How many entries and memberships a run changed.
 pub(super) fn changes(report: &RunReport) -> u64 {
     let entries = [&report.users, &report.groups];
-    let entries =
-        entries.iter().map(|c| c.created + c.updated + c.renamed + c.disabled + c.enabled + c.removed);
+    let entries = entries
+        .iter()
+        .map(|c| c.created + c.updated + c.renamed + c.disabled + c.enabled + c.removed + c.anonymized);
     entries.sum::<u64>() + report.memberships.created + report.memberships.removed
 }
 

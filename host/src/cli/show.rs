@@ -175,7 +175,7 @@ fn listed_within(width: Option<u16>, lines: impl Iterator<Item = String>, number
 pub(super) fn change(change: &Change) -> String {
     let mark = match change.kind {
         ChangeKind::Create => '+',
-        ChangeKind::Disable => '-',
+        ChangeKind::Disable | ChangeKind::Delete | ChangeKind::Anonymize => '-',
         ChangeKind::Update | ChangeKind::Rename | ChangeKind::Enable => '~',
     };
     let what = format!("{mark} {} {} {}", change.kind, change.entry.as_str(), change.name);
@@ -194,8 +194,8 @@ pub(super) fn change(change: &Change) -> String {
     };
     let (before, after) = (fields(&change.before), fields(&Some(change.after.clone())));
     match change.kind {
-        ChangeKind::Create | ChangeKind::Disable | ChangeKind::Enable => what,
-        ChangeKind::Update | ChangeKind::Rename => {
+        ChangeKind::Create | ChangeKind::Disable | ChangeKind::Enable | ChangeKind::Delete => what,
+        ChangeKind::Anonymize | ChangeKind::Update | ChangeKind::Rename => {
             let mut names: Vec<&String> = before.iter().chain(&after).map(|(name, _)| name).collect();
             names.sort();
             names.dedup();

@@ -18,6 +18,7 @@ use super::written;
 use crate::http::{Allow, SecretSource};
 use crate::model::Method;
 use crate::plugin::Limits;
+use crate::run::Policy;
 
 pub(super) fn check(
     source: &Source,
@@ -128,7 +129,8 @@ impl Checker<'_> {
         let transforms = transforms.collect();
         let credential = credential?;
         let (endpoint, limits) = (written.endpoint, limits.with(&written.limits));
-        Some(Connector { plugin, endpoint, credential, settings, http, limits, transforms })
+        let policy = Policy::default();
+        Some(Connector { plugin, endpoint, credential, settings, http, limits, transforms, policy })
     }
 
     fn plugin(

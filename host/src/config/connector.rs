@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::http::{Allow, SecretSource};
 use crate::plugin::Limits;
+use crate::run::Policy;
 
 /// One configured use of a source plugin.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,7 @@ pub struct Connector {
     pub limits: Limits,
     /// In the order of the file.
     pub transforms: Vec<TransformUse>,
+    pub policy: Policy,
 }
 
 /// Which plugin: by its manifest's name, and optionally exactly which.

@@ -276,10 +276,16 @@ pub trait Writer {
     /// Frees the folded names of entries that are about to be renamed, so that names can be swapped.
     fn release_user_name(&mut self, key: UserKey) -> StoreResult<()>;
     fn create_user(&mut self, connector: ConnectorId, entry: &UserEntry) -> StoreResult<()>;
-    fn update_user(&mut self, entry: &UserEntry) -> StoreResult<()>;
+    /// The connector is whom the entry belongs to afterwards.
+    fn update_user(&mut self, connector: ConnectorId, entry: &UserEntry) -> StoreResult<()>;
+    /// The key is never used again. Memberships are not touched: they are the plan's.
+    fn delete_user(&mut self, key: UserKey) -> StoreResult<()>;
     fn release_group_name(&mut self, key: GroupKey) -> StoreResult<()>;
     fn create_group(&mut self, connector: ConnectorId, entry: &GroupEntry) -> StoreResult<()>;
-    fn update_group(&mut self, entry: &GroupEntry) -> StoreResult<()>;
+    /// The connector is whom the entry belongs to afterwards.
+    fn update_group(&mut self, connector: ConnectorId, entry: &GroupEntry) -> StoreResult<()>;
+    /// With all of its memberships. The key is never used again.
+    fn delete_group(&mut self, key: GroupKey) -> StoreResult<()>;
     /// The members that this connector gives to the group, all of them.
     fn set_members(
         &mut self,

@@ -41,7 +41,10 @@ pub struct Counts {
     pub renamed: u64,
     pub disabled: u64,
     pub enabled: u64,
+    /// Deleted.
     pub removed: u64,
+    #[serde(default)]
+    pub anonymized: u64,
     pub unchanged: u64,
     /// Entries of this connector that a complete reading did not return. They are left alone.
     pub absent: u64,
@@ -165,7 +168,9 @@ impl RunReport {
 
     /// True when the run changed, or would change, anything.
     pub fn changes_anything(&self) -> bool {
-        let entries = |c: &Counts| c.created + c.updated + c.renamed + c.disabled + c.enabled + c.removed;
+        let entries = |c: &Counts| {
+            c.created + c.updated + c.renamed + c.disabled + c.enabled + c.removed + c.anonymized
+        };
         entries(&self.users) + entries(&self.groups) + self.memberships.created + self.memberships.removed > 0
     }
 

@@ -13,6 +13,7 @@ use super::error::RunError;
 use super::event::{Event, Observer, Step};
 use super::lock::WorkFolder;
 use super::plan::{Plan, PlanInputs, build};
+use super::policy::Policy;
 use super::reading::Reading;
 use super::report::{Milliseconds, Outcome, ReportedError, RequestCounts, RunReport};
 use super::spool::SpoolKey;
@@ -34,6 +35,7 @@ pub struct Job {
     pub reading: [u8; 32],
     /// Hash of the transforms and their settings.
     pub rules: [u8; 32],
+    pub policy: Policy,
     /// Requests that the plugin may ask for in this run.
     pub max_requests: u64,
     pub observer: Arc<dyn Observer>,
@@ -180,6 +182,7 @@ fn plan_reading(
         reader: reader.as_ref(),
         transforms: &job.transforms,
         rules: &job.rules,
+        policy: &job.policy,
         spool: &spool,
         work_folder: job.work.path(),
         cancel: &job.cancel,
