@@ -9,7 +9,7 @@ use super::human::{count, duration, plural};
 use super::output::width;
 use super::table::Table;
 use crate::directory::{Change, ChangeKind};
-use crate::run::{Counts, Outcome, ReportedProblem, RunReport};
+use crate::run::{Counts, LeftOut, Outcome, ReportedProblem, RunReport};
 
 /// Problems, absent entries and changes listed on a terminal before the rest is only counted; `--json` has all.
 const LISTED: usize = 20;
@@ -36,7 +36,14 @@ pub(super) fn report(report: &RunReport) -> String {
     if report.users.dropped + report.groups.dropped > 0 {
         let users = plural(report.users.dropped, "user", "users");
         let groups = plural(report.groups.dropped, "group", "groups");
-        text.push_str(&format!("\n{users} and {groups} are kept out by transforms."));
+        // Runs of earlier versions have counts only.
+        if report.left_out.is_empty() {
+            text.push_str(&format!("\n{users} and {groups} are kept out by transforms."));
+        } else {
+            text.push_str(&format!("\n\n{users} and {groups} are kept out by transforms:"));
+            let number = report.users.dropped + report.groups.dropped;
+            text.push_str(&listed(report.left_out.iter().map(left_out), number));
+        }
     }
     if report.memberships.ignored > 0 {
         let ignored = plural(report.memberships.ignored, "membership names", "memberships name");
@@ -123,6 +130,10 @@ fn requests(report: &RunReport) -> String {
     }
     text.push('.');
     text
+}
+
+fn left_out(LeftOut { kind, name, id, reason }: &LeftOut) -> String {
+    format!("{kind} {name} ({id}): {reason}")
 }
 
 fn problem(problem: &ReportedProblem) -> String {

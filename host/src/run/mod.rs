@@ -43,7 +43,7 @@ pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};
 pub use policy::Policy;
 pub use probe::{ProbeError, probe};
 pub use report::{
-    Counts, MembershipCounts, Milliseconds, NamedEntry, Outcome, ReportedError, ReportedProblem,
+    Counts, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome, ReportedError, ReportedProblem,
     RequestCounts, RunReport,
 };
 pub use run::{Ended, Job, plan, sync};

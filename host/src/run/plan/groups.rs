@@ -11,9 +11,12 @@ use crate::model::{Group, GroupRef, PluginError, Subject};
 use crate::plugin::Transform;
 use crate::run::error::RunError;
 use crate::run::reading::Reading;
-use crate::run::report::{Counts, NamedEntry, ReportedProblem};
+use crate::run::report::{Counts, LeftOut, NamedEntry, ReportedProblem};
 use crate::run::shape::{GroupShape, shape_groups};
 use crate::run::staging::Action;
+
+/// Why a group that rules hide is not in the directory.
+const HIDDEN: &str = "hidden: only rules see who is in it";
 
 /// A directory group that a run creates or changes.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,8 +94,18 @@ impl Draft<'_> {
         for at in self.reading.groups_by_id() {
             let group = match &self.groups.shapes[at] {
                 Some(GroupShape::Kept(group)) => group.clone(),
-                Some(GroupShape::Hidden(_) | GroupShape::Dropped(_)) => {
+                Some(shape @ (GroupShape::Hidden(_) | GroupShape::Dropped(_))) => {
+                    let reason = match shape {
+                        GroupShape::Dropped(reason) => reason.clone(),
+                        GroupShape::Hidden(_) | GroupShape::Kept(_) => HIDDEN.to_owned(),
+                    };
                     self.report.groups.dropped += 1;
+                    if let Some((id, state)) = self.reading.groups.get_index(at) {
+                        let name =
+                            state.record.as_ref().map(|record| record.name.clone()).unwrap_or_default();
+                        let (kind, id) = ("group".to_owned(), id.clone());
+                        self.report.add_left_out(LeftOut { kind, name, id, reason });
+                    }
                     continue;
                 }
                 None => continue,

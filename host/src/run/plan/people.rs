@@ -9,7 +9,7 @@ use crate::failpoint::FailPoint;
 use crate::model::{Person, PluginError, Subject};
 use crate::run::collect::work_file;
 use crate::run::error::RunError;
-use crate::run::report::{NamedEntry, ReportedProblem};
+use crate::run::report::{LeftOut, NamedEntry, ReportedProblem, RunReport};
 use crate::run::shape::{GroupShape, PersonShape};
 use crate::run::staging::{Action, Staged, StagedUser, Staging};
 
@@ -171,6 +171,7 @@ impl Draft<'_> {
     /// person turns out to be dropped is never used.
     fn give_keys(&mut self, order: &[u32], out_of_step: &RoaringBitmap) -> RoaringBitmap {
         let mut wanted = RoaringBitmap::new();
+        let mut told_again = 0;
         for person in order {
             let state = self.reading.state(*person);
             if !state.is_told() {
@@ -182,6 +183,11 @@ impl Draft<'_> {
             {
                 match state.key {
                     Some(_) => self.report.users.unchanged += 1,
+                    // Shaped again only to tell why. They get no key, because they are dropped again.
+                    None if told_again < RunReport::LISTED => {
+                        told_again += 1;
+                        wanted.insert(*person);
+                    }
                     None => self.report.users.dropped += 1,
                 }
                 continue;
@@ -206,8 +212,10 @@ impl Draft<'_> {
             }
             match shape {
                 PersonShape::Kept(person) => self.plan_person(index, *person, gathered)?,
-                PersonShape::Dropped(_) => {
+                PersonShape::Dropped(reason) => {
                     self.report.users.dropped += 1;
+                    let (kind, id) = ("user".to_owned(), self.reading.id(index).to_owned());
+                    self.report.add_left_out(LeftOut { kind, name, id, reason });
                     // With an entry in the directory, it is told at every run until cleanup decides.
                     if self.reading.state(index).key.is_some() {
                         self.people.shaping[index as usize] = UNSHAPED;

@@ -138,6 +138,7 @@ pub fn build(
     draft.plan_groups()?;
     draft.plan_people(&mut staging)?;
     draft.plan_made_up_groups()?;
+    draft.report.left_out.sort_unstable();
     let memberships = draft.plan_memberships()?;
     let mirror = draft.plan_mirror()?;
     let Draft { counters, groups, people, .. } = draft;
