@@ -226,7 +226,9 @@ fn secrets(line: &str) -> Vec<Range<usize>> {
         let value = &line[equals + 1..];
         let start = equals + 1 + (value.len() - value.trim_start().len());
         let value = value.trim_start();
+        // Whoever knows a webhook's address may post to it.
         let suspect = SECRET_KEYS.contains(&key.to_lowercase().as_str())
+            || key == "url"
             || (key == "credential" && !value.starts_with('{') && !value.is_empty());
         if !suspect {
             continue;

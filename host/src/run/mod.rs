@@ -42,6 +42,6 @@ pub use report::{
     Counts, MembershipCounts, Milliseconds, NamedEntry, Outcome, ReportedError, ReportedProblem,
     RequestCounts, RunReport,
 };
-pub use run::{Ended, Job, plan, sync};
+pub use run::{Ended, Job, plan, sync, with_causes};
 pub use staging::StagedUser;
 pub use turn::{Turn, Turns};
