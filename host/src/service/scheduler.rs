@@ -88,7 +88,7 @@ impl Scheduler {
         let mut before = std::mem::take(&mut self.slots);
         for (connector, schedule) in schedules {
             let slot = match before.remove(&connector) {
-                Some(known) if known.schedule == schedule => known,
+                Some(known) if known.schedule == schedule && known.next.is_some() => known,
                 Some(known) => {
                     let met = known.met.max(now);
                     let next = Self::next_of(&connector, &schedule, Some(met), now);

@@ -113,7 +113,7 @@ proptest! {
                 let skipped = seen.skips.iter().filter(|skip| **skip == due).count();
                 let waited = outage_over(down, begin, due);
                 prop_assert!(
-                    met + skipped == 1 || (waited && met + skipped <= 1),
+                    met + skipped == 1 || (waited && met <= 1),
                     "{connector}: {due} led to {met} runs and {skipped} skips: {seen:?}"
                 );
             }
@@ -121,7 +121,8 @@ proptest! {
     }
 }
 
-/// While nothing was at work, or what was killed then was at work: a run that was killed met what it began for.
+/// Near an outage: a run that was killed met what it began for, and what was skipped for it is made up for. Only never
+/// by two runs.
 fn outage_over(down: Option<(i64, i64)>, begin: Timestamp, due: Timestamp) -> bool {
     down.is_some_and(|(from, length)| due >= after(begin, from - 5000) && due <= after(begin, from + length + 5000))
 }

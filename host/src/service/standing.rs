@@ -70,9 +70,10 @@ fn without_particulars(text: &str) -> String {
     while let Some(first) = rest.chars().next() {
         let length = rest.find(|c| word(c) != word(first)).unwrap_or(rest.len());
         let (part, after) = rest.split_at(length);
-        let digits = part.bytes().filter(u8::is_ascii_digit).count();
-        let mixed = part.len() >= ID && digits > 0;
-        match word(first) && (mixed || digits == part.len()) {
+        let digit = |byte: &u8| byte.is_ascii_digit();
+        let mixed = part.len() >= ID && part.bytes().any(|byte| digit(&byte));
+        // Also with a unit, such as the end of a time: `9Z`, `15s`.
+        match word(first) && (mixed || part.as_bytes().first().is_some_and(digit)) {
             true => plain.push('#'),
             false => plain.push_str(part),
         }
