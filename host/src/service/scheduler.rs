@@ -124,13 +124,14 @@ impl Scheduler {
             let Some(slot) = self.slots.get_mut(&connector) else { continue };
             let Some(next) = slot.next else { continue };
             if slot.running {
-                slot.meet(&connector, now, next.due);
+                slot.meet(&connector, next.due);
                 starts.push(Start::Skip { connector, due: next.due });
             } else if places > 0 {
                 places -= 1;
                 slot.running = true;
                 let late = next.begins.as_second() - next.due.as_second() > slot.schedule.jitter.as_secs() as i64;
-                slot.meet(&connector, now, next.due);
+                // A clock that was put back may have the due time before it.
+                slot.meet(&connector, now.max(next.due));
                 starts.push(Start::Run { connector, due: next.due, late });
             }
         }
@@ -182,9 +183,9 @@ impl Start {
 }
 
 impl Slot {
-    /// What was due up to now is met, and `due` at least, which a clock that was put back may have before it.
-    fn meet(&mut self, connector: &str, now: Timestamp, due: Timestamp) {
-        self.met = self.met.max(now).max(due);
+    /// What was due up to then is met.
+    fn meet(&mut self, connector: &str, then: Timestamp) {
+        self.met = self.met.max(then);
         self.next = self.schedule.due_after(self.met).map(|due| Next {
             due,
             begins: self.schedule.begins(connector, due),
