@@ -14,8 +14,8 @@ use super::plugin::PluginCliError;
 use super::prompt::Terminal;
 use super::report::Failure;
 use super::{
-    completions, config, connector, demo, doctor, groups, init, logging, plan, plugin, runs, serve, status, sync,
-    users,
+    completions, config, connector, demo, doctor, groups, init, logging, plan, plugin, runs, serve, status,
+    sync, users,
 };
 use crate::config::ConfigError;
 

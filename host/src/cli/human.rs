@@ -171,9 +171,14 @@ mod tests {
     #[test]
     fn times_to_come() {
         let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
-        for (seconds, text) in
-            [(-5, "now"), (0, "now"), (1, "in 1 s"), (200, "in 3 min"), (90_000, "in 25 h"), (200_000, "in 2 d")]
-        {
+        for (seconds, text) in [
+            (-5, "now"),
+            (0, "now"),
+            (1, "in 1 s"),
+            (200, "in 3 min"),
+            (90_000, "in 25 h"),
+            (200_000, "in 2 d"),
+        ] {
             assert_eq!(ahead(now + jiff::SignedDuration::from_secs(seconds), now), text);
         }
     }

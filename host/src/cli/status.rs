@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::global::Global;
-use super::human::{ahead, ago, count, plural};
+use super::human::{ago, ahead, count, plural};
 use super::output::Output;
 use super::report::Failure;
 use super::runs::{self, ShownRun};

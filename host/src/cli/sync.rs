@@ -98,7 +98,8 @@ fn all(config: Config, output: Output) -> Result<Exit, Failure> {
     let opened: Vec<_> = names.iter().map(|name| open::plugins(&config, &library, name)).collect();
     let config = Arc::new(config);
     block_on(|interrupt| async move {
-        let around = Arc::new(Surroundings { output, cancel: interrupt.token(), budgets: Budgets::default() });
+        let around =
+            Arc::new(Surroundings { output, cancel: interrupt.token(), budgets: Budgets::default() });
         let (begun, mut runs) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             let places = Arc::new(Semaphore::new(AT_A_TIME));

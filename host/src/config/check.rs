@@ -28,10 +28,7 @@ pub(super) struct Checked {
     pub notify: Notify,
 }
 
-pub(super) fn check(
-    source: &Source,
-    base: &Path,
-) -> Result<Checked, ConfigError> {
+pub(super) fn check(source: &Source, base: &Path) -> Result<Checked, ConfigError> {
     let file = read(source).map_err(|fault| ConfigError::Wrong { faults: vec![fault] })?;
     let mut checker = Checker { source, base, faults: Vec::new() };
     let directory = checker
@@ -121,7 +118,8 @@ impl Checker<'_> {
         self.endpoint(&under(&path, "endpoint"), &written.endpoint);
         let plugin = self.plugin(&path, written.plugin, written.plugin_version, written.plugin_sha256);
         let credential = self.credential(&under(&path, "credential"), written.credential);
-        let schedule = written.schedule.and_then(|schedule| self.schedule(&under(&path, "schedule"), schedule));
+        let schedule =
+            written.schedule.and_then(|schedule| self.schedule(&under(&path, "schedule"), schedule));
         let settings = self.settings(&under(&path, "settings"), written.settings);
         let http = self.http(&under(&path, "http"), written.http);
         let transforms = written.transform.into_iter().enumerate().map(|(index, transform)| {

@@ -72,12 +72,12 @@ impl Checker<'_> {
     pub fn notify(&mut self, path: &[Step], written: written::Notify) -> Notify {
         let default = Notify::default();
         if written.command.as_ref().is_some_and(|command| command.first().is_none_or(String::is_empty)) {
-            let hint = "the program and its arguments, such as `command = [\"/usr/local/bin/page\", \"rollcall\"]`";
+            let hint =
+                "the program and its arguments, such as `command = [\"/usr/local/bin/page\", \"rollcall\"]`";
             self.wrong(&under(path, "command"), "`command` has to name a program", Some(hint));
         }
         let command = written.command.unwrap_or_default();
-        let webhook =
-            written.webhook.and_then(|webhook| self.webhook(&under(path, "webhook"), webhook));
+        let webhook = written.webhook.and_then(|webhook| self.webhook(&under(path, "webhook"), webhook));
         let on = match written.on {
             None => default.on,
             Some(words) => {
@@ -106,7 +106,8 @@ impl Checker<'_> {
                 Ok(url) => Some(WebhookUrl::Written(url)),
                 Err(reason) => {
                     let hint = "such as `url = \"https://hooks.example.com/rollcall\"`".to_owned();
-                    let fault = self.source.concealed(&under(path, "url"), format!("`url` {reason}"), Some(hint));
+                    let fault =
+                        self.source.concealed(&under(path, "url"), format!("`url` {reason}"), Some(hint));
                     self.faults.push(fault);
                     None
                 }

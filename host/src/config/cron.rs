@@ -177,7 +177,9 @@ fn check(text: &str) -> Result<(), CronMistake> {
     };
     if fields.len() != FIELDS.len() {
         let (part, message) = match fields.get(FIELDS.len()) {
-            Some(sixth) => (place(sixth).start..text.trim_end().len(), "a schedule has five fields".to_owned()),
+            Some(sixth) => {
+                (place(sixth).start..text.trim_end().len(), "a schedule has five fields".to_owned())
+            }
             None => (0..text.len(), format!("a schedule has five fields, and this has {}", fields.len())),
         };
         return Err(CronMistake { part, message, hint: SHAPE.to_owned() });
@@ -219,7 +221,9 @@ impl Field {
         };
         match step {
             None => Ok(()),
-            Some(step) if !several => Err(format!("`{item}` is a step without a range: write `{range}-{}/{step}`", self.most)),
+            Some(step) if !several => {
+                Err(format!("`{item}` is a step without a range: write `{range}-{}/{step}`", self.most))
+            }
             Some(step) => match step.parse::<u32>() {
                 Ok(number) if (1..=self.most).contains(&number) => Ok(()),
                 _ => Err(format!("the step of `{item}` has to be from 1 to {}", self.most)),
@@ -233,7 +237,8 @@ impl Field {
             return Ok(self.least + position as u32);
         }
         let digits = !text.is_empty() && text.len() <= 2 && text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = text.parse::<u32>().ok().filter(|number| digits && (self.least..=self.most).contains(number));
+        let number =
+            text.parse::<u32>().ok().filter(|number| digits && (self.least..=self.most).contains(number));
         number.ok_or_else(|| match text {
             "" => "something is missing here".to_owned(),
             text => format!("`{text}` is not from {} to {}", self.least, self.most),

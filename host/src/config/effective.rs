@@ -213,7 +213,11 @@ impl Gathering<'_> {
             self.put(&format!("webhook.{key}"), Some(value.into()), Origin::Default);
         }
         let on: Vec<&str> = notify.on.iter().map(|occasion| occasion.as_str()).collect();
-        self.put("on", (!notify.command.is_empty() || notify.webhook.is_some()).then(|| on.into()), Origin::Default);
+        self.put(
+            "on",
+            (!notify.command.is_empty() || notify.webhook.is_some()).then(|| on.into()),
+            Origin::Default,
+        );
     }
 
     fn http(&mut self, http: &HttpOptions) {

@@ -143,10 +143,13 @@ mod tests {
 
     #[test]
     fn only_https_or_this_machine() {
-        for good in ["https://hooks.example.com/a?b=c", "http://127.0.0.1:9/x", "http://[::1]/x", "http://localhost/"] {
+        for good in
+            ["https://hooks.example.com/a?b=c", "http://127.0.0.1:9/x", "http://[::1]/x", "http://localhost/"]
+        {
             assert!(WebhookUrl::parse(good).is_ok(), "{good}");
         }
-        for bad in ["http://hooks.example.com/", "http://127.evil.example/", "ftp://localhost/", "hooks", ""] {
+        for bad in ["http://hooks.example.com/", "http://127.evil.example/", "ftp://localhost/", "hooks", ""]
+        {
             assert!(WebhookUrl::parse(bad).is_err(), "{bad}");
         }
     }
@@ -189,7 +192,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_redirect_is_no_success_and_no_error_tells_the_address() {
-        let (url, served) = server(&["302 Found\r\nLocation: http://127.0.0.1:9/", "302 Found", "302 Found"]).await;
+        let (url, served) =
+            server(&["302 Found\r\nLocation: http://127.0.0.1:9/", "302 Found", "302 Found"]).await;
         let webhook = WebhookUrl::Written(url);
         let error = webhook.post(b"{}").await.unwrap_err();
         assert_eq!(served.await.unwrap().len(), 3);

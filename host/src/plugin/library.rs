@@ -172,7 +172,8 @@ impl Library {
     ///
     /// When the folder can't be read, or two of its files give a plugin of one name.
     pub fn open(folder: Option<&Path>, sandbox: Sandbox) -> Result<Self, LibraryError> {
-        let mut library = Self { sandbox, plugins: BTreeMap::new(), unusable: Vec::new(), held: BTreeMap::new() };
+        let mut library =
+            Self { sandbox, plugins: BTreeMap::new(), unusable: Vec::new(), held: BTreeMap::new() };
         for bytes in BUILT_IN {
             match read_manifest(bytes) {
                 Ok(manifest) => library.add(listed(manifest, bytes, Place::BuiltIn))?,

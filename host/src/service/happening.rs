@@ -10,21 +10,51 @@ use crate::run::{Outcome, RunReport};
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "happening", rename_all = "kebab-case")]
 pub enum Happening {
-    Serving { process: u32, connectors: Vec<String> },
+    Serving {
+        process: u32,
+        connectors: Vec<String>,
+    },
     /// A connector's next run.
-    Planned { connector: String, begins: Option<Timestamp> },
-    Begins { connector: String, due: Timestamp, late: bool },
-    Ended { report: Box<RunReport> },
-    Skipped { connector: String, due: Timestamp, reason: String },
+    Planned {
+        connector: String,
+        begins: Option<Timestamp>,
+    },
+    Begins {
+        connector: String,
+        due: Timestamp,
+        late: bool,
+    },
+    Ended {
+        report: Box<RunReport>,
+    },
+    Skipped {
+        connector: String,
+        due: Timestamp,
+        reason: String,
+    },
     /// Changed files are in force.
-    Reloaded { connectors: Vec<String> },
+    Reloaded {
+        connectors: Vec<String>,
+    },
     /// Changed files can't be used: what was in force stays.
-    Refused { reason: String },
+    Refused {
+        reason: String,
+    },
     /// They are as before, or can be used again.
     Mended,
-    Told { connector: String, kind: EventKind, channel: &'static str },
-    NotTold { connector: String, channel: &'static str, reason: String },
-    Stopping { running: usize },
+    Told {
+        connector: String,
+        kind: EventKind,
+        channel: &'static str,
+    },
+    NotTold {
+        connector: String,
+        channel: &'static str,
+        reason: String,
+    },
+    Stopping {
+        running: usize,
+    },
     Stopped,
 }
 
@@ -73,7 +103,9 @@ impl fmt::Display for Happening {
                 write!(f, "{connector}: the {channel} could not be told: {}", one_line(reason))
             }
             Happening::Stopping { running: 0 } => f.write_str("stopping"),
-            Happening::Stopping { running } => write!(f, "stopping when the runs at work have ended: {running}"),
+            Happening::Stopping { running } => {
+                write!(f, "stopping when the runs at work have ended: {running}")
+            }
             Happening::Stopped => f.write_str("stopped"),
         }
     }

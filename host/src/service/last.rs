@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::directory::{RunRow, Store, StoreResult};
 use crate::run::{Outcome, history};
@@ -9,6 +9,7 @@ use crate::run::{Outcome, history};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LastRuns {
     /// When the last full run began that came to an end of its own: one that was stopped or killed is to be made up for.
+    /// If there was none but those, a day before the first of them, since only its due time says what it was for.
     pub begun: Option<Timestamp>,
     /// When the last one ended that succeeded; if none of the last hundreds did, the beginning of the first of them.
     pub success: Option<Timestamp>,
@@ -20,16 +21,18 @@ const LOOKED_AT: u32 = 500;
 /// `database` is the store's file.
 pub fn last_runs(store: &mut dyn Store, database: &Path, connector: &str) -> StoreResult<LastRuns> {
     let rows = history(store, database, |reader| reader.runs(Some(connector), LOOKED_AT))?;
-    let is = |row: &RunRow, outcomes: &[Outcome]| outcomes.iter().any(|outcome| row.outcome == outcome.as_str());
+    let is =
+        |row: &RunRow, outcomes: &[Outcome]| outcomes.iter().any(|outcome| row.outcome == outcome.as_str());
     let began = |row: &RunRow| row.started_at.parse().ok();
     let full = || rows.iter().filter(|row| row.mode == "full");
-    let complete = full().find(|row| {
-        row.outcome != RunRow::INTERRUPTED && !is(row, &[Outcome::Cancelled])
-    });
+    let complete = full().find(|row| row.outcome != RunRow::INTERRUPTED && !is(row, &[Outcome::Cancelled]));
     let succeeded = full().find(|row| is(row, &[Outcome::Done, Outcome::Problems]));
     let ended = |row: &RunRow| row.ended_at.as_deref().and_then(|at| at.parse().ok());
     Ok(LastRuns {
-        begun: complete.and_then(began),
+        begun: complete.and_then(began).or_else(|| {
+            let first: Timestamp = full().last().and_then(began)?;
+            first.checked_sub(SignedDuration::from_hours(24)).ok()
+        }),
         success: succeeded.and_then(ended).or_else(|| full().last().and_then(began)),
     })
 }
@@ -58,6 +61,7 @@ mod tests {
             LastRuns { begun, success }
         };
         assert_eq!(add(1, "replay", Some("done")), LastRuns::default());
+        assert_eq!(add(2, "full", Some("cancelled")), is(2 - 24, 2));
         assert_eq!(add(2, "full", Some("failed")), is(2, 2));
         assert_eq!(add(3, "full", Some("problems")), is(3, 3));
         assert_eq!(add(4, "full", Some("failed")), is(4, 3));

@@ -123,7 +123,13 @@ impl Notifier<'_> {
         Told { connector: report.connector.clone(), aspect, channel: channel.name() }
     }
 
-    async fn once(&self, channel: &Channel<'_>, told: &Told, cause: &str, event: &Event) -> Result<(), TellError> {
+    async fn once(
+        &self,
+        channel: &Channel<'_>,
+        told: &Told,
+        cause: &str,
+        event: &Event,
+    ) -> Result<(), TellError> {
         if self.store(|store| store.told(told))?.as_deref() == Some(cause) {
             return Ok(());
         }
@@ -136,7 +142,12 @@ impl Notifier<'_> {
         Ok(self.store(|store| store.set_told(told, cause, event.at))?)
     }
 
-    async fn recovered(&self, channel: &Channel<'_>, report: &RunReport, at: Timestamp) -> Result<(), TellError> {
+    async fn recovered(
+        &self,
+        channel: &Channel<'_>,
+        report: &RunReport,
+        at: Timestamp,
+    ) -> Result<(), TellError> {
         let both = [RUN, SILENCE].map(|aspect| self.told(report, aspect, channel));
         let mut stood = false;
         for told in &both {
@@ -168,7 +179,9 @@ impl Notifier<'_> {
     }
 
     fn store<T>(&self, work: impl FnOnce(&mut dyn Store) -> T) -> T {
-        tokio::task::block_in_place(|| work(self.store.lock().unwrap_or_else(PoisonError::into_inner).as_mut()))
+        tokio::task::block_in_place(|| {
+            work(self.store.lock().unwrap_or_else(PoisonError::into_inner).as_mut())
+        })
     }
 }
 

@@ -66,7 +66,12 @@ pub enum Start {
 
 impl Scheduler {
     /// What the schedule says next of a connector whose last run began then.
-    pub fn next_of(connector: &str, schedule: &Schedule, last: Option<Timestamp>, now: Timestamp) -> Option<Next> {
+    pub fn next_of(
+        connector: &str,
+        schedule: &Schedule,
+        last: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Next> {
         let due = schedule.due_after(last.unwrap_or(now))?;
         let begins = schedule.begins(connector, due);
         // The last of what was missed is what the run is for.
@@ -98,7 +103,14 @@ impl Scheduler {
                     let (begun, success) = last(&connector);
                     let next = Self::next_of(&connector, &schedule, begun, now);
                     let met = begun.unwrap_or(now);
-                    Slot { schedule, met, next, running: false, success: success.unwrap_or(now), silence_told: false }
+                    Slot {
+                        schedule,
+                        met,
+                        next,
+                        running: false,
+                        success: success.unwrap_or(now),
+                        silence_told: false,
+                    }
                 }
             };
             self.slots.insert(connector, slot);
@@ -117,7 +129,9 @@ impl Scheduler {
         let mut waiting: Vec<(Timestamp, String)> = self
             .slots
             .iter()
-            .filter_map(|(name, slot)| Some((slot.next.filter(|next| next.begins <= now)?.begins, name.clone())))
+            .filter_map(|(name, slot)| {
+                Some((slot.next.filter(|next| next.begins <= now)?.begins, name.clone()))
+            })
             .collect();
         waiting.sort();
         for (_, connector) in waiting {
@@ -129,7 +143,8 @@ impl Scheduler {
             } else if places > 0 {
                 places -= 1;
                 slot.running = true;
-                let late = next.begins.as_second() - next.due.as_second() > slot.schedule.jitter.as_secs() as i64;
+                let late =
+                    next.begins.as_second() - next.due.as_second() > slot.schedule.jitter.as_secs() as i64;
                 // A clock that was put back may have the due time before it.
                 slot.meet(&connector, now.max(next.due));
                 starts.push(Start::Run { connector, due: next.due, late });
@@ -152,7 +167,8 @@ impl Scheduler {
 
     /// Connectors of which no run has succeeded for longer than their schedule bears, and since when; each once.
     pub fn silent(&mut self, now: Timestamp) -> Vec<(String, Timestamp)> {
-        let silent = self.slots.iter_mut().filter(|(_, slot)| slot.silent_from().is_some_and(|from| from <= now));
+        let silent =
+            self.slots.iter_mut().filter(|(_, slot)| slot.silent_from().is_some_and(|from| from <= now));
         silent
             .map(|(connector, slot)| {
                 slot.silence_told = true;
@@ -186,10 +202,10 @@ impl Slot {
     /// What was due up to then is met.
     fn meet(&mut self, connector: &str, then: Timestamp) {
         self.met = self.met.max(then);
-        self.next = self.schedule.due_after(self.met).map(|due| Next {
-            due,
-            begins: self.schedule.begins(connector, due),
-        });
+        self.next = self
+            .schedule
+            .due_after(self.met)
+            .map(|due| Next { due, begins: self.schedule.begins(connector, due) });
     }
 
     fn silent_from(&self) -> Option<Timestamp> {
@@ -255,15 +271,21 @@ mod tests {
         // Nothing was missed where the last run began after the last due time, and where there never was one.
         for last in [Some("2026-11-24T12:00:03Z"), None] {
             let mut scheduler = scheduler(&[("acme", HOURLY)], now, last);
-            assert_eq!((scheduler.start(at(now)), scheduler.wakes()), (vec![], Some(at("2026-11-24T13:00:00Z"))));
+            assert_eq!(
+                (scheduler.start(at(now)), scheduler.wakes()),
+                (vec![], Some(at("2026-11-24T13:00:00Z")))
+            );
         }
         // With jitter, a run may be due and not be missed yet; many that were missed don't begin in one second.
         let spread: Vec<String> = (0..8).map(|number| format!("c{number}")).collect();
         let lines = format!("{HOURLY}\njitter-seconds = 3600");
-        let connectors: Vec<(&str, &str)> = spread.iter().map(|name| (name.as_str(), lines.as_str())).collect();
+        let connectors: Vec<(&str, &str)> =
+            spread.iter().map(|name| (name.as_str(), lines.as_str())).collect();
         let waiting = super::tests::scheduler(&connectors, now, Some("2026-11-23T08:00:03Z"));
-        let begins: Vec<i64> =
-            spread.iter().map(|name| waiting.next(name).unwrap().begins.as_second() - at(now).as_second()).collect();
+        let begins: Vec<i64> = spread
+            .iter()
+            .map(|name| waiting.next(name).unwrap().begins.as_second() - at(now).as_second())
+            .collect();
         assert!(begins.iter().all(|after| (0..=60).contains(after)), "{begins:?}");
         assert!(begins.iter().max() > begins.iter().min(), "{begins:?}");
     }
@@ -326,7 +348,8 @@ mod tests {
     #[test]
     fn silence_is_told_once_until_a_run_succeeds() {
         let lines = format!("{HOURLY}\nalert-after-hours = 5");
-        let mut scheduler = scheduler(&[("acme", &lines)], "2026-11-24T12:00:00Z", Some("2026-11-24T09:00:00Z"));
+        let mut scheduler =
+            scheduler(&[("acme", &lines)], "2026-11-24T12:00:00Z", Some("2026-11-24T09:00:00Z"));
         assert_eq!(scheduler.silent(at("2026-11-24T13:59:59Z")), []);
         let silent = [("acme".to_owned(), at("2026-11-24T09:00:00Z"))];
         assert_eq!(scheduler.silent(at("2026-11-24T14:00:00Z")), silent);

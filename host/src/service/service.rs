@@ -118,7 +118,8 @@ impl<W: Workshop> Service<W> {
         loop {
             let now = self.clock.now();
             if now >= next_look {
-                next_look = now.checked_add(SignedDuration::try_from(LOOK_EVERY).unwrap_or_default()).unwrap_or(now);
+                next_look =
+                    now.checked_add(SignedDuration::try_from(LOOK_EVERY).unwrap_or_default()).unwrap_or(now);
                 tokio::task::block_in_place(|| self.look(false))?;
             }
             self.begin(now);
@@ -160,7 +161,11 @@ impl<W: Workshop> Service<W> {
             self.tasks.spawn(async move {
                 let ended = match kit.run(&connector, turn).await {
                     Err(skipped) => {
-                        happens(Happening::Skipped { connector: connector.clone(), due, reason: skipped.reason });
+                        happens(Happening::Skipped {
+                            connector: connector.clone(),
+                            due,
+                            reason: skipped.reason,
+                        });
                         None
                     }
                     Ok(report) => {

@@ -41,17 +41,22 @@ pub(super) fn succeeded(outcome: Outcome) -> bool {
     }
 }
 
+/// Which of several requests is refused first differs from run to run, so what lies below it counts, if anything does.
 fn error(report: &RunReport) -> String {
     let Some(error) = &report.error else { return String::new() };
-    let text = std::iter::once(&error.message).chain(&error.causes);
-    text.map(|text| without_particulars(text)).collect::<Vec<_>>().join(": ")
+    let message = match error.causes.is_empty() {
+        true => std::slice::from_ref(&error.message),
+        false => &error.causes,
+    };
+    message.iter().map(|text| without_particulars(text)).collect::<Vec<_>>().join(": ")
 }
 
 /// Who and what, so that one more is another cause; the order and the wording don't matter.
 fn problems(report: &RunReport) -> String {
-    let each = report.problems.iter().map(|problem| {
-        [&problem.kind, problem.id.as_deref().unwrap_or_default(), &problem.code].join(" ")
-    });
+    let each = report
+        .problems
+        .iter()
+        .map(|problem| [&problem.kind, problem.id.as_deref().unwrap_or_default(), &problem.code].join(" "));
     let all: BTreeSet<String> = each.collect();
     let mut hasher = blake3::Hasher::new();
     for problem in &all {
@@ -60,13 +65,24 @@ fn problems(report: &RunReport) -> String {
     format!("{} {}", all.len() as u64 + report.further_problems, hasher.finalize().to_hex())
 }
 
-/// The text without what differs from run to run: numbers, times, and the ids that providers give to requests.
+/// The text without what differs from run to run: what stands in parentheses, where plugins put the request and its
+/// ids, numbers, times, and what looks like an id.
 fn without_particulars(text: &str) -> String {
     /// An error code such as `E0000006` is shorter than any id.
     const ID: usize = 12;
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let mut plain = String::new();
-    let mut rest = text;
+    let mut depth = 0_usize;
+    let outside: String = text
+        .chars()
+        .filter(|c| {
+            depth += usize::from(*c == '(');
+            let kept = depth == 0;
+            depth -= usize::from(*c == ')' && depth > 0);
+            kept
+        })
+        .collect();
+    let mut rest = outside.as_str();
     while let Some(first) = rest.chars().next() {
         let length = rest.find(|c| word(c) != word(first)).unwrap_or(rest.len());
         let (part, after) = rest.split_at(length);
@@ -87,8 +103,9 @@ mod tests {
     use super::*;
     use crate::run::{ReportedError, ReportedProblem};
 
-    fn failed(message: &str) -> RunReport {
-        let error = ReportedError { message: message.to_owned(), causes: vec!["timeout".to_owned()], hint: None };
+    fn failed(message: &str, causes: &[&str]) -> RunReport {
+        let causes = causes.iter().map(|cause| (*cause).to_owned()).collect();
+        let error = ReportedError { message: message.to_owned(), causes, hint: None };
         RunReport { outcome: Outcome::Failed, error: Some(error), ..RunReport::new("acme", "full") }
     }
 
@@ -101,16 +118,19 @@ mod tests {
 
     #[test]
     fn the_same_problem_has_the_same_cause_in_every_run() {
-        let one = "okta does not answer (HTTP 503, request YXmqzSAMPLEv9k1-a at 2026-11-24T17:15:00.123Z, E0000009)";
-        let same = "okta does not answer (HTTP 502, request ZabcSAMPLE77xyz-b at 2026-11-25T17:15:01.9Z, E0000009)";
-        assert_eq!(cause(&failed(one)), cause(&failed(same)));
-        assert!(cause(&failed(one)).contains("E0000009: timeout") || cause(&failed(one)).contains("E0000009"));
-        for other in [
-            one.replace("E0000009", "E0000011"),
-            one.replace("does not answer", "refuses"),
-        ] {
-            assert_ne!(cause(&failed(one)), cause(&failed(&other)), "{other}");
-        }
+        // Two requests are refused, and now the one, now the other is answered first.
+        let refused = "okta does not accept the credential";
+        let users = format!("{refused} (listing users: HTTP 401 (E0000011), okta.request-id a-X1) ");
+        let groups = format!("{refused} (listing groups: HTTP 401, okta.request-id b-Y2) ");
+        let one = cause(&failed("reading GET /api/v1/users failed", &[&users]));
+        assert_eq!(one, cause(&failed("reading GET /api/v1/groups failed", &[&groups])));
+        let other = cause(&failed("reading GET /api/v1/users failed", &["the credential may not read this"]));
+        assert_ne!(one, other);
+
+        let full = "no space left after 17 s at 2026-11-24T17:15:00.123Z for request YXmqzSAMPLEv9k1-a";
+        let again = "no space left after 9.5 s at 2026-11-25T08:01:07.9Z for request ZabcSAMPLE77xyz-b";
+        assert_eq!(cause(&failed(full, &[])), cause(&failed(again, &[])).replace("#.# s", "# s"));
+        assert_ne!(cause(&failed(full, &[])), cause(&failed("the disk is full", &[])));
     }
 
     #[test]
@@ -136,7 +156,7 @@ mod tests {
     #[test]
     fn what_nobody_wants_to_hear_does_not_stand() {
         let on = BTreeSet::from([Occasion::Recovered]);
-        let report = |outcome| RunReport { outcome, ..failed("x") };
+        let report = |outcome| RunReport { outcome, ..failed("x", &[]) };
         assert_eq!(standing(&report(Outcome::Problems), &on), Standing::Well);
         assert_eq!(standing(&report(Outcome::Failed), &on), Standing::Unknown);
         assert_eq!(standing(&report(Outcome::Cancelled), &BTreeSet::from(Occasion::ALL)), Standing::Unknown);

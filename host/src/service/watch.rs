@@ -28,7 +28,9 @@ impl Watch {
             // One that can't be read holds nothing; loading says why.
             let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
             paths.extend(
-                entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "wasm")),
+                entries
+                    .map(|entry| entry.path())
+                    .filter(|path| path.extension().is_some_and(|end| end == "wasm")),
             );
         }
         paths.sort();

@@ -13,7 +13,7 @@ use crate::support::World;
 const KEEP: &str = "#!/bin/sh\n{ cat; env | grep -E 'ROLLCALL|TOKEN' | sort; } >> ../told\n";
 
 fn scene(lines: &str) -> Scene {
-    let world = World::company(&["ann"], &[]);
+    let world = World::company(&["ann"], &[("Staff", &["ann"])]);
     let program = world.write("keep", KEEP);
     #[cfg(unix)]
     fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -23,7 +23,10 @@ fn scene(lines: &str) -> Scene {
 /// The events that the program was given.
 fn events(scene: &Scene) -> Vec<Value> {
     let told = fs::read_to_string(scene.world.whole().join("told")).unwrap_or_default();
-    told.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).unwrap()).collect()
+    told.lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// From now on the provider doesn't know the token.
@@ -41,25 +44,22 @@ fn a_standing_problem_is_told_once_and_again_when_it_is_over() {
     let token = scene.world.sim.token().to_owned();
     let mut serving = scene.serve();
     let forbid = |forbidden: bool| {
-        let group = scene.world.group_id("Everyone");
+        let group = scene.world.group_id("Staff");
         scene.world.sim.forbid_members(&group, forbidden).unwrap();
     };
     // Problems alone are told only to those who ask for them.
     forbid(true);
-    scene.at(&night(2));
-    scene.waits_for(&mut serving, "acme: problems (run 1");
+    scene.run_at(&mut serving, &night(2), "acme: problems (run 1");
     refuse(&scene);
     for (run, day) in [(2, 3), (3, 4)] {
-        scene.at(&night(day));
-        scene.waits_for(&mut serving, &format!("acme: failed (run {run}"));
+        scene.run_at(&mut serving, &night(day), &format!("acme: failed (run {run}"));
     }
     scene.waits_for(&mut serving, "acme: the command was told: failed");
     scene.stop(serving);
     // What was told is not told again by another process.
     scene.at("2027-03-04T12:00:00Z");
     let mut serving = scene.serve();
-    scene.at(&night(5));
-    scene.waits_for(&mut serving, "acme: failed (run 4");
+    scene.run_at(&mut serving, &night(5), "acme: failed (run 4");
     scene.world.sim.set_token(&token, Some(Access::Full));
     scene.at(&night(6));
     scene.waits_for(&mut serving, "acme: the command was told: recovered");
@@ -75,21 +75,19 @@ fn a_standing_problem_is_told_once_and_again_when_it_is_over() {
 
 #[test]
 fn an_alert_on_silence_is_told_once() {
-    let lines = NIGHTLY.replace(" }", ", alert-after-hours = 30 }");
+    let lines = NIGHTLY.replace(" }", ", alert-after-hours = 26 }");
     let scene = scene("command = [\"./keep\"]");
     scene.world.configure(&format!("{lines}[notify]\ncommand = [\"./keep\"]\non = []\n"));
     scene.world.sync();
     refuse(&scene);
     let mut serving = scene.serve();
-    scene.at(&night(2));
-    scene.waits_for(&mut serving, "acme: failed (run 2");
+    scene.run_at(&mut serving, &night(2), "acme: failed (run 2");
     scene.at(&night(3));
     scene.waits_for(&mut serving, "acme: the command was told: silent");
     scene.waits_for(&mut serving, "acme: failed (run 3");
     scene.stop(serving);
     let mut serving = scene.serve();
-    scene.at(&night(4));
-    scene.waits_for(&mut serving, "acme: failed (run 4");
+    scene.run_at(&mut serving, &night(4), "acme: failed (run 4");
     scene.stop(serving);
     let told = events(&scene);
     assert_eq!(told.len(), 1, "{told:?}");
@@ -127,8 +125,7 @@ fn a_webhook_is_posted_to_and_its_address_is_never_shown() {
     scene.waits_for(&mut serving, "acme: the webhook could not be told: 127.0.0.1 answered HTTP 404");
     scene.at(&night(3));
     scene.waits_for(&mut serving, "acme: the webhook was told: failed");
-    scene.at(&night(4));
-    scene.waits_for(&mut serving, "acme: failed (run 3");
+    scene.run_at(&mut serving, &night(4), "acme: failed (run 3");
     let log = scene.stop(serving);
     assert!(!log.contains("SeCrEt"), "{log}");
     let bodies: Vec<Value> = std::iter::from_fn(|| posted.try_recv().ok()).collect();

@@ -23,12 +23,16 @@ fn an_edited_configuration_is_taken_over_without_a_restart() {
     let scene = scene();
     let mut serving = scene.serve();
     scene.world.configure(&format!("schedule = {{ full = \"0 5 * * *\", time-zone = \"UTC\" }}\n{PLUGINS}"));
-    scene.ticks_until(EVENING, "it is taken over", || serving.lines("the changed configuration is in force") == 1);
+    scene.ticks_until(EVENING, "it is taken over", || {
+        serving.lines("the changed configuration is in force") == 1
+    });
     scene.waits_for(&mut serving, "acme: the next run begins at 2027-03-02T05:00:00Z");
-    scene.at("2027-03-02T05:00:00Z");
-    scene.waits_for(&mut serving, "acme: done (run 1");
+    scene.run_at(&mut serving, "2027-03-02T05:00:00Z", "acme: done (run 1");
     let log = scene.stop(serving);
-    assert!(log.contains("due at 2027-03-02T05:00:00Z") && !log.contains("due at 2027-03-02T02:00:00Z"), "{log}");
+    assert!(
+        log.contains("due at 2027-03-02T05:00:00Z") && !log.contains("due at 2027-03-02T02:00:00Z"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -53,28 +57,28 @@ fn a_replaced_plugin_is_used_by_the_next_run_and_a_broken_one_is_not() {
     let scene = scene();
     let mut serving = scene.serve();
     scene.world.install("okta-shouting.wasm", "okta.wasm");
-    scene.ticks_until(EVENING, "it is taken over", || serving.lines("the changed configuration is in force") == 1);
-    scene.at("2027-03-02T02:00:00Z");
-    scene.waits_for(&mut serving, "acme: done (run 1");
+    scene.ticks_until(EVENING, "it is taken over", || {
+        serving.lines("the changed configuration is in force") == 1
+    });
+    scene.run_at(&mut serving, "2027-03-02T02:00:00Z", "acme: done (run 1");
     assert_eq!(display_names(&scene), ["ANN TEST"]);
 
     scene.world.write("plugins/okta.wasm", "no component at all");
-    scene.ticks_until("2027-03-02T03:00:00Z", "it is refused", || serving.lines("the change is refused") == 1);
+    scene
+        .ticks_until("2027-03-02T03:00:00Z", "it is refused", || serving.lines("the change is refused") == 1);
     let text = scene.world.run(&["status"]).exits(0).stdout;
     assert!(text.contains("A change is refused since") && text.contains("okta.wasm"), "{text}");
     assert!(scene.status()["serve"]["refused"]["reason"].as_str().unwrap().contains("okta.wasm"));
     // The one that was loaded stays, though its file is gone.
     scene.world.hire("bob");
-    scene.at("2027-03-03T02:00:00Z");
-    scene.waits_for(&mut serving, "acme: done (run 2");
+    scene.run_at(&mut serving, "2027-03-03T02:00:00Z", "acme: done (run 2");
     assert_eq!(display_names(&scene), ["ANN TEST", "BOB TEST"]);
 
     fs::remove_file(scene.world.work().join("plugins/okta.wasm")).unwrap();
     scene.ticks_until("2027-03-03T03:00:00Z", "it is mended", || {
         serving.lines("the configuration is valid again") == 1
     });
-    scene.at("2027-03-04T02:00:00Z");
-    scene.waits_for(&mut serving, "acme: done (run 3");
+    scene.run_at(&mut serving, "2027-03-04T02:00:00Z", "acme: done (run 3");
     assert_eq!(display_names(&scene), ["ann Test", "bob Test"]);
     scene.stop(serving);
     assert_eq!(scene.runs().len(), 3);

@@ -85,6 +85,16 @@ impl Scene {
         });
     }
 
+    /// Sets the clock, and waits until the run of that time, or what it says, is over.
+    #[track_caller]
+    pub fn run_at(&self, serving: &mut Serving, time: &str, text: &str) {
+        const OVER: &str = ": the next run begins at";
+        let before = serving.lines(OVER);
+        self.at(time);
+        self.waits_for(serving, text);
+        self.waits_for_lines(serving, OVER, before + 1);
+    }
+
     /// Waits for its end.
     pub fn ends(&self, serving: Serving) -> (Ran, String) {
         let log = serving.log.clone();

@@ -7,10 +7,6 @@ fn scene() -> Scene {
     Scene::new(World::company(&["ann"], &[]), NIGHTLY)
 }
 
-fn outcomes(scene: &Scene) -> Vec<(String, String)> {
-    scene.runs()
-}
-
 #[test]
 fn a_run_begins_when_the_clock_says_so() {
     let scene = scene();
@@ -19,17 +15,15 @@ fn a_run_begins_when_the_clock_says_so() {
     assert_eq!(status["serve"]["process"], serving.process().id());
     assert_eq!(status["connectors"][0]["schedule"]["next"]["begins"], "2027-03-02T02:00:00Z");
     scene.at("2027-03-02T01:59:59Z");
-    scene.at("2027-03-02T02:00:00Z");
-    scene.waits_for(&mut serving, "acme: done (run 1");
+    scene.run_at(&mut serving, "2027-03-02T02:00:00Z", "acme: done (run 1");
     assert_eq!(scene.world.directory().user_names(), ["ann@acme.example"]);
     scene.world.hire("bob");
-    scene.at("2027-03-03T02:00:00Z");
-    scene.waits_for(&mut serving, "acme: done (run 2");
+    scene.run_at(&mut serving, "2027-03-03T02:00:00Z", "acme: done (run 2");
     let log = scene.stop(serving);
     assert_eq!(log.matches("a run begins (due at 2027-03-02T02:00:00Z)").count(), 1, "{log}");
     assert_eq!(log.matches("a run begins").count(), 2, "{log}");
     assert_eq!(
-        outcomes(&scene),
+        scene.runs(),
         [("done", "2027-03-02T02:00:00Z"), ("done", "2027-03-03T02:00:00Z")]
             .map(|(outcome, at)| (outcome.to_owned(), at.to_owned()))
     );
@@ -53,7 +47,10 @@ fn what_was_missed_is_made_up_for_once() {
     let mut serving = scene.serve();
     scene.waits_for(&mut serving, "acme: done (run 2");
     let log = scene.stop(serving);
-    assert!(log.contains("acme: a run begins that makes up for what was missed since 2027-03-02T02:00:00Z"), "{log}");
+    assert!(
+        log.contains("acme: a run begins that makes up for what was missed since 2027-03-02T02:00:00Z"),
+        "{log}"
+    );
     assert_eq!(scene.runs().len(), 2, "{log}");
 }
 
