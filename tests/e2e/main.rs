@@ -16,6 +16,8 @@ mod lessons;
 mod pacing;
 mod plugin_swap;
 mod rules;
+#[cfg(debug_assertions)]
+mod serve;
 mod sync_all;
 mod sync_alone;
 mod sync_full;

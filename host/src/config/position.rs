@@ -279,7 +279,7 @@ fn shown(line: &str, hidden: &[Range<usize>], range: Range<usize>) -> String {
 pub(super) const SECRET_KEYS: [&str; 9] =
     ["token", "api-token", "api_token", "apitoken", "secret", "password", "api-key", "api_key", "apikey"];
 
-/// The values of [`SECRET_KEYS`], and of a `credential` that is not a table, quoted or not.
+/// The values of [`SECRET_KEYS`], and of a `credential` or `webhook` that is not a table, quoted or not.
 fn secrets(line: &str) -> Vec<Range<usize>> {
     let mut hidden = Vec::new();
     for (equals, _) in line.match_indices('=') {
@@ -296,8 +296,10 @@ fn secrets(line: &str) -> Vec<Range<usize>> {
         let value = &line[equals + 1..];
         let start = equals + 1 + (value.len() - value.trim_start().len());
         let value = value.trim_start();
+        // Whoever knows a webhook's address may post to it.
         let suspect = SECRET_KEYS.contains(&key.to_lowercase().as_str())
-            || (key == "credential" && !value.starts_with('{') && !value.is_empty());
+            || key == "url"
+            || (["credential", "webhook"].contains(&key) && !value.starts_with('{') && !value.is_empty());
         if !suspect {
             continue;
         }

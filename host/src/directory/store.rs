@@ -181,6 +181,15 @@ pub struct GroupFilter {
     pub order: Order,
 }
 
+/// Something that is told once: what about a connector, and to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    pub connector: String,
+    /// Its runs, or their silence.
+    pub aspect: &'static str,
+    pub channel: &'static str,
+}
+
 /// Where mirror and directory are kept. Calls block.
 pub trait Store: Send {
     /// The connector's number, given at first sight.
@@ -192,6 +201,11 @@ pub trait Store: Send {
 
     /// Notes how a run ended that applied nothing.
     fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()>;
+
+    /// The cause that was told, if one was and is not over.
+    fn told(&mut self, of: &Told) -> StoreResult<Option<String>>;
+    fn set_told(&mut self, of: &Told, cause: &str, at: jiff::Timestamp) -> StoreResult<()>;
+    fn forget_told(&mut self, of: &Told) -> StoreResult<()>;
 
     /// One consistent view.
     fn read(&mut self) -> StoreResult<Box<dyn Reader + '_>>;

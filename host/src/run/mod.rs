@@ -46,6 +46,6 @@ pub use report::{
     Counts, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome, ReportedError, ReportedProblem,
     RequestCounts, RunReport,
 };
-pub use run::{Ended, Job, plan, sync};
+pub use run::{Ended, Job, plan, sync, with_causes};
 pub use staging::StagedUser;
 pub use turn::{Turn, Turns};

@@ -18,6 +18,7 @@ use super::reading::Reading;
 use super::report::{Milliseconds, Outcome, ReportedError, RequestCounts, RunReport};
 use super::spool::SpoolKey;
 use super::turn::Turn;
+use crate::clock;
 use crate::directory::{ConnectorId, Reader, RunStart, Store};
 use crate::failpoint::FailPoint;
 use crate::http::HttpTotals;
@@ -195,7 +196,8 @@ fn plan_reading(
     Ok(plan)
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
+/// The error's text and those of its sources.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
@@ -210,12 +212,12 @@ fn known() -> Vec<Attribute> {
 }
 
 fn now() -> i64 {
-    Timestamp::now().as_second()
+    clock::now().as_second()
 }
 
 /// Now, to the millisecond: what a person can use of a time.
 fn timestamp() -> Timestamp {
-    let now = Timestamp::now();
+    let now = clock::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 

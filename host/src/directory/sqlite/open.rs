@@ -7,9 +7,10 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, pa
 
 use super::file::{DatabaseFile, create_private};
 use super::reader::SqliteReader;
+use super::told;
 use super::writer::SqliteWriter;
 use crate::directory::{
-    ConnectorId, Reader, RunId, RunRow, RunStart, Store, StoreError, StoreResult, Writer,
+    ConnectorId, Reader, RunId, RunRow, RunStart, Store, StoreError, StoreResult, Told, Writer,
 };
 use crate::failpoint::FailPoint;
 
@@ -185,6 +186,19 @@ impl Store for SqliteStore {
     fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()> {
         end_run(&self.connection, run, outcome, at, report)
             .map_err(|source| self.file.error("written", source))
+    }
+
+    fn told(&mut self, of: &Told) -> StoreResult<Option<String>> {
+        told::get(&self.connection, of).map_err(|source| self.file.error("read", source))
+    }
+
+    fn set_told(&mut self, of: &Told, cause: &str, at: jiff::Timestamp) -> StoreResult<()> {
+        told::set(&self.connection, of, cause, &at.to_string())
+            .map_err(|source| self.file.error("written", source))
+    }
+
+    fn forget_told(&mut self, of: &Told) -> StoreResult<()> {
+        told::forget(&self.connection, of).map_err(|source| self.file.error("written", source))
     }
 
     fn read(&mut self) -> StoreResult<Box<dyn Reader + '_>> {

@@ -13,3 +13,14 @@ INSERT INTO membership_change_2
   SELECT m.run, m."group", r.connector, m.added, m.removed FROM membership_change m JOIN run r ON r.id = m.run;
 DROP TABLE membership_change;
 ALTER TABLE membership_change_2 RENAME TO membership_change;
+
+-- What was told of each connector's standing problem, so that it is told once. `aspect`: `run` for how its runs end,
+-- `silence` for that none succeeds; `channel`: `command` or `webhook`.
+CREATE TABLE told (
+  connector TEXT NOT NULL,
+  aspect TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  cause TEXT NOT NULL,
+  at TEXT NOT NULL,
+  PRIMARY KEY (connector, aspect, channel)
+) STRICT, WITHOUT ROWID;
