@@ -11,7 +11,7 @@ use super::report::Failure;
 use super::runs::{self, ShownRun};
 use super::table::Table;
 use crate::clock;
-use crate::config::Schedule;
+use crate::config::{Config, ConfigError, Schedule};
 use crate::directory::{RunRow, SqliteStore, Store};
 use crate::run::{RunReport, history};
 use crate::service::{self, LastRuns, Next, Scheduler, State};
@@ -78,7 +78,15 @@ impl ConnectorSchedule {
 }
 
 pub(super) fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
-    let config = global.load()?;
+    let config = match global.load() {
+        Ok(config) => config,
+        Err(error) => {
+            if matches!(error, ConfigError::Wrong { .. }) {
+                goes_on(global, output);
+            }
+            return Err(error.into());
+        }
+    };
     let mut directory = Directory { path: config.directory.display().to_string(), ..Directory::default() };
     let mut store = SqliteStore::open_existing(&config.directory)?;
     let now = clock::now();
@@ -111,6 +119,16 @@ pub(super) fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
     let status = Status { directory, serve: State::of(&config.directory), connectors };
     output.view(|| text(&status), || &status)?;
     Ok(Exit::Done)
+}
+
+/// Says that a service doesn't mind the mistake, as far as that can be known without a configuration.
+fn goes_on(global: &Global, output: Output) {
+    let database = global.database.clone().unwrap_or_else(|| Config::usual_database(&global.config));
+    if let Some(State { process, .. }) = State::of(&database) {
+        output.note(&format!(
+            "`rollcall serve` (process {process}) goes on with the configuration that was in force before."
+        ));
+    }
 }
 
 fn text(status: &Status) -> String {

@@ -52,6 +52,11 @@ impl Config {
         Ok(Self { directory, plugins, connectors, notify, source, directory_origin: None })
     }
 
+    /// Where the database is unless a file that can't be read says otherwise.
+    pub fn usual_database(file: &Path) -> PathBuf {
+        folder(file).join(DEFAULT_DATABASE)
+    }
+
     /// Takes another database than the file names; relative to the working folder.
     pub fn use_database(&mut self, database: PathBuf, origin: Origin) {
         self.directory = database;

@@ -160,6 +160,25 @@ fn ended(report: &RunReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
+/// Without the excerpts of a file, which need lines of their own.
 fn one_line(text: &str) -> String {
-    text.split('\n').map(str::trim_end).filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join(" / ")
+    let excerpt =
+        |line: &str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !excerpt(line));
+    lines.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_a_log_is_one_line() {
+        let reason = "rollcall.toml:5:15: hour: `25` is not from 0 to 23\n  |\n5 | schedule = \"0 25 * * *\"\n  |     ^^\nhint: such as `3`";
+        let refused = Happening::Refused { reason: reason.to_owned() }.to_string();
+        assert_eq!(
+            refused,
+            "the change is refused, and what was in force stays: rollcall.toml:5:15: hour: `25` is not from 0 to 23; hint: such as `3`"
+        );
+    }
 }

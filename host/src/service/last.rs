@@ -30,10 +30,10 @@ pub fn last_runs(store: &mut dyn Store, database: &Path, connector: &str) -> Sto
     let ended = |row: &RunRow| row.ended_at.as_deref().and_then(|at| at.parse().ok());
     Ok(LastRuns {
         begun: complete.and_then(began).or_else(|| {
-            let first: Timestamp = full().last().and_then(began)?;
+            let first: Timestamp = full().next_back().and_then(began)?;
             first.checked_sub(SignedDuration::from_hours(24)).ok()
         }),
-        success: succeeded.and_then(ended).or_else(|| full().last().and_then(began)),
+        success: succeeded.and_then(ended).or_else(|| full().next_back().and_then(began)),
     })
 }
 

@@ -70,7 +70,8 @@ fn problems(report: &RunReport) -> String {
 fn without_particulars(text: &str) -> String {
     /// An error code such as `E0000006` is shorter than any id.
     const ID: usize = 12;
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    // Of a number and of a time as well: `9.5`, `17:15:00.9Z`.
+    let word = |c: char| c.is_ascii_alphanumeric() || ['_', '-', '.', ':'].contains(&c);
     let mut plain = String::new();
     let mut depth = 0_usize;
     let outside: String = text
@@ -129,7 +130,7 @@ mod tests {
 
         let full = "no space left after 17 s at 2026-11-24T17:15:00.123Z for request YXmqzSAMPLEv9k1-a";
         let again = "no space left after 9.5 s at 2026-11-25T08:01:07.9Z for request ZabcSAMPLE77xyz-b";
-        assert_eq!(cause(&failed(full, &[])), cause(&failed(again, &[])).replace("#.# s", "# s"));
+        assert_eq!(cause(&failed(full, &[])), cause(&failed(again, &[])));
         assert_ne!(cause(&failed(full, &[])), cause(&failed("the disk is full", &[])));
     }
 

@@ -43,6 +43,7 @@ fn a_broken_configuration_is_refused_once_and_the_old_one_stays_in_force() {
     serving.process().signal(Signal::HUP);
     let refused = "the change is refused, and what was in force stays: rollcall.toml:5:15: hour: `25`";
     scene.waits_for(&mut serving, refused);
+    scene.world.run(&["status"]).exits(2).says(&["rollcall.toml:5:15", "goes on with the configuration"]);
     // It looks again and again, and the night's run is that of the old schedule.
     scene.ticks_until("2027-03-02T01:59:50Z", "the run ends", || serving.lines("acme: done (run 1") == 1);
     assert_eq!(serving.lines("refused"), 1, "{}", serving.log());

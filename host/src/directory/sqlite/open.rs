@@ -265,6 +265,31 @@ mod tests {
     }
 
     #[test]
+    fn a_database_of_version_1_is_brought_up_with_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rollcall.db");
+        let first = Connection::open(&path).unwrap();
+        first.execute_batch(MIGRATIONS[0]).unwrap();
+        first.execute_batch("INSERT INTO connector VALUES (7, 'acme')").unwrap();
+        first.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        first.pragma_update(None, "user_version", 1).unwrap();
+        drop(first);
+        let mut store = SqliteStore::open(&path).unwrap();
+        assert_eq!(store.connector("acme").unwrap(), ConnectorId(7));
+        let told = |aspect| Told { connector: "acme".into(), aspect, channel: "command" };
+        assert_eq!(store.told(&told("run")).unwrap(), None);
+        for cause in ["one", "two"] {
+            store.set_told(&told("run"), cause, jiff::Timestamp::UNIX_EPOCH).unwrap();
+            assert_eq!(store.told(&told("run")).unwrap().as_deref(), Some(cause));
+        }
+        assert_eq!(store.told(&told("silence")).unwrap(), None);
+        store.forget_told(&told("silence")).unwrap();
+        assert!(store.told(&told("run")).unwrap().is_some());
+        store.forget_told(&told("run")).unwrap();
+        assert_eq!(store.told(&told("run")).unwrap(), None);
+    }
+
+    #[test]
     fn garbage_is_corrupt_and_left_untouched() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rollcall.db");
