@@ -15,6 +15,9 @@ mod faults;
 mod lessons;
 mod pacing;
 mod plugin_swap;
+mod rules;
+#[cfg(debug_assertions)]
+mod serve;
 mod sync_all;
 mod sync_alone;
 mod sync_full;

@@ -49,6 +49,13 @@ pub(super) enum Command {
     Doctor(DoctorArguments),
     Plan(PlanArguments),
     Sync(SyncArguments),
+    /// Sync connectors by their schedules, until it is told to stop.
+    ///
+    /// Runs in the foreground, for a service manager. A changed configuration and changed plugin files are taken over
+    /// without a restart; those that can't be used are refused, and what was in force stays. SIGTERM and Ctrl-C end it:
+    /// a run that reads stops, and goes on there the next time, one that applies its plan finishes.
+    #[command(after_help = "Examples:\n  rollcall serve\n  rollcall serve --json")]
+    Serve,
     /// Show the connectors, their last runs, and what the directory holds.
     #[command(after_help = "Examples:\n  rollcall status\n  rollcall status --json")]
     Status,

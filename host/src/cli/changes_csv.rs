@@ -48,7 +48,7 @@ fn lines(change: &ShownChange) -> Vec<Vec<Value>> {
             after,
         ]
     };
-    let whole = [ChangeKind::Create, ChangeKind::Disable, ChangeKind::Enable];
+    let whole = [ChangeKind::Create, ChangeKind::Disable, ChangeKind::Enable, ChangeKind::Delete];
     if whole.iter().any(|kind| kind.as_str() == change.kind) {
         return vec![line("", Value::Null, Value::Null)];
     }
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_happens_to_an_entry_as_a_whole_is_one_line() {
-        for kind in [ChangeKind::Create, ChangeKind::Disable, ChangeKind::Enable] {
+        for kind in [ChangeKind::Create, ChangeKind::Disable, ChangeKind::Enable, ChangeKind::Delete] {
             let change = change(kind, None, json!({ "userName": "ann", "active": true }));
             assert_eq!(lines(&change).len(), 1);
         }

@@ -14,8 +14,8 @@ use super::plugin::PluginCliError;
 use super::prompt::Terminal;
 use super::report::Failure;
 use super::{
-    completions, config, connector, demo, doctor, groups, init, logging, plan, plugin, runs, status, sync,
-    users,
+    completions, config, connector, demo, doctor, groups, init, logging, plan, plugin, runs, serve, status,
+    sync, users,
 };
 use crate::config::ConfigError;
 
@@ -49,6 +49,7 @@ fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> R
         Command::Demo(arguments) => demo::run(&arguments, output),
         Command::Plan(arguments) => plan::run(&arguments, &global, output),
         Command::Sync(arguments) => sync::run(&arguments, &global, output),
+        Command::Serve => serve::run(&global, output),
         Command::Status => status::run(&global, output),
         Command::Runs(arguments) => runs::list(&arguments, &global, output),
         Command::Run(arguments) => runs::one(&arguments, &global, output),

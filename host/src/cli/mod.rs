@@ -41,6 +41,7 @@ mod progress;
 mod prompt;
 mod report;
 mod runs;
+mod serve;
 mod show;
 mod status;
 mod sync;

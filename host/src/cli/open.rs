@@ -160,8 +160,7 @@ impl Place<'_> {
             LoadError::Kind { .. } => self.fault(["plugin".into()], error.to_string(), hint),
             // What the plugin itself found out about its settings.
             LoadError::Call(CallError::Answered { error, .. }) if error.code == "settings" => {
-                let path = named_path(&error).to_owned();
-                self.settings(&[SettingsError { path, message: error.message }], error.hint)
+                self.told_by_plugin(error)
             }
             error => {
                 let Manifest { name, version, .. } = &plugin.manifest;
@@ -170,6 +169,18 @@ impl Place<'_> {
                     .with_hint(hint)
             }
         }
+    }
+
+    /// A mistake within a setting's text, such as an expression, is shown at its very place.
+    fn told_by_plugin(&self, error: PluginError) -> Failure {
+        let path = named_path(&error).to_owned();
+        let Some(offset) = named_offset(&error) else {
+            return self.settings(&[SettingsError { path, message: error.message }], error.hint);
+        };
+        let mut steps = self.under(["settings".into()]).path;
+        steps.extend(Step::dotted(&path));
+        let message = SettingsError { path, message: error.message }.to_string();
+        ConfigError::from(self.config.fault(&steps, At::Within(offset), message, error.hint)).into()
     }
 
     fn settings(&self, errors: &[SettingsError], hint: Option<String>) -> Failure {
@@ -219,6 +230,14 @@ fn named_path(error: &PluginError) -> &str {
         _ => None,
     });
     named.unwrap_or_default()
+}
+
+/// How many bytes from the start of that setting's text.
+fn named_offset(error: &PluginError) -> Option<usize> {
+    error.details.iter().find_map(|Attribute { name, value }| match value {
+        Value::Integer(offset) if name == "offset" => usize::try_from(*offset).ok(),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

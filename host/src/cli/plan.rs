@@ -105,7 +105,7 @@ pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) ->
     let config = &config;
     let tape = arguments.tape.tape(arguments.force);
     let shown = block_on(|interrupt| async move {
-        let around = Surroundings { output, interrupt, budgets: Budgets::default() };
+        let around = Surroundings { output, cancel: interrupt.token(), budgets: Budgets::default() };
         let job = job::job(config, name, plugins, &around, Turn::at_once(), tape).await?;
         let mut shown = Shown::default();
         let report =

@@ -13,6 +13,7 @@ use super::output::Output;
 use super::plan::{ShownChange, ShownMembers};
 use super::report::Failure;
 use super::{changes_csv, show};
+use crate::clock;
 use crate::directory::{Reader, RunId, RunRow, Store, StoreError};
 use crate::run::{RunReport, history};
 
@@ -236,14 +237,15 @@ fn text(row: &RunRow, done: &Done) -> String {
 /// How many entries and memberships a run changed.
 pub(super) fn changes(report: &RunReport) -> u64 {
     let entries = [&report.users, &report.groups];
-    let entries =
-        entries.iter().map(|c| c.created + c.updated + c.renamed + c.disabled + c.enabled + c.removed);
+    let entries = entries
+        .iter()
+        .map(|c| c.created + c.updated + c.renamed + c.disabled + c.enabled + c.removed + c.anonymized);
     entries.sum::<u64>() + report.memberships.created + report.memberships.removed
 }
 
 /// A kept time as how long ago it is.
 pub(super) fn since(at: &str) -> String {
-    at.parse::<Timestamp>().map_or_else(|_| at.to_owned(), |at| ago(at, Timestamp::now()))
+    at.parse::<Timestamp>().map_or_else(|_| at.to_owned(), |at| ago(at, clock::now()))
 }
 
 fn took(row: &RunRow) -> String {

@@ -9,7 +9,7 @@ use super::human::{count, duration, plural};
 use super::output::width;
 use super::table::Table;
 use crate::directory::{Change, ChangeKind};
-use crate::run::{Counts, Outcome, ReportedProblem, RunReport};
+use crate::run::{Counts, LeftOut, Outcome, ReportedProblem, RunReport};
 
 /// Problems, absent entries and changes listed on a terminal before the rest is only counted; `--json` has all.
 const LISTED: usize = 20;
@@ -36,7 +36,14 @@ pub(super) fn report(report: &RunReport) -> String {
     if report.users.dropped + report.groups.dropped > 0 {
         let users = plural(report.users.dropped, "user", "users");
         let groups = plural(report.groups.dropped, "group", "groups");
-        text.push_str(&format!("\n{users} and {groups} are kept out by transforms."));
+        // Runs of earlier versions have counts only.
+        if report.left_out.is_empty() {
+            text.push_str(&format!("\n{users} and {groups} are kept out by transforms."));
+        } else {
+            text.push_str(&format!("\n\n{users} and {groups} are kept out by transforms:"));
+            let number = report.users.dropped + report.groups.dropped;
+            text.push_str(&listed(report.left_out.iter().map(left_out), number));
+        }
     }
     if report.memberships.ignored > 0 {
         let ignored = plural(report.memberships.ignored, "membership names", "memberships name");
@@ -125,6 +132,10 @@ fn requests(report: &RunReport) -> String {
     text
 }
 
+fn left_out(LeftOut { kind, name, id, reason }: &LeftOut) -> String {
+    format!("{kind} {name} ({id}): {reason}")
+}
+
 fn problem(problem: &ReportedProblem) -> String {
     let mut text = match (&problem.name, &problem.id) {
         (Some(name), Some(id)) => format!("{} {name} ({id}): {}", problem.kind, problem.message),
@@ -175,7 +186,7 @@ fn listed_within(width: Option<u16>, lines: impl Iterator<Item = String>, number
 pub(super) fn change(change: &Change) -> String {
     let mark = match change.kind {
         ChangeKind::Create => '+',
-        ChangeKind::Disable => '-',
+        ChangeKind::Disable | ChangeKind::Delete | ChangeKind::Anonymize => '-',
         ChangeKind::Update | ChangeKind::Rename | ChangeKind::Enable => '~',
     };
     let what = format!("{mark} {} {} {}", change.kind, change.entry.as_str(), change.name);
@@ -194,8 +205,8 @@ pub(super) fn change(change: &Change) -> String {
     };
     let (before, after) = (fields(&change.before), fields(&Some(change.after.clone())));
     match change.kind {
-        ChangeKind::Create | ChangeKind::Disable | ChangeKind::Enable => what,
-        ChangeKind::Update | ChangeKind::Rename => {
+        ChangeKind::Create | ChangeKind::Disable | ChangeKind::Enable | ChangeKind::Delete => what,
+        ChangeKind::Anonymize | ChangeKind::Update | ChangeKind::Rename => {
             let mut names: Vec<&String> = before.iter().chain(&after).map(|(name, _)| name).collect();
             names.sort();
             names.dedup();

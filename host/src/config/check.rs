@@ -12,17 +12,24 @@ use url::Url;
 use super::connector::{Connector, Credential, HttpOptions, PluginChoice, TransformUse};
 use super::fault::{ConfigError, Fault, Source};
 use super::load::{DEFAULT_DATABASE, Plugins};
+use super::notify::Notify;
 use super::position::{At, Step};
 use super::read::read;
 use super::written;
 use crate::http::{Allow, SecretSource};
 use crate::model::Method;
 use crate::plugin::Limits;
+use crate::run::Policy;
 
-pub(super) fn check(
-    source: &Source,
-    base: &Path,
-) -> Result<(PathBuf, Plugins, BTreeMap<String, Connector>), ConfigError> {
+/// Everything that the file says.
+pub(super) struct Checked {
+    pub directory: PathBuf,
+    pub plugins: Plugins,
+    pub connectors: BTreeMap<String, Connector>,
+    pub notify: Notify,
+}
+
+pub(super) fn check(source: &Source, base: &Path) -> Result<Checked, ConfigError> {
     let file = read(source).map_err(|fault| ConfigError::Wrong { faults: vec![fault] })?;
     let mut checker = Checker { source, base, faults: Vec::new() };
     let directory = checker
@@ -32,6 +39,7 @@ pub(super) fn check(
         path: checker.path(&keys(&["plugins", "path"]), file.plugins.path),
         limits: Limits::default().with(&file.plugins.limits),
     };
+    let notify = checker.notify(&keys(&["notify"]), file.notify);
     let connectors = file
         .connector
         .into_iter()
@@ -41,7 +49,7 @@ pub(super) fn check(
         })
         .collect();
     match checker.faults {
-        faults if faults.is_empty() => Ok((directory, plugins, connectors)),
+        faults if faults.is_empty() => Ok(Checked { directory, plugins, connectors, notify }),
         faults => Err(ConfigError::wrong(faults)),
     }
 }
@@ -76,24 +84,24 @@ fn keys(keys: &[&str]) -> Vec<Step> {
     keys.iter().map(|key| (*key).into()).collect()
 }
 
-fn under(path: &[Step], key: impl Into<Step>) -> Vec<Step> {
+pub(super) fn under(path: &[Step], key: impl Into<Step>) -> Vec<Step> {
     let mut path = path.to_vec();
     path.push(key.into());
     path
 }
 
-struct Checker<'a> {
-    source: &'a Source,
+pub(super) struct Checker<'a> {
+    pub source: &'a Source,
     base: &'a Path,
-    faults: Vec<Fault>,
+    pub faults: Vec<Fault>,
 }
 
 impl Checker<'_> {
-    fn wrong(&mut self, path: &[Step], message: impl Into<String>, hint: Option<&str>) {
+    pub fn wrong(&mut self, path: &[Step], message: impl Into<String>, hint: Option<&str>) {
         self.faults.push(self.source.fault(path, At::Value, message.into(), hint.map(str::to_owned)));
     }
 
-    fn path(&mut self, path: &[Step], written: Option<PathBuf>) -> Option<PathBuf> {
+    pub fn path(&mut self, path: &[Step], written: Option<PathBuf>) -> Option<PathBuf> {
         let written = written?;
         if written.as_os_str().is_empty() {
             self.wrong(path, "a path can't be empty", None);
@@ -111,6 +119,8 @@ impl Checker<'_> {
         self.endpoint(&under(&path, "endpoint"), &written.endpoint);
         let plugin = self.plugin(&path, written.plugin, written.plugin_version, written.plugin_sha256);
         let credential = self.credential(&under(&path, "credential"), written.credential);
+        let schedule =
+            written.schedule.and_then(|schedule| self.schedule(&under(&path, "schedule"), schedule));
         let settings = self.settings(&under(&path, "settings"), written.settings);
         let http = self.http(&under(&path, "http"), written.http);
         let transforms = written.transform.into_iter().enumerate().map(|(index, transform)| {
@@ -128,7 +138,8 @@ impl Checker<'_> {
         let transforms = transforms.collect();
         let credential = credential?;
         let (endpoint, limits) = (written.endpoint, limits.with(&written.limits));
-        Some(Connector { plugin, endpoint, credential, settings, http, limits, transforms })
+        let policy = Policy::default();
+        Some(Connector { plugin, endpoint, credential, schedule, settings, http, limits, transforms, policy })
     }
 
     fn plugin(
@@ -195,18 +206,7 @@ impl Checker<'_> {
         }
         let secret = match (env, file, command) {
             (Some(name), None, None) => {
-                let at = under(path, "env");
-                if looks_like_a_secret(&name) {
-                    let message =
-                        "`env` names an environment variable; this looks like the secret itself".to_owned();
-                    let hint = "put the secret into a variable, such as OKTA_TOKEN, and write its name here; if others \
-                        can read this file, revoke the secret";
-                    self.faults.push(self.source.concealed(&at, message, Some(hint.to_owned())));
-                } else if !is_variable(&name) {
-                    let message = "`env` has to be the name of an environment variable".to_owned();
-                    let hint = "letters, digits and underscores, such as OKTA_TOKEN".to_owned();
-                    self.faults.push(self.source.concealed(&at, message, Some(hint)));
-                }
+                self.variable(&under(path, "env"), &name);
                 SecretSource::Env(name)
             }
             (None, Some(file), None) => SecretSource::File(self.path(&under(path, "file"), Some(file))?),
@@ -229,6 +229,20 @@ impl Checker<'_> {
             }
         };
         Some(Credential { secret, scheme, username })
+    }
+
+    /// The name of an environment variable, and no secret.
+    pub fn variable(&mut self, at: &[Step], name: &str) {
+        if looks_like_a_secret(name) {
+            let message = "`env` names an environment variable; this looks like the secret itself".to_owned();
+            let hint = "put the secret into a variable, such as OKTA_TOKEN, and write its name here; if others \
+                can read this file, revoke the secret";
+            self.faults.push(self.source.concealed(at, message, Some(hint.to_owned())));
+        } else if !is_variable(name) {
+            let message = "`env` has to be the name of an environment variable".to_owned();
+            let hint = "letters, digits and underscores, such as OKTA_TOKEN".to_owned();
+            self.faults.push(self.source.concealed(at, message, Some(hint)));
+        }
     }
 
     fn settings(&mut self, path: &[Step], table: toml::Table) -> Value {
@@ -295,7 +309,7 @@ impl Checker<'_> {
         }
     }
 
-    fn number(
+    pub fn number(
         &mut self,
         path: &[Step],
         key: &str,

@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
+use super::schedule::Schedule;
 use crate::http::{Allow, SecretSource};
 use crate::plugin::Limits;
+use crate::run::Policy;
 
 /// One configured use of a source plugin.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +17,8 @@ pub struct Connector {
     /// As written; the manifest's endpoint rules are applied to it where it is used.
     pub endpoint: String,
     pub credential: Credential,
+    /// Without one only a person's command syncs it.
+    pub schedule: Option<Schedule>,
     /// A JSON object. Handed to the plugin once it matches the manifest's schema.
     pub settings: Value,
     pub http: HttpOptions,
@@ -22,6 +26,7 @@ pub struct Connector {
     pub limits: Limits,
     /// In the order of the file.
     pub transforms: Vec<TransformUse>,
+    pub policy: Policy,
 }
 
 /// Which plugin: by its manifest's name, and optionally exactly which.

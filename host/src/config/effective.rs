@@ -7,9 +7,11 @@ use serde_json::{Map, Value, json};
 use super::check::looks_like_a_secret;
 use super::connector::{Connector, Credential, HttpOptions, PluginChoice};
 use super::load::Config;
+use super::notify::Notify;
 use super::position::{SECRET_KEYS, Step, line_of};
+use super::schedule::Schedule;
 use super::template::{key, toml};
-use crate::http::SecretSource;
+use crate::http::{SecretSource, WebhookUrl};
 use crate::plugin::Limit;
 
 /// What stands for a value that is not shown.
@@ -76,6 +78,9 @@ impl Config {
             limits.put(limit.key(), Some(self.plugins.limits.get(*limit).into()), Origin::Default);
         }
         tables.push(limits.table);
+        let mut notify = self.table(&["notify".into()], "[notify]");
+        notify.notify(&self.notify);
+        tables.push(notify.table);
         for (name, connector) in &self.connectors {
             self.connector_tables(name, connector, schema, &mut tables);
         }
@@ -97,6 +102,12 @@ impl Config {
         own.put("endpoint", Some(connector.endpoint.as_str().into()), Origin::Default);
         own.credential(&connector.credential);
         tables.push(own.table);
+
+        if let Some(schedule) = &connector.schedule {
+            let mut own = self.table(&under("schedule"), &format!("[connector.{name}.schedule]"));
+            own.schedule(schedule);
+            tables.push(own.table);
+        }
 
         let mut settings = self.table(&under("settings"), &format!("[connector.{name}.settings]"));
         settings.settings(&schema(&connector.plugin).unwrap_or_default(), &connector.settings, &[]);
@@ -174,6 +185,39 @@ impl Gathering<'_> {
         self.put(&format!("credential.{key}"), Some(place), Origin::Default);
         self.put("credential.scheme", credential.scheme.as_deref().map(Value::from), Origin::Default);
         self.put("credential.username", credential.username.as_deref().map(Value::from), Origin::Default);
+    }
+
+    fn schedule(&mut self, schedule: &Schedule) {
+        // `schedule = "@daily"` has no line for the key `full`.
+        let short = self.line(&[]).map_or(Origin::Default, Origin::Line);
+        let table = self.line(&["full".into()]).map_or(short, Origin::Line);
+        self.put("full", Some(schedule.full.to_string().into()), table);
+        self.put("time-zone", schedule.zone.written.as_deref().map(Value::from), Origin::Default);
+        self.put("jitter-seconds", Some(schedule.jitter.as_secs().into()), Origin::Default);
+        let alert = schedule.alert_after.map(|after| (after.as_secs() / 3600).into());
+        self.put("alert-after-hours", alert, Origin::Default);
+    }
+
+    fn notify(&mut self, notify: &Notify) {
+        let (program, arguments) = (notify.command.iter().take(1), notify.command.iter().skip(1));
+        // As of a credential's command.
+        let shown: Vec<&str> = program.map(String::as_str).chain(arguments.map(|_| HIDDEN)).collect();
+        self.put("command", (!shown.is_empty()).then(|| shown.into()), Origin::Default);
+        let webhook = notify.webhook.as_ref().map(|webhook| match webhook {
+            WebhookUrl::Written(_) => ("url", HIDDEN.to_owned()),
+            WebhookUrl::Secret(SecretSource::Env(name)) => ("env", name.clone()),
+            WebhookUrl::Secret(SecretSource::File(path)) => ("file", path.display().to_string()),
+            WebhookUrl::Secret(SecretSource::Command(_)) => ("command", HIDDEN.to_owned()),
+        });
+        if let Some((key, value)) = webhook {
+            self.put(&format!("webhook.{key}"), Some(value.into()), Origin::Default);
+        }
+        let on: Vec<&str> = notify.on.iter().map(|occasion| occasion.as_str()).collect();
+        self.put(
+            "on",
+            (!notify.command.is_empty() || notify.webhook.is_some()).then(|| on.into()),
+            Origin::Default,
+        );
     }
 
     fn http(&mut self, http: &HttpOptions) {
@@ -254,6 +298,10 @@ settings.webhook = "SeCrEt"
 settings.api-token = "SeCrEt"
 settings.other = "00SeCrEtSeCrEtSeCrEtSeCrEtSeCrEtSeCrEtSeCr"
 settings.unknown = 1
+schedule = "@daily"
+[notify]
+command = ["page", "SeCrEt"]
+webhook.url = "https://hooks.example.com/SeCrEt"
 [connector.acme.http]
 share = 1
 [connector.acme.limits]

@@ -135,6 +135,24 @@ impl Source {
         self.fault_at(locate(&self.text, path, At::Value), message, hint, true)
     }
 
+    /// Like [`fault`](Source::fault), of the bytes `part` of a text value; of all of it where the file writes it with
+    /// escapes.
+    pub fn fault_within(
+        &self,
+        path: &[Step],
+        (text, part): (&str, Range<usize>),
+        message: String,
+        hint: Option<String>,
+    ) -> Fault {
+        let whole = locate(&self.text, path, At::Value);
+        let inner = whole.clone().and_then(|whole| {
+            let start = whole.start + 1;
+            let plain = self.text.get(start..whole.end.checked_sub(1)?)? == text;
+            plain.then_some(start + part.start..start + part.end)
+        });
+        self.fault_at(inner.or(whole), message, hint, false)
+    }
+
     pub fn fault_at(
         &self,
         span: Option<Range<usize>>,

@@ -7,6 +7,7 @@ use super::check;
 use super::connector::Connector;
 use super::effective::Origin;
 use super::fault::{ConfigError, Fault, Source};
+use super::notify::Notify;
 use super::position::{At, Step};
 use crate::plugin::{Limits, nearest};
 
@@ -23,6 +24,7 @@ pub struct Config {
     pub directory: PathBuf,
     pub plugins: Plugins,
     pub connectors: BTreeMap<String, Connector>,
+    pub notify: Notify,
     pub(super) source: Source,
     /// Who named the database, if it was not the file.
     pub(super) directory_origin: Option<Origin>,
@@ -46,8 +48,13 @@ impl Config {
     /// Checks `text` as if it were in the file `path`, which need not exist.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let source = Source { file: path.to_owned(), text: text.to_owned() };
-        let (directory, plugins, connectors) = check::check(&source, &folder(path))?;
-        Ok(Self { directory, plugins, connectors, source, directory_origin: None })
+        let check::Checked { directory, plugins, connectors, notify } = check::check(&source, &folder(path))?;
+        Ok(Self { directory, plugins, connectors, notify, source, directory_origin: None })
+    }
+
+    /// Where the database is unless a file that can't be read says otherwise.
+    pub fn usual_database(file: &Path) -> PathBuf {
+        folder(file).join(DEFAULT_DATABASE)
     }
 
     /// Takes another database than the file names; relative to the working folder.

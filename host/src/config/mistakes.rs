@@ -49,7 +49,7 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("table mistyped", GOOD.replace("[connector", "[connectors")),
         ("key mistyped", GOOD.replace("endpoint", "end-point")),
         ("key in snake case", with("plugin_version = \"1.0.0\"")),
-        ("key unknown", with("schedule = \"hourly\"")),
+        ("key unknown", with("cadence = \"hourly\"")),
         ("key of another table", format!("share = 0.5\n{GOOD}")),
         ("table of another table", with("[http]\nshare = 0.5")),
         ("setting beside the settings", with("groups.include = [\"a\"]")),
@@ -114,6 +114,24 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("bundle empty", with("http.ca-bundle = \"\"")),
         ("grant", with("http.allow = [\"POST /a\", \"post /b\", \"POST b\", \"POST\"]")),
         ("setting that is no number", with("settings.ratios = [1.0, nan]")),
+        ("schedule with four fields", with("schedule = \"0 3 * *\"")),
+        ("schedule name mistyped", with("schedule = \"@dayly\"")),
+        ("schedule as number", with("schedule = 3")),
+        ("schedule without time", with("schedule = { time-zone = \"UTC\" }")),
+        ("schedule with a wrong hour", with("[connector.acme.schedule]\nfull = \"0 24 * * *\"")),
+        ("schedule with a wrong day", with("schedule = { full = '0 3 * * mon-frie' }")),
+        ("schedule that never comes", with("schedule = \"0 3 31 feb,apr *\"")),
+        ("schedule key mistyped", with("schedule = { full = \"@daily\", timezone = \"UTC\" }")),
+        ("time zone unknown", with("schedule = { full = \"@daily\", time-zone = \"Europe/Berln\" }")),
+        ("time zone as offset", with("schedule = { full = \"@daily\", time-zone = \"+02:00\" }")),
+        ("jitter out of range", with("schedule = { full = \"@daily\", jitter-seconds = 100_000 }")),
+        ("alert out of range", with("schedule = { full = \"@daily\", alert-after-hours = 0 }")),
+        ("notify command empty", with("[notify]\ncommand = []")),
+        ("notify on a mistyped word", with("[notify]\non = [\"failed\", \"problem\"]")),
+        ("webhook without address", with("[notify]\nwebhook = {}")),
+        ("webhook with two addresses", with("[notify]\nwebhook = { env = \"HOOK\", file = \"hook\" }")),
+        ("webhook not encrypted", with("[notify]\nwebhook = { url = \"http://hooks.example.com/SeCrEt\" }")),
+        ("webhook as text", with("[notify]\nwebhook = \"https://hooks.example.com/SeCrEt\"")),
         (
             "several",
             with("plugin-sha256 = \"\"\nhttp.share = 2.0\nhttp.attempts = 0").replace("acme]", "Acme]"),
@@ -137,12 +155,21 @@ pub(super) const EVERYTHING: &str = r#"
         path = "plugins"
         [plugins.limits]
         memory-mib = 64
+        [notify]
+        command = ["/usr/local/bin/page", "rollcall"]
+        webhook = { env = "ROLLCALL_WEBHOOK" }
+        on = ["failed", "problems"]
         [connector.acme]
         plugin = "okta"
         plugin-version = "0.1.0"
         plugin-sha256 = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
         endpoint = "https://acme.okta.com"
         credential = { command = ["pass", "okta"], scheme = "basic", username = "svc" }
+        [connector.acme.schedule]
+        full = "0 3 * * mon-fri"
+        time-zone = "Europe/Berlin"
+        jitter-seconds = 300
+        alert-after-hours = 48
         [connector.acme.settings]
         since = 2026-01-01
         [connector.acme.http]

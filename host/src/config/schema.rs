@@ -6,11 +6,14 @@
 //! see what is wrong with it.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::connector::HttpOptions;
 use super::load::DEFAULT_DATABASE;
+use super::notify::{Notify, Occasion};
+use super::schedule::Schedule;
 use crate::model::{Manifest, PluginKind};
 use crate::plugin::{Limit, Limits};
 
@@ -37,6 +40,7 @@ pub fn schema(plugins: &[&Manifest]) -> Value {
         json!({
             "directory": directory,
             "plugins": own_plugins,
+            "notify": notify(),
             "connector": {
                 "description": "The providers that are read, by name.",
                 "type": "object",
@@ -75,6 +79,7 @@ fn connector(plugins: &[&Manifest]) -> Value {
         "examples": examples(sources.iter().filter_map(|plugin| Some(plugin.endpoint.as_ref()?.example.as_str()))),
     });
     properties["credential"] = credential();
+    properties["schedule"] = schedule();
     properties["http"] = http();
     properties["limits"] =
         limits("What this connector's plugins may use, where that is not what [plugins.limits] says.", false);
@@ -176,6 +181,88 @@ fn credential() -> Value {
         },
     ]);
     credential
+}
+
+fn schedule() -> Value {
+    let default = Duration::ZERO;
+    // Where the times are wrong only the parser sees.
+    let cron = r"^\s*(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|[^\s@]\S*(\s+\S+){4})\s*$";
+    let mut schedule = table(
+        "When `rollcall serve` syncs it: a cron expression, or a table.",
+        json!({
+            "full": {
+                "description": "When everything is read: minute, hour, day of month, month and day of week, or @daily and the like.",
+                "type": "string",
+                "pattern": cron,
+                "examples": ["0 3 * * *", "*/15 * * * *", "@daily"],
+            },
+            "time-zone": {
+                "description": "The IANA time zone that the times are in; without it the machine's.",
+                "type": "string",
+                "minLength": 1,
+                "examples": ["Europe/Berlin", "America/New_York", "UTC"],
+            },
+            "jitter-seconds": {
+                "description": "How much later than its time a run may begin, so that not all begin in one second.",
+                "type": "integer",
+                "default": default.as_secs(),
+                "minimum": Schedule::JITTER_SECONDS.start(),
+                "maximum": Schedule::JITTER_SECONDS.end(),
+            },
+            "alert-after-hours": {
+                "description": "How long no run may have succeeded before [notify] tells of it.",
+                "type": "integer",
+                "minimum": Schedule::ALERT_AFTER_HOURS.start(),
+                "maximum": Schedule::ALERT_AFTER_HOURS.end(),
+            },
+        }),
+        &["full"],
+    );
+    schedule["type"] = json!(["string", "object"]);
+    schedule["pattern"] = cron.into();
+    schedule
+}
+
+fn notify() -> Value {
+    let mut webhook = table(
+        "Where what is to be told is posted as JSON. Whoever knows the address may post to it: keep it out of this file.",
+        json!({
+            "url": {
+                "description": "The address itself, https only.",
+                "type": "string",
+                "pattern": r"^([Hh][Tt][Tt][Pp][Ss]://|[Hh][Tt][Tt][Pp]://(localhost|127\.|\[::1\]))\S+$",
+            },
+            "env": {
+                "description": "The environment variable that holds the address.",
+                "type": "string",
+                "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
+                "not": { "pattern": "^(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9]).{20,}$" },
+            },
+            "file": file("The file whose whole content is the address.", None),
+        }),
+        &[],
+    );
+    webhook["oneOf"] = json!([{ "required": ["url"] }, { "required": ["env"] }, { "required": ["file"] }]);
+    table(
+        "Who is told of what `rollcall serve` meets, once for each standing problem.",
+        json!({
+            "command": {
+                "description": "The program, with its arguments, that gets it as JSON on its input. No shell is used.",
+                "type": "array",
+                "items": { "type": "string" },
+                "prefixItems": [{ "type": "string", "minLength": 1 }],
+                "minItems": 1,
+            },
+            "webhook": webhook,
+            "on": {
+                "description": "What is told.",
+                "type": "array",
+                "default": Notify::default().on,
+                "items": { "enum": Occasion::ALL },
+            },
+        }),
+        &[],
+    )
 }
 
 fn http() -> Value {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::entry::{GroupEntry, GroupKey, UserEntry};
 use super::plain;
+use super::store::ConnectorId;
 
 /// What a run does to one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,11 +17,20 @@ pub enum ChangeKind {
     Rename,
     Disable,
     Enable,
+    Delete,
+    Anonymize,
 }
 
 impl ChangeKind {
-    pub const ALL: [ChangeKind; 5] =
-        [ChangeKind::Create, ChangeKind::Update, ChangeKind::Rename, ChangeKind::Disable, ChangeKind::Enable];
+    pub const ALL: [ChangeKind; 7] = [
+        ChangeKind::Create,
+        ChangeKind::Update,
+        ChangeKind::Rename,
+        ChangeKind::Disable,
+        ChangeKind::Enable,
+        ChangeKind::Delete,
+        ChangeKind::Anonymize,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -29,6 +39,8 @@ impl ChangeKind {
             ChangeKind::Rename => "rename",
             ChangeKind::Disable => "disable",
             ChangeKind::Enable => "enable",
+            ChangeKind::Delete => "delete",
+            ChangeKind::Anonymize => "anonymize",
         }
     }
 
@@ -70,6 +82,7 @@ pub struct Change {
     pub name: String,
     /// A JSON object of the changed fields; nothing for a creation.
     pub before: Option<String>,
+    /// The same fields afterwards; an empty object for a deletion.
     pub after: String,
 }
 
@@ -77,6 +90,8 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq)]
 pub struct MembershipChange {
     pub group: GroupKey,
+    /// Whose memberships of the group they are.
+    pub connector: ConnectorId,
     pub added: RoaringBitmap,
     pub removed: RoaringBitmap,
 }
@@ -104,6 +119,28 @@ impl Change {
         }
     }
 
+    pub fn delete_user(entry: &UserEntry) -> Self {
+        delete(EntryKind::User, entry.key.0, &entry.user_name, plain::user_fields(entry))
+    }
+
+    pub fn delete_group(entry: &GroupEntry) -> Self {
+        delete(EntryKind::Group, entry.key.0, &entry.name, Json::Object(entry.fields()).to_string())
+    }
+
+    /// The person's data is replaced: one change that holds all of what differs.
+    pub fn anonymize_user(before: &UserEntry, after: &UserEntry) -> Self {
+        let (mut old, mut new) = (before.fields(), after.fields());
+        drop_equal(&mut old, &mut new);
+        Self {
+            kind: ChangeKind::Anonymize,
+            entry: EntryKind::User,
+            key: after.key.0,
+            name: after.user_name.clone(),
+            before: Some(Json::Object(old).to_string()),
+            after: Json::Object(new).to_string(),
+        }
+    }
+
     /// What turns one user entry into the other; empty when they look the same.
     pub fn between_users(before: &UserEntry, after: &UserEntry) -> Vec<Self> {
         between(EntryKind::User, after.key.0, &after.user_name, before.fields(), after.fields())
@@ -112,6 +149,17 @@ impl Change {
     /// What turns one group entry into the other; empty when they look the same.
     pub fn between_groups(before: &GroupEntry, after: &GroupEntry) -> Vec<Self> {
         between(EntryKind::Group, after.key.0, &after.name, before.fields(), after.fields())
+    }
+}
+
+fn delete(entry: EntryKind, key: u32, name: &str, before: String) -> Change {
+    Change {
+        kind: ChangeKind::Delete,
+        entry,
+        key,
+        name: name.to_owned(),
+        before: Some(before),
+        after: "{}".to_owned(),
     }
 }
 

@@ -29,5 +29,5 @@ pub use plain::write_record;
 pub use sqlite::{Health, SqliteStore, Writing};
 pub use store::{
     ConnectorId, Counters, GroupFilter, MembersState, MirrorGroup, MirrorUser, Order, Reader, RunId, RunRow,
-    RunStart, Store, StoreError, StoreResult, UserFilter, Writer,
+    RunStart, Store, StoreError, StoreResult, Told, UserFilter, Writer,
 };

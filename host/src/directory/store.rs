@@ -181,6 +181,15 @@ pub struct GroupFilter {
     pub order: Order,
 }
 
+/// Something that is told once: what about a connector, and to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    pub connector: String,
+    /// Its runs, or their silence.
+    pub aspect: &'static str,
+    pub channel: &'static str,
+}
+
 /// Where mirror and directory are kept. Calls block.
 pub trait Store: Send {
     /// The connector's number, given at first sight.
@@ -192,6 +201,11 @@ pub trait Store: Send {
 
     /// Notes how a run ended that applied nothing.
     fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()>;
+
+    /// The cause that was told, if one was and is not over.
+    fn told(&mut self, of: &Told) -> StoreResult<Option<String>>;
+    fn set_told(&mut self, of: &Told, cause: &str, at: jiff::Timestamp) -> StoreResult<()>;
+    fn forget_told(&mut self, of: &Told) -> StoreResult<()>;
 
     /// One consistent view.
     fn read(&mut self) -> StoreResult<Box<dyn Reader + '_>>;
@@ -276,10 +290,16 @@ pub trait Writer {
     /// Frees the folded names of entries that are about to be renamed, so that names can be swapped.
     fn release_user_name(&mut self, key: UserKey) -> StoreResult<()>;
     fn create_user(&mut self, connector: ConnectorId, entry: &UserEntry) -> StoreResult<()>;
-    fn update_user(&mut self, entry: &UserEntry) -> StoreResult<()>;
+    /// The connector is whom the entry belongs to afterwards.
+    fn update_user(&mut self, connector: ConnectorId, entry: &UserEntry) -> StoreResult<()>;
+    /// The key is never used again. Memberships are not touched: they are the plan's.
+    fn delete_user(&mut self, key: UserKey) -> StoreResult<()>;
     fn release_group_name(&mut self, key: GroupKey) -> StoreResult<()>;
     fn create_group(&mut self, connector: ConnectorId, entry: &GroupEntry) -> StoreResult<()>;
-    fn update_group(&mut self, entry: &GroupEntry) -> StoreResult<()>;
+    /// The connector is whom the entry belongs to afterwards.
+    fn update_group(&mut self, connector: ConnectorId, entry: &GroupEntry) -> StoreResult<()>;
+    /// With all of its memberships. The key is never used again.
+    fn delete_group(&mut self, key: GroupKey) -> StoreResult<()>;
     /// The members that this connector gives to the group, all of them.
     fn set_members(
         &mut self,

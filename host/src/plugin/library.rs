@@ -26,6 +26,8 @@ pub struct Library {
     sandbox: Sandbox,
     plugins: BTreeMap<String, Listed>,
     unusable: Vec<Unusable>,
+    /// Files' bytes, where they are to outlive the files. By sha256.
+    held: BTreeMap<String, Arc<[u8]>>,
 }
 
 /// A plugin that can be used, as its manifest describes it.
@@ -170,7 +172,8 @@ impl Library {
     ///
     /// When the folder can't be read, or two of its files give a plugin of one name.
     pub fn open(folder: Option<&Path>, sandbox: Sandbox) -> Result<Self, LibraryError> {
-        let mut library = Self { sandbox, plugins: BTreeMap::new(), unusable: Vec::new() };
+        let mut library =
+            Self { sandbox, plugins: BTreeMap::new(), unusable: Vec::new(), held: BTreeMap::new() };
         for bytes in BUILT_IN {
             match read_manifest(bytes) {
                 Ok(manifest) => library.add(listed(manifest, bytes, Place::BuiltIn))?,
@@ -303,8 +306,20 @@ impl Library {
         Ok(self.sandbox.admit(&self.bytes(plugin)?, expected, limits)?)
     }
 
+    /// Keeps the files' bytes, so that the plugins stay what they are when their files change. A process that lives
+    /// long wants that.
+    pub fn hold(&mut self) -> Result<(), LoadError> {
+        for listed in self.plugins.values().filter(|listed| listed.place != Place::BuiltIn) {
+            self.held.insert(listed.sha256.clone(), self.bytes(listed)?.into());
+        }
+        Ok(())
+    }
+
     /// The component's bytes.
-    pub fn bytes(&self, plugin: &Listed) -> Result<Cow<'static, [u8]>, LoadError> {
+    pub fn bytes(&self, plugin: &Listed) -> Result<Cow<'_, [u8]>, LoadError> {
+        if let Some(held) = self.held.get(&plugin.sha256) {
+            return Ok(Cow::Borrowed(held));
+        }
         let unreadable = |reason: String| LoadError::Read {
             plugin: format!("{} {}", plugin.manifest.name, plugin.manifest.version),
             place: plugin.place.to_string(),

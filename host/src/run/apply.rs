@@ -6,7 +6,7 @@ use super::collect::work_file;
 use super::error::RunError;
 use super::plan::Plan;
 use super::report::RunReport;
-use super::staging::StagedUser;
+use super::staging::{Action, StagedUser};
 use crate::directory::{Change, MembershipChange, MirrorGroup, RunId, Store, Writer};
 use crate::failpoint::FailPoint;
 
@@ -76,43 +76,48 @@ fn write_directory(
         }
         Ok(())
     };
-    for user in plan.users.iter().filter(|user| user.renames) {
+    for user in plan.users.iter().filter(|user| user.frees_name) {
         writer.release_user_name(user.key)?;
     }
     for user in &plan.users {
         let staged: StagedUser = plan.staging.get(user.staged).map_err(work_file(work_folder, "read"))?;
-        let create = staged.create;
+        let action = staged.action;
         let (entry, changes) = staged.into_changes();
-        if create {
-            writer.create_user(plan.connector, &entry)?
-        } else {
-            writer.update_user(&entry)?
+        match action {
+            Action::Create => writer.create_user(plan.connector, &entry)?,
+            Action::Update => writer.update_user(plan.connector, &entry)?,
+            Action::Delete => writer.delete_user(entry.key)?,
         }
         note(writer, &changes)?;
     }
     FailPoint::UsersWritten.pass();
-    for group in plan.groups.iter().filter(|group| group.renames) {
+    for group in plan.groups.iter().filter(|group| group.frees_name()) {
         writer.release_group_name(group.entry.key)?;
     }
     for group in &plan.groups {
-        if group.create {
-            writer.create_group(plan.connector, &group.entry)?;
-        } else {
-            writer.update_group(&group.entry)?;
+        match group.action {
+            Action::Create => writer.create_group(plan.connector, &group.entry)?,
+            Action::Update => writer.update_group(plan.connector, &group.entry)?,
+            // Once its memberships are gone.
+            Action::Delete => {}
         }
         note(writer, &group.changes)?;
     }
     FailPoint::GroupsWritten.pass();
     for members in &plan.memberships {
-        writer.set_members(members.group, plan.connector, &members.all)?;
+        writer.set_members(members.group, members.connector, &members.all)?;
         writer.add_membership_change(
             run,
             &MembershipChange {
                 group: members.group,
+                connector: members.connector,
                 added: members.added.clone(),
                 removed: members.removed.clone(),
             },
         )?;
+    }
+    for group in plan.groups.iter().filter(|group| group.action == Action::Delete) {
+        writer.delete_group(group.entry.key)?;
     }
     FailPoint::MembershipsWritten.pass();
     Ok(())

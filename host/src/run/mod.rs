@@ -8,12 +8,14 @@ mod answers;
 mod apply;
 mod check;
 mod collect;
+mod condition;
 mod error;
 mod event;
 mod frontier;
 mod history;
 mod lock;
 mod plan;
+mod policy;
 mod probe;
 mod reading;
 mod replay;
@@ -32,16 +34,18 @@ mod tests;
 mod turn;
 
 pub use answers::Answers;
+pub use condition::{GroupCondition, PersonCondition};
 pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};
 pub use history::history;
 pub use lock::WorkFolder;
 pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};
+pub use policy::Policy;
 pub use probe::{ProbeError, probe};
 pub use report::{
-    Counts, MembershipCounts, Milliseconds, NamedEntry, Outcome, ReportedError, ReportedProblem,
+    Counts, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome, ReportedError, ReportedProblem,
     RequestCounts, RunReport,
 };
-pub use run::{Ended, Job, plan, sync};
+pub use run::{Ended, Job, plan, sync, with_causes};
 pub use staging::StagedUser;
 pub use turn::{Turn, Turns};

@@ -41,7 +41,10 @@ pub struct Counts {
     pub renamed: u64,
     pub disabled: u64,
     pub enabled: u64,
+    /// Deleted.
     pub removed: u64,
+    #[serde(default)]
+    pub anonymized: u64,
     pub unchanged: u64,
     /// Entries of this connector that a complete reading did not return. They are left alone.
     pub absent: u64,
@@ -105,6 +108,19 @@ pub struct NamedEntry {
     pub name: String,
 }
 
+/// A person or group whom rules keep out of the directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// `user` or `group`.
+    pub kind: String,
+    /// As the provider has it.
+    pub name: String,
+    /// The provider's.
+    pub id: String,
+    /// Which transform, and why: what the admin wrote, or what the rule is.
+    pub reason: String,
+}
+
 /// Why a run failed, as the command line tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedError {
@@ -135,12 +151,15 @@ pub struct RunReport {
     pub further_problems: u64,
     /// Entries that a complete reading no longer returned, up to [`LISTED`](Self::LISTED).
     pub absent: Vec<NamedEntry>,
+    /// Whom rules keep out, up to [`LISTED`](Self::LISTED): groups, then people, in the order of their names.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ReportedError>,
 }
 
 impl RunReport {
-    /// How many problems and absent entries a report names, so that a broken organisation does not fill the
+    /// How many problems, absent entries and people left out a report names, so that a broken organisation does not fill the
     /// database.
     pub const LISTED: usize = 1000;
 
@@ -159,14 +178,23 @@ impl RunReport {
             problems: Vec::new(),
             further_problems: 0,
             absent: Vec::new(),
+            left_out: Vec::new(),
             error: None,
         }
     }
 
     /// True when the run changed, or would change, anything.
     pub fn changes_anything(&self) -> bool {
-        let entries = |c: &Counts| c.created + c.updated + c.renamed + c.disabled + c.enabled + c.removed;
+        let entries = |c: &Counts| {
+            c.created + c.updated + c.renamed + c.disabled + c.enabled + c.removed + c.anonymized
+        };
         entries(&self.users) + entries(&self.groups) + self.memberships.created + self.memberships.removed > 0
+    }
+
+    pub fn add_left_out(&mut self, left_out: LeftOut) {
+        if self.left_out.len() < Self::LISTED {
+            self.left_out.push(left_out);
+        }
     }
 
     pub fn add_problem(&mut self, problem: ReportedProblem) {

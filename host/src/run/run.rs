@@ -13,10 +13,12 @@ use super::error::RunError;
 use super::event::{Event, Observer, Step};
 use super::lock::WorkFolder;
 use super::plan::{Plan, PlanInputs, build};
+use super::policy::Policy;
 use super::reading::Reading;
 use super::report::{Milliseconds, Outcome, ReportedError, RequestCounts, RunReport};
 use super::spool::SpoolKey;
 use super::turn::Turn;
+use crate::clock;
 use crate::directory::{ConnectorId, Reader, RunStart, Store};
 use crate::failpoint::FailPoint;
 use crate::http::HttpTotals;
@@ -34,6 +36,7 @@ pub struct Job {
     pub reading: [u8; 32],
     /// Hash of the transforms and their settings.
     pub rules: [u8; 32],
+    pub policy: Policy,
     /// Requests that the plugin may ask for in this run.
     pub max_requests: u64,
     pub observer: Arc<dyn Observer>,
@@ -180,6 +183,7 @@ fn plan_reading(
         reader: reader.as_ref(),
         transforms: &job.transforms,
         rules: &job.rules,
+        policy: &job.policy,
         spool: &spool,
         work_folder: job.work.path(),
         cancel: &job.cancel,
@@ -192,7 +196,8 @@ fn plan_reading(
     Ok(plan)
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
+/// The error's text and those of its sources.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
@@ -207,12 +212,12 @@ fn known() -> Vec<Attribute> {
 }
 
 fn now() -> i64 {
-    Timestamp::now().as_second()
+    clock::now().as_second()
 }
 
 /// Now, to the millisecond: what a person can use of a time.
 fn timestamp() -> Timestamp {
-    let now = Timestamp::now();
+    let now = clock::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 

@@ -8,19 +8,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::directory::{Change, UserEntry};
 
+/// What becomes of an entry as such.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    Create,
+    Update,
+    Delete,
+}
+
 /// One staged user change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StagedUser {
-    pub create: bool,
+    pub action: Action,
+    /// As it is after the run; a deletion's, as it was before.
     pub entry: UserEntry,
-    /// None when a creation: [`Change::create_user`] says it all.
+    /// None but for an update: [`Change::create_user`] and [`Change::delete_user`] say it all.
     pub changes: Vec<Change>,
 }
 
 impl StagedUser {
-    /// The changes, a creation's too.
+    /// The changes, a creation's and a deletion's too.
     pub fn into_changes(self) -> (UserEntry, Vec<Change>) {
-        let changes = if self.create { vec![Change::create_user(&self.entry)] } else { self.changes };
+        let changes = match self.action {
+            Action::Create => vec![Change::create_user(&self.entry)],
+            Action::Update => self.changes,
+            Action::Delete => vec![Change::delete_user(&self.entry)],
+        };
         (self.entry, changes)
     }
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::answers::Answers;
 use super::event::Silent;
 use super::lock::WorkFolder;
+use super::policy::Policy;
 use super::run::{Ended, Job, sync};
 use super::turn::Turn;
 use crate::directory::{GroupFilter, RunId, SqliteStore, Store, UserFilter};
@@ -220,6 +221,7 @@ impl World {
             work: WorkFolder::beside(&database).expect("a work folder"),
             reading: [1; 32],
             rules: [2; 32],
+            policy: Policy::default(),
             max_requests: 1000,
             observer: Arc::new(Silent),
             cancel: CancellationToken::new(),

@@ -416,12 +416,14 @@ impl Reader for SqliteReader<'_> {
         run: RunId,
         each: &mut dyn FnMut(MembershipChange) -> bool,
     ) -> StoreResult<()> {
-        let sql = "SELECT \"group\", added, removed FROM membership_change WHERE run = ?1 ORDER BY \"group\"";
+        let sql = "SELECT \"group\", added, removed, connector FROM membership_change
+                   WHERE run = ?1 ORDER BY \"group\", connector";
         self.rows(sql, [run.0], |row| {
             Ok(each(MembershipChange {
                 group: GroupKey(self.get(row, 0)?),
                 added: self.bitmap(row, 1)?,
                 removed: self.bitmap(row, 2)?,
+                connector: ConnectorId(self.get(row, 3)?),
             }))
         })
     }

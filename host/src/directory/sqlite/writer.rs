@@ -135,13 +135,14 @@ impl Writer for SqliteWriter<'_> {
         )
     }
 
-    fn update_user(&mut self, entry: &UserEntry) -> StoreResult<()> {
+    fn update_user(&mut self, connector: ConnectorId, entry: &UserEntry) -> StoreResult<()> {
         self.execute(
-            "UPDATE directory_user SET external_id = ?2, user_name = ?3, folded = ?4, display_name = ?5,
-                    given_name = ?6, family_name = ?7, email = ?8, active = ?9, attributes = ?10
+            "UPDATE directory_user SET connector = ?2, external_id = ?3, user_name = ?4, folded = ?5,
+                    display_name = ?6, given_name = ?7, family_name = ?8, email = ?9, active = ?10, attributes = ?11
              WHERE key = ?1",
             params![
                 entry.key.0,
+                connector.0,
                 entry.external_id,
                 entry.user_name,
                 fold(&entry.user_name),
@@ -153,6 +154,10 @@ impl Writer for SqliteWriter<'_> {
                 plain::attributes(&entry.attributes),
             ],
         )
+    }
+
+    fn delete_user(&mut self, key: UserKey) -> StoreResult<()> {
+        self.execute("DELETE FROM directory_user WHERE key = ?1", [key.0])
     }
 
     fn release_group_name(&mut self, key: GroupKey) -> StoreResult<()> {
@@ -178,12 +183,14 @@ impl Writer for SqliteWriter<'_> {
         )
     }
 
-    fn update_group(&mut self, entry: &GroupEntry) -> StoreResult<()> {
+    fn update_group(&mut self, connector: ConnectorId, entry: &GroupEntry) -> StoreResult<()> {
         self.execute(
-            "UPDATE directory_group SET external_id = ?2, name = ?3, folded = ?4, description = ?5, attributes = ?6
+            "UPDATE directory_group SET connector = ?2, external_id = ?3, name = ?4, folded = ?5, description = ?6,
+                    attributes = ?7
              WHERE key = ?1",
             params![
                 entry.key.0,
+                connector.0,
                 entry.external_id,
                 entry.name,
                 fold(&entry.name),
@@ -191,6 +198,11 @@ impl Writer for SqliteWriter<'_> {
                 plain::attributes(&entry.attributes),
             ],
         )
+    }
+
+    fn delete_group(&mut self, key: GroupKey) -> StoreResult<()> {
+        self.execute("DELETE FROM directory_membership WHERE \"group\" = ?1", [key.0])?;
+        self.execute("DELETE FROM directory_group WHERE key = ?1", [key.0])
     }
 
     fn set_members(
@@ -225,8 +237,8 @@ impl Writer for SqliteWriter<'_> {
 
     fn add_membership_change(&mut self, run: RunId, change: &MembershipChange) -> StoreResult<()> {
         self.execute(
-            "INSERT INTO membership_change (run, \"group\", added, removed) VALUES (?1, ?2, ?3, ?4)",
-            params![run.0, change.group.0, packed(&change.added), packed(&change.removed)],
+            "INSERT INTO membership_change (run, \"group\", connector, added, removed) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![run.0, change.group.0, change.connector.0, packed(&change.added), packed(&change.removed)],
         )
     }
 

@@ -11,17 +11,29 @@ use crate::model::{Group, GroupRef, PluginError, Subject};
 use crate::plugin::Transform;
 use crate::run::error::RunError;
 use crate::run::reading::Reading;
-use crate::run::report::{Counts, NamedEntry, ReportedProblem};
+use crate::run::report::{Counts, LeftOut, NamedEntry, ReportedProblem};
 use crate::run::shape::{GroupShape, shape_groups};
+use crate::run::staging::Action;
+
+/// Why a group that rules hide is not in the directory.
+const HIDDEN: &str = "hidden: only rules see who is in it";
 
 /// A directory group that a run creates or changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedGroup {
-    pub create: bool,
-    /// Its folded name changes, so the old one has to be freed first.
+    pub action: Action,
+    /// Its folded name changes.
     pub renames: bool,
+    /// As it is after the run; a deletion's, as it was before.
     pub entry: GroupEntry,
     pub changes: Vec<Change>,
+}
+
+impl PlannedGroup {
+    /// Its folded name has to be free before another entry can take it.
+    pub fn frees_name(&self) -> bool {
+        self.renames || self.action == Action::Delete
+    }
 }
 
 /// A group that transforms made up: it has a name and no provider id.
@@ -82,8 +94,18 @@ impl Draft<'_> {
         for at in self.reading.groups_by_id() {
             let group = match &self.groups.shapes[at] {
                 Some(GroupShape::Kept(group)) => group.clone(),
-                Some(GroupShape::Hidden(_) | GroupShape::Dropped(_)) => {
+                Some(shape @ (GroupShape::Hidden(_) | GroupShape::Dropped(_))) => {
+                    let reason = match shape {
+                        GroupShape::Dropped(reason) => reason.clone(),
+                        GroupShape::Hidden(_) | GroupShape::Kept(_) => HIDDEN.to_owned(),
+                    };
                     self.report.groups.dropped += 1;
+                    if let Some((id, state)) = self.reading.groups.get_index(at) {
+                        let name =
+                            state.record.as_ref().map(|record| record.name.clone()).unwrap_or_default();
+                        let (kind, id) = ("group".to_owned(), id.clone());
+                        self.report.add_left_out(LeftOut { kind, name, id, reason });
+                    }
                     continue;
                 }
                 None => continue,
@@ -98,7 +120,8 @@ impl Draft<'_> {
             let renames = before.is_some_and(|before| fold(&before.name) != fold(&entry.name));
             self.groups.keys[at] = Some(key);
             places.push(at);
-            planned.push(PlannedGroup { create: before.is_none(), renames, entry, changes });
+            let action = if before.is_none() { Action::Create } else { Action::Update };
+            planned.push(PlannedGroup { action, renames, entry, changes });
         }
         self.settle_group_names(planned, &places)?;
         self.report_absent_groups(&existing);
@@ -129,8 +152,9 @@ impl Draft<'_> {
 
     /// Takes out the groups whose name another one keeps, with a problem each.
     fn settle_group_names(&mut self, planned: Vec<PlannedGroup>, places: &[usize]) -> Result<(), RunError> {
-        let claiming: Vec<usize> =
-            (0..planned.len()).filter(|at| planned[*at].create || planned[*at].renames).collect();
+        let claiming: Vec<usize> = (0..planned.len())
+            .filter(|at| planned[*at].action == Action::Create || planned[*at].renames)
+            .collect();
         let claims: Vec<Claim> = claiming
             .iter()
             .map(|at| &planned[*at])
@@ -161,7 +185,7 @@ impl Draft<'_> {
             let subject = group.entry.external_id.clone().map(Subject::Group);
             self.report.add_problem(ReportedProblem::new(subject.as_ref(), Some(&group.entry.name), &error));
             self.report.groups.skipped += 1;
-            if group.create {
+            if group.action == Action::Create {
                 self.groups.keys[places[at]] = None;
             }
         }
@@ -296,7 +320,12 @@ impl Draft<'_> {
                     };
                     let changes = vec![Change::create_group(&entry)];
                     count_changes(&mut self.report.groups, &changes);
-                    self.groups.planned.push(PlannedGroup { create: true, renames: false, entry, changes });
+                    self.groups.planned.push(PlannedGroup {
+                        action: Action::Create,
+                        renames: false,
+                        entry,
+                        changes,
+                    });
                     self.groups.decided.push(key);
                     key
                 }
@@ -326,6 +355,8 @@ pub(super) fn count_changes(counts: &mut Counts, changes: &[Change]) {
             ChangeKind::Rename => counts.renamed += 1,
             ChangeKind::Disable => counts.disabled += 1,
             ChangeKind::Enable => counts.enabled += 1,
+            ChangeKind::Delete => counts.removed += 1,
+            ChangeKind::Anonymize => counts.anonymized += 1,
         }
     }
 }

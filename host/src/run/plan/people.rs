@@ -9,9 +9,9 @@ use crate::failpoint::FailPoint;
 use crate::model::{Person, PluginError, Subject};
 use crate::run::collect::work_file;
 use crate::run::error::RunError;
-use crate::run::report::{NamedEntry, ReportedProblem};
+use crate::run::report::{LeftOut, NamedEntry, ReportedProblem, RunReport};
 use crate::run::shape::{GroupShape, PersonShape};
-use crate::run::staging::{Staged, StagedUser, Staging};
+use crate::run::staging::{Action, Staged, StagedUser, Staging};
 
 /// What to do about a name that two present people want.
 const RENAME_ONE: &str = "user names are unique whatever their case: rename one of the two at the provider";
@@ -24,8 +24,8 @@ const RENAME_NEW: &str = "the provider has given the name to another person: giv
 #[derive(Debug, Clone, Copy)]
 pub struct PlannedUser {
     pub key: UserKey,
-    /// The folded name changes, so the old one has to be freed first.
-    pub renames: bool,
+    /// The folded name changes or goes, so it has to be freed before another entry can take it.
+    pub frees_name: bool,
     /// Which kinds of change are staged, for counting.
     kinds: Kinds,
     pub staged: Staged,
@@ -171,6 +171,7 @@ impl Draft<'_> {
     /// person turns out to be dropped is never used.
     fn give_keys(&mut self, order: &[u32], out_of_step: &RoaringBitmap) -> RoaringBitmap {
         let mut wanted = RoaringBitmap::new();
+        let mut told_again = 0;
         for person in order {
             let state = self.reading.state(*person);
             if !state.is_told() {
@@ -182,6 +183,11 @@ impl Draft<'_> {
             {
                 match state.key {
                     Some(_) => self.report.users.unchanged += 1,
+                    // Shaped again only to tell why. They get no key, because they are dropped again.
+                    None if told_again < RunReport::LISTED => {
+                        told_again += 1;
+                        wanted.insert(*person);
+                    }
                     None => self.report.users.dropped += 1,
                 }
                 continue;
@@ -206,8 +212,10 @@ impl Draft<'_> {
             }
             match shape {
                 PersonShape::Kept(person) => self.plan_person(index, *person, gathered)?,
-                PersonShape::Dropped(_) => {
+                PersonShape::Dropped(reason) => {
                     self.report.users.dropped += 1;
+                    let (kind, id) = ("user".to_owned(), self.reading.id(index).to_owned());
+                    self.report.add_left_out(LeftOut { kind, name, id, reason });
                     // With an entry in the directory, it is told at every run until cleanup decides.
                     if self.reading.state(index).key.is_some() {
                         self.people.shaping[index as usize] = UNSHAPED;
@@ -257,10 +265,11 @@ impl Draft<'_> {
             }
         }
         // A creation's change is the whole entry, so that it is made when it is applied.
-        let (create, changes) = match &before {
-            None => (true, Vec::new()),
-            Some(before) => (false, Change::between_users(before, &entry)),
+        let (action, changes) = match &before {
+            None => (Action::Create, Vec::new()),
+            Some(before) => (Action::Update, Change::between_users(before, &entry)),
         };
+        let create = action == Action::Create;
         if !create && changes.is_empty() {
             self.report.users.unchanged += 1;
             return Ok(());
@@ -275,9 +284,9 @@ impl Draft<'_> {
         let kinds = Kinds::of(created.into_iter().chain(changes.iter().map(|change| change.kind)));
         let staged = gathered
             .staging
-            .put(&StagedUser { create, entry, changes })
+            .put(&StagedUser { action, entry, changes })
             .map_err(work_file(self.work_folder, "written"))?;
-        self.people.planned.push(PlannedUser { key, renames, kinds, staged });
+        self.people.planned.push(PlannedUser { key, frees_name: renames, kinds, staged });
         Ok(())
     }
 
@@ -364,7 +373,7 @@ impl Draft<'_> {
         staged.changes = Change::between_users(&before, &staged.entry);
         let kinds = Kinds::of(staged.changes.iter().map(|change| change.kind));
         let staged = staging.put(&staged).map_err(failed)?;
-        self.people.planned[at] = PlannedUser { key, renames: false, kinds, staged };
+        self.people.planned[at] = PlannedUser { key, frees_name: false, kinds, staged };
         Ok(())
     }
 
@@ -376,6 +385,8 @@ impl Draft<'_> {
         users.renamed = count(ChangeKind::Rename);
         users.disabled = count(ChangeKind::Disable);
         users.enabled = count(ChangeKind::Enable);
+        users.removed = count(ChangeKind::Delete);
+        users.anonymized = count(ChangeKind::Anonymize);
     }
 
     fn report_absent_users(&mut self, order: &[u32]) -> Result<(), RunError> {

@@ -12,6 +12,7 @@ use crate::model::{PluginError, Subject};
 use crate::plugin::Transform;
 use crate::run::collect::work_file;
 use crate::run::error::RunError;
+use crate::run::policy::Policy;
 use crate::run::reading::Reading;
 use crate::run::report::{NamedEntry, ReportedProblem, RunReport};
 use crate::run::staging::{StagedUser, Staging, StagingReader};
@@ -27,6 +28,7 @@ pub struct PlanInputs<'a> {
     pub transforms: &'a [Arc<dyn Transform>],
     /// Hash of the transforms and their settings.
     pub rules: &'a [u8; 32],
+    pub policy: &'a Policy,
     pub spool: &'a Path,
     /// Where staged changes lie.
     pub work_folder: &'a Path,
@@ -34,10 +36,11 @@ pub struct PlanInputs<'a> {
     pub cancel: &'a CancellationToken,
 }
 
-/// A group's memberships after the run.
+/// What one connector gives to a group after the run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedMembers {
     pub group: GroupKey,
+    pub connector: ConnectorId,
     pub all: RoaringBitmap,
     pub added: RoaringBitmap,
     pub removed: RoaringBitmap,
@@ -96,6 +99,7 @@ pub struct Draft<'a> {
     pub(super) reading: &'a Reading,
     pub(super) transforms: &'a [Arc<dyn Transform>],
     pub(super) rules: &'a [u8; 32],
+    pub(super) policy: &'a Policy,
     pub(super) spool: &'a Path,
     pub(super) work_folder: &'a Path,
     pub(super) cancel: &'a CancellationToken,
@@ -121,6 +125,7 @@ pub fn build(
         reading: &reading,
         transforms: inputs.transforms,
         rules: inputs.rules,
+        policy: inputs.policy,
         spool: inputs.spool,
         work_folder: folder,
         cancel: inputs.cancel,
@@ -133,6 +138,7 @@ pub fn build(
     draft.plan_groups()?;
     draft.plan_people(&mut staging)?;
     draft.plan_made_up_groups()?;
+    draft.report.left_out.sort_unstable();
     let memberships = draft.plan_memberships()?;
     let mirror = draft.plan_mirror()?;
     let Draft { counters, groups, people, .. } = draft;
@@ -199,7 +205,7 @@ impl Draft<'_> {
             self.report.memberships.removed += removed.len();
             self.report.memberships.unchanged += before.len() - removed.len();
             if !added.is_empty() || !removed.is_empty() {
-                planned.push(PlannedMembers { group, all, added, removed });
+                planned.push(PlannedMembers { group, connector: self.connector, all, added, removed });
             }
         }
         Ok(planned)

@@ -1,0 +1,138 @@
+//! The built-in transform `rules`: who syncs, as what, in which groups.
+
+use serde_json::{Value, json};
+
+use crate::support::World;
+
+/// Rules as they stand under `[[connector.acme.transform]]`.
+fn ruled(people: &[&str], groups: &[(&str, &[&str])], rules: &str) -> World {
+    let world = World::company(people, groups);
+    rule(&world, rules);
+    world
+}
+
+fn rule(world: &World, rules: &str) {
+    let rules = rules.replace("[[groups]]", "[[connector.acme.transform.settings.groups]]");
+    let rules = rules.replace("[[people]]", "[[connector.acme.transform.settings.people]]");
+    world.configure(&format!("[[connector.acme.transform]]\nplugin = \"rules\"\n{rules}"));
+}
+
+fn left_out(report: &Value) -> Vec<String> {
+    let entries = report["left_out"].as_array().unwrap().iter();
+    let text = |entry: &Value, key: &str| entry[key].as_str().unwrap().to_owned();
+    entries
+        .map(|entry| format!("{} {}: {}", text(entry, "kind"), text(entry, "name"), text(entry, "reason")))
+        .collect()
+}
+
+#[test]
+fn only_people_in_these_groups_and_whoever_is_left_out_is_named_with_the_reason() {
+    let world = ruled(
+        &["ann", "bob", "cy"],
+        &[("staff", &["ann"]), ("interns", &["bob"]), ("tmp-1", &["ann"])],
+        "[[groups]]\ndrop = ['tmp-*']\nreason = 'temporary'\n[[groups]]\nhide = ['interns']\n\
+         [[people]]\nkeep = 'isMember(\"staff\", \"interns\")'\nreason = 'neither staff nor intern'\n",
+    );
+    let expected = [
+        "group interns: hidden: only rules see who is in it",
+        "group tmp-1: rules: temporary",
+        "user cy@acme.example: rules: neither staff nor intern",
+    ];
+    let planned = world.run(&["plan", "acme", "--json"]).exits(0).json();
+    assert_eq!(left_out(&planned["report"]), expected);
+    assert_eq!(left_out(&world.sync()), expected);
+    let directory = world.directory();
+    assert_eq!(directory.user_names(), ["ann@acme.example", "bob@acme.example"]);
+    assert_eq!(directory.group_names(), ["Everyone", "staff"]);
+    // Nothing changes, and it is told again, in words too.
+    let again = world.sync();
+    assert_eq!(
+        (&again["users"]["unchanged"], left_out(&again)),
+        (&json!(2), expected.map(str::to_owned).to_vec())
+    );
+    let words = world.run(&["sync", "acme"]).exits(0).stdout;
+    assert!(words.contains("1 user and 2 groups are kept out by transforms:\n  group interns ("), "{words}");
+    assert!(words.contains("): rules: neither staff nor intern"), "{words}");
+    // A new one gets the next key, whoever was looked at again.
+    world.hire("dee");
+    world.sim.add_member(&world.group_id("staff"), "dee@acme.example").unwrap();
+    world.sync();
+    let after = world.directory();
+    let key = |name: &str| after.keys[&world.user_id(name)];
+    assert_eq!(key("dee@acme.example"), key("ann@acme.example").max(key("bob@acme.example")).max(3) + 1);
+}
+
+#[test]
+fn custom_attributes_and_a_mapping_hook_that_works() {
+    let world = ruled(
+        &["Ann", "bob"],
+        &[("eng-core", &["Ann"]), ("Sales EMEA", &["bob"]), ("Sales US", &["Ann"])],
+        r#"[[groups]]
+replace = '^eng-(.*)$'
+with = "Engineering $1"
+[[groups]]
+merge = ["Sales EMEA", "Sales US"]
+into = "Sales"
+[[people]]
+set = "userName"
+steps = ["lower", { before = "@" }]
+[[people]]
+set = "displayName"
+template = "{familyName}, {givenName}"
+[[people]]
+set = "profile.office"
+when = 'isMember("Sales")'
+value = "Oslo"
+[[people]]
+add-groups = "All Staff"
+[[people]]
+when = 'givenName == "bob"'
+add-groups = ["Bobs"]
+"#,
+    );
+    world.sync();
+    let directory = world.directory();
+    assert_eq!(directory.user_names(), ["ann", "bob"]);
+    assert_eq!(directory.user("ann")["displayName"], "Test, Ann");
+    assert_eq!(directory.user("bob")["attributes"]["profile.office"], "Oslo");
+    assert_eq!(directory.members_of("Sales"), ["ann", "bob"]);
+    assert_eq!(directory.members_of("Engineering core"), ["ann"]);
+    assert_eq!(directory.members_of("All Staff"), ["ann", "bob"]);
+    assert_eq!(directory.members_of("Bobs"), ["bob"]);
+    assert!(!directory.group_names().iter().any(|name| name.starts_with("Sales ")));
+    let again = world.sync();
+    assert_eq!(
+        (&again["users"]["unchanged"], &again["memberships"]["created"], &again["memberships"]["removed"]),
+        (&json!(2), &json!(0), &json!(0))
+    );
+}
+
+#[test]
+fn a_person_without_a_required_attribute_is_skipped_or_fails_the_run() {
+    let world = ruled(&["ann"], &[], "[[people]]\nrequire = 'profile.department'\n");
+    let report = world.run(&["sync", "acme", "--json"]).exits(4).json();
+    assert_eq!(report["problems"][0]["name"], "ann@acme.example");
+    assert_eq!((&report["users"]["skipped"], &report["users"]["created"]), (&json!(1), &json!(0)));
+    rule(&world, "[[people]]\nrequire = 'profile.department'\notherwise = 'fail'\n");
+    let failed = world.failed_sync();
+    assert!(failed.stdout.contains("profile.department"), "{}", failed.stdout);
+}
+
+#[test]
+fn a_mistake_in_an_expression_is_shown_at_its_line_and_column() {
+    let world = ruled(&["ann"], &[], "[[people]]\ndrop = 'active && usrName == \"x\"'\n");
+    world.run(&["sync", "acme"]).exits(2).says(&[
+        "rollcall.toml:8:19: ",
+        "8 | drop = 'active && usrName == \"x\"'\n  |                   ^^^^^^^\n",
+        "hint: did you mean `userName`?",
+    ]);
+    rule(&world, "[[people]]\ndrop = \"\"\"\n  active &&\n  size(grops) > 3\"\"\"\n");
+    world.run(&["plan", "acme"]).exits(2).says(&[
+        "rollcall.toml:10:8: ",
+        "size(grops) > 3",
+        "hint: did you mean `groups`?",
+    ]);
+    rule(&world, "[[people]]\nset = 'displayName'\ntemplate = \"\\\"{givenNme}\\\"\"\n");
+    world.run(&["plan", "acme"]).exits(2).says(&["rollcall.toml:9:16: ", "did you mean `givenName`?"]);
+    assert_eq!(world.sim.stats().total, 0);
+}
