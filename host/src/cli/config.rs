@@ -166,6 +166,7 @@ pub(super) fn check_connector(config: &Config, library: &Library, name: &str) ->
     let plugins = open::plugins(config, library, name)?;
     open::endpoint(config, name, plugins.source.manifest())?;
     open::credential_rule(config, name, plugins.source.manifest())?;
+    open::references(config, name, plugins.source.manifest())?;
     Ok(())
 }
 

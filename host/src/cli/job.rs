@@ -58,6 +58,7 @@ pub(super) async fn job(
             part_of_plugin(part, transform.identity(), &used.settings);
         }
     });
+    let references = open::references(config, name, manifest)?;
     let from = |endpoint: &Endpoint| Provenance {
         connector: name.to_owned(),
         plugin: used(plugins.source.identity()),
@@ -104,6 +105,7 @@ pub(super) async fn job(
         work: WorkFolder::beside(&config.directory)?,
         reading,
         rules,
+        references,
         policy: connector.policy.clone(),
         max_requests: connector.limits.requests_per_run,
         observer: progress,

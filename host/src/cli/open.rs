@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::exit::Exit;
 use super::report::Failure;
-use crate::config::{At, Config, ConfigError, Connector, Fault, PluginChoice, Step};
+use crate::config::{At, Config, ConfigError, Connector, Fault, PluginChoice, ReferenceChoice, Step};
 use crate::http::{Budgets, Client, ClientOptions, Credential, CredentialError, Endpoint, Listener};
-use crate::model::{Attribute, CredentialRule, HttpRules, Manifest, PluginError, Value};
+use crate::model::{Attribute, CredentialRule, HttpRules, Manifest, PluginError, ReferenceRule, Value};
 use crate::plugin::{
     CallError, FindError, Library, Listed, LoadError, SettingsError, Setup, Source, Transform,
 };
@@ -52,6 +52,30 @@ pub fn endpoint<'m>(
     let endpoint = Endpoint::parse(&config.connector(name)?.endpoint, rules)
         .map_err(|error| here.fault(["endpoint".into()], error.to_string(), error.hint()))?;
     Ok((endpoint, http))
+}
+
+/// The references between people: the manifest's, with what the connector says of them.
+pub fn references(config: &Config, name: &str, manifest: &Manifest) -> Result<Vec<ReferenceRule>, Failure> {
+    let choices = &config.connector(name)?.references;
+    if let Some(unknown) = choices.keys().find(|key| manifest.reference.iter().all(|rule| rule.name != **key))
+    {
+        let here = Place { config, path: vec!["connector".into(), name.into(), "references".into()] };
+        let message = format!("plugin {} has no reference `{unknown}`", manifest.name);
+        let known: Vec<&str> = manifest.reference.iter().map(|rule| rule.name.as_str()).collect();
+        let hint = match known.is_empty() {
+            true => "it has none".to_owned(),
+            false => format!("it has: {}", known.join(", ")),
+        };
+        return Err(here.fault([unknown.as_str().into()], message, Some(hint)));
+    }
+    let mut rules = manifest.reference.clone();
+    rules.retain(|rule| choices.get(&rule.name) != Some(&ReferenceChoice::Off));
+    for rule in &mut rules {
+        if let Some(ReferenceChoice::Key(key)) = choices.get(&rule.name) {
+            rule.key.clone_from(key);
+        }
+    }
+    Ok(rules)
 }
 
 /// How the connector authenticates. Reads no secret.

@@ -9,7 +9,9 @@ use super::human::{count, duration, plural};
 use super::output::width;
 use super::table::Table;
 use crate::directory::{Change, ChangeKind};
-use crate::run::{Counts, LeftOut, Outcome, ReportedProblem, RunReport};
+use crate::run::{
+    Counts, LeftOut, Outcome, ReferenceCounts, ReportedProblem, RunReport, UnresolvedReference,
+};
 
 /// Problems, absent entries and changes listed on a terminal before the rest is only counted; `--json` has all.
 const LISTED: usize = 20;
@@ -58,6 +60,7 @@ pub(super) fn report(report: &RunReport) -> String {
         let names = report.absent.iter().map(|entry| format!("{} {} ({})", entry.kind, entry.name, entry.id));
         text.push_str(&listed(names, number));
     }
+    report.references.iter().filter(|one| one.unresolved > 0).for_each(|one| text.push_str(&references(one)));
     if !report.problems.is_empty() {
         let number = report.problems.len() as u64 + report.further_problems;
         text.push_str(&format!("\n\n{}; each stayed as it was:", plural(number, "problem", "problems")));
@@ -134,6 +137,30 @@ fn requests(report: &RunReport) -> String {
 
 fn left_out(LeftOut { kind, name, id, reason }: &LeftOut) -> String {
     format!("{kind} {name} ({id}): {reason}")
+}
+
+/// The references that lead nowhere, and what an admin can do when none of them leads anywhere.
+fn references(counts: &ReferenceCounts) -> String {
+    let ReferenceCounts { name, key, found, unresolved, listed: some } = counts;
+    let number = plural(*unresolved, "person is", "people are");
+    let mut text = format!("\n\n{number} without `{name}`, because nobody in the directory is meant:");
+    let names = some.iter().map(|one| {
+        let UnresolvedReference { user, id, value, why } = one;
+        let why = match why.as_str() {
+            "several" => format!("several people have it as `{key}`"),
+            "left-out" => "rules keep that person out".to_owned(),
+            _ => format!("nobody has it as `{key}`"),
+        };
+        format!("user {user} ({id}): {value:?}: {why}")
+    });
+    text.push_str(&listed(names, *unresolved));
+    if *found == 0 {
+        text.push_str(&format!(
+            "\n  hint: none was found; say in `references.{name}` of the connector what it holds, such as \"userName\", or \
+             false"
+        ));
+    }
+    text
 }
 
 fn problem(problem: &ReportedProblem) -> String {

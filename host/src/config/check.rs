@@ -9,7 +9,7 @@ use semver::Version;
 use serde_json::Value;
 use url::Url;
 
-use super::connector::{Connector, Credential, HttpOptions, PluginChoice, TransformUse};
+use super::connector::{Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice, TransformUse};
 use super::fault::{ConfigError, Fault, Source};
 use super::load::{DEFAULT_DATABASE, Plugins};
 use super::notify::Notify;
@@ -122,6 +122,7 @@ impl Checker<'_> {
         let schedule =
             written.schedule.and_then(|schedule| self.schedule(&under(&path, "schedule"), schedule));
         let settings = self.settings(&under(&path, "settings"), written.settings);
+        let references = self.references(&under(&path, "references"), written.references);
         let http = self.http(&under(&path, "http"), written.http);
         let transforms = written.transform.into_iter().enumerate().map(|(index, transform)| {
             let path = under(&under(&path, "transform"), index);
@@ -139,7 +140,52 @@ impl Checker<'_> {
         let credential = credential?;
         let (endpoint, limits) = (written.endpoint, limits.with(&written.limits));
         let policy = Policy::default();
-        Some(Connector { plugin, endpoint, credential, schedule, settings, http, limits, transforms, policy })
+        Some(Connector {
+            plugin,
+            endpoint,
+            credential,
+            schedule,
+            settings,
+            references,
+            http,
+            limits,
+            transforms,
+            policy,
+        })
+    }
+
+    fn references(
+        &mut self,
+        path: &[Step],
+        written: BTreeMap<String, toml::Value>,
+    ) -> BTreeMap<String, ReferenceChoice> {
+        let mut choices = BTreeMap::new();
+        for (name, value) in written {
+            let path = under(path, name.as_str());
+            let choice = match value {
+                toml::Value::Boolean(false) => ReferenceChoice::Off,
+                toml::Value::String(key) => {
+                    let own = ["id", "userName", "email"].into_iter();
+                    match own.into_iter().find(|own| key != *own && key.eq_ignore_ascii_case(own)) {
+                        Some(own) => {
+                            let hint = format!("write it `\"{own}\"`");
+                            self.wrong(&path, format!("`{key}` is no key of people"), Some(&hint));
+                        }
+                        None if key.trim().is_empty() => self.wrong(&path, "a key can't be empty", None),
+                        None => {}
+                    }
+                    ReferenceChoice::Key(key)
+                }
+                _ => {
+                    let hint = "what it holds of the other person, such as `\"id\"`, `\"userName\"`, `\"email\"` or \
+                        `\"profile.employeeNumber\"`; or `false`";
+                    self.wrong(&path, format!("`{name}` has to be a text or `false`"), Some(hint));
+                    continue;
+                }
+            };
+            choices.insert(name, choice);
+        }
+        choices
     }
 
     fn plugin(

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use super::check::looks_like_a_secret;
-use super::connector::{Connector, Credential, HttpOptions, PluginChoice};
+use super::connector::{Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice};
 use super::load::Config;
 use super::notify::Notify;
 use super::position::{SECRET_KEYS, Step, line_of};
@@ -112,6 +112,16 @@ impl Config {
         let mut settings = self.table(&under("settings"), &format!("[connector.{name}.settings]"));
         settings.settings(&schema(&connector.plugin).unwrap_or_default(), &connector.settings, &[]);
         tables.push(settings.table);
+
+        let mut references = self.table(&under("references"), &format!("[connector.{name}.references]"));
+        for (name, choice) in &connector.references {
+            let value = match choice {
+                ReferenceChoice::Off => false.into(),
+                ReferenceChoice::Key(key) => key.as_str().into(),
+            };
+            references.put(name, Some(value), Origin::Default);
+        }
+        tables.push(references.table);
 
         let mut http = self.table(&under("http"), &format!("[connector.{name}.http]"));
         http.http(&connector.http);
@@ -302,6 +312,9 @@ schedule = "@daily"
 [notify]
 command = ["page", "SeCrEt"]
 webhook.url = "https://hooks.example.com/SeCrEt"
+[connector.acme.references]
+manager = "userName"
+buddy = false
 [connector.acme.http]
 share = 1
 [connector.acme.limits]

@@ -71,6 +71,10 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("fraction for a whole number", with("http.attempts = 2.5")),
         ("text as number", GOOD.replace("\"okta\"", "1")),
         ("list as text", with("http.allow = \"POST /a\"")),
+        ("reference as yes", with("references.manager = true")),
+        ("reference without a key", with("references.manager = \" \"")),
+        ("reference in another case", with("references.manager = \"username\"")),
+        ("references as text", with("references = \"id\"")),
         ("table as list", with("settings = []")),
         ("connector as text", "[connector]\nacme = \"okta\"".to_owned()),
         ("path as number", "[directory]\npath = 1".to_owned()),
@@ -172,6 +176,9 @@ pub(super) const EVERYTHING: &str = r#"
         alert-after-hours = 48
         [connector.acme.settings]
         since = 2026-01-01
+        [connector.acme.references]
+        manager = "profile.employeeNumber"
+        buddy = false
         [connector.acme.http]
         parallel = 1
         share = 1

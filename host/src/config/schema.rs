@@ -80,6 +80,25 @@ fn connector(plugins: &[&Manifest]) -> Value {
     });
     properties["credential"] = credential();
     properties["schedule"] = schedule();
+    properties["references"] = json!({
+        "description": "What the references between people that the plugin knows hold here, by their name; false: they \
+            are not resolved.",
+        "type": "object",
+        "additionalProperties": {
+            "description": "What it holds of the other person: `id`, `userName`, `email`, or the name of an attribute.",
+            "anyOf": [{ "const": false }, {
+                "type": "string",
+                "pattern": r"\S",
+                "not": { "anyOf": [
+                    // Only written so are they a person's own fields.
+                    { "pattern": "^(I[dD]|iD)$" },
+                    { "pattern": "^[Uu][Ss][Ee][Rr][Nn][Aa][Mm][Ee]$", "not": { "const": "userName" } },
+                    { "pattern": "^[Ee][Mm][Aa][Ii][Ll]$", "not": { "const": "email" } },
+                ] },
+            }],
+            "examples": ["id", "userName", "email", "profile.employeeNumber"],
+        },
+    });
     properties["http"] = http();
     properties["limits"] =
         limits("What this connector's plugins may use, where that is not what [plugins.limits] says.", false);

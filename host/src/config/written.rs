@@ -41,6 +41,9 @@ pub(super) struct Connector {
     pub endpoint: String,
     pub credential: Credential,
     pub schedule: Option<Schedule>,
+    /// What references hold, by name: text, or `false`.
+    #[serde(default)]
+    pub references: BTreeMap<String, toml::Value>,
     #[serde(default)]
     pub settings: toml::Table,
     #[serde(default)]

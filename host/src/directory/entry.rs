@@ -64,6 +64,17 @@ impl UserEntry {
         }
     }
 
+    /// Gives the attribute that value, or takes it away.
+    pub fn set_attribute(&mut self, name: &str, value: Option<Value>) {
+        let found = self.attributes.binary_search_by(|attribute| attribute.name.as_str().cmp(name));
+        match (found, value) {
+            (Ok(at), Some(value)) => self.attributes[at].value = value,
+            (Ok(at), None) => drop(self.attributes.remove(at)),
+            (Err(at), Some(value)) => self.attributes.insert(at, Attribute { name: name.to_owned(), value }),
+            (Err(_), None) => {}
+        }
+    }
+
     /// What applications see, under SCIM names, without key and connector: what a change compares.
     pub fn fields(&self) -> Map<String, Json> {
         let mut fields = Map::new();

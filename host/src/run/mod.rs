@@ -18,6 +18,9 @@ mod plan;
 mod policy;
 mod probe;
 mod reading;
+#[cfg(test)]
+mod reference_tests;
+mod references;
 mod replay;
 mod report;
 #[expect(clippy::module_inception, reason = "the story of a run is one concept of the run's folder")]
@@ -43,8 +46,8 @@ pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};
 pub use policy::Policy;
 pub use probe::{ProbeError, probe};
 pub use report::{
-    Counts, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome, ReportedError, ReportedProblem,
-    RequestCounts, RunReport,
+    Counts, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome, ReferenceCounts, ReportedError,
+    ReportedProblem, RequestCounts, RunReport, UnresolvedReference,
 };
 pub use run::{Ended, Job, plan, sync, with_causes};
 pub use staging::StagedUser;

@@ -12,9 +12,10 @@ use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use super::collect::work_file;
 use super::error::RunError;
+use super::references::References;
 use super::spool::{Frame, SpoolReader};
 use crate::directory::{ConnectorId, MembersState, MirrorGroup, Reader, RunId, UserKey};
-use crate::model::{Group, Members, Membership, Page, Problem, Subject, User};
+use crate::model::{Group, Members, Membership, Page, Problem, ReferenceRule, Subject, User};
 
 const NO_PAGE: u32 = u32::MAX;
 
@@ -92,16 +93,25 @@ pub struct Reading {
     pub users_seen: u64,
     pub groups_seen: u64,
     pub memberships_seen: u64,
+    /// One for each kind of reference that the connector has.
+    pub references: Vec<References>,
 }
 
 impl Reading {
     /// Reads the spool once and joins it with the mirror and the directory.
-    pub fn load(spool: &Path, reader: &dyn Reader, connector: ConnectorId) -> Result<Self, RunError> {
+    pub fn load(
+        spool: &Path,
+        reader: &dyn Reader,
+        connector: ConnectorId,
+        references: &[ReferenceRule],
+    ) -> Result<Self, RunError> {
         let mut attempts = FxHashMap::default();
         loop {
             let mut reading = Self::known(reader, connector)?;
+            reading.references = references.iter().cloned().map(References::new).collect();
             if reading.scan(spool, &mut attempts)? {
                 reading.resolve(reader)?;
+                reading.resolve_references(reader)?;
                 return Ok(reading);
             }
         }
@@ -161,6 +171,7 @@ impl Reading {
             self.users_seen += u64::from(!self.states[index].seen());
             self.states[index].digest = digest(user);
             self.states[index].page = ordinal;
+            self.references.iter_mut().for_each(|references| references.take_in(index as u32, user));
         }
         for group in page.groups {
             let state = self.groups.entry(group.id.clone()).or_default();
@@ -267,6 +278,27 @@ impl Reading {
             group.members = members;
         }
         self.unknown.sort();
+        Ok(())
+    }
+
+    /// Finds out whom references mean: those who are read, and those who could not be and so stay as they were.
+    fn resolve_references(&mut self, reader: &dyn Reader) -> Result<(), RunError> {
+        if self.references.is_empty() {
+            return Ok(());
+        }
+        for (index, state) in self.states.iter().enumerate().filter(|(_, state)| state.unreadable) {
+            let Some(known) = state.known else { continue };
+            if let Some(record) = reader.mirror_user_record(known.number)? {
+                let person = index as u32;
+                self.references.iter_mut().for_each(|references| references.take_in_key(person, &record));
+            }
+        }
+        let states = &self.states;
+        let counts = |person: u32| {
+            let state = &states[person as usize];
+            state.seen() || state.unreadable
+        };
+        self.references.iter_mut().for_each(|references| references.resolve(counts));
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{PluginError, Problem, Subject};
+use crate::model::{PluginError, Problem, ReferenceRule, Subject};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +121,45 @@ pub struct LeftOut {
     pub reason: String,
 }
 
+/// References between people of one kind, such as their managers. Only those of people in the directory count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferenceCounts {
+    /// What the directory calls it: `manager`.
+    pub name: String,
+    /// What of the other person it holds: `id`, `userName`, `email`, or the name of an attribute.
+    pub key: String,
+    /// Those that lead to somebody in the directory.
+    pub found: u64,
+    /// Those that lead to nobody there: these people are without the attribute.
+    pub unresolved: u64,
+    /// The first of these.
+    pub listed: Vec<UnresolvedReference>,
+}
+
+/// A reference that leads to nobody in the directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnresolvedReference {
+    /// Whose reference it is.
+    pub user: String,
+    /// The provider's id.
+    pub id: String,
+    pub value: String,
+    /// `nobody`: no person has that key; `several`: more than one has; `left-out`: that person is not in the directory.
+    pub why: String,
+}
+
+impl ReferenceCounts {
+    pub fn new(rule: &ReferenceRule) -> Self {
+        let (name, key) = (rule.name.clone(), rule.key.clone());
+        Self { name, key, found: 0, unresolved: 0, listed: Vec::new() }
+    }
+
+    /// True while another one would be listed.
+    pub fn lists(&self) -> bool {
+        self.listed.len() < RunReport::LISTED
+    }
+}
+
 /// Why a run failed, as the command line tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedError {
@@ -151,6 +190,9 @@ pub struct RunReport {
     pub further_problems: u64,
     /// Entries that a complete reading no longer returned, up to [`LISTED`](Self::LISTED).
     pub absent: Vec<NamedEntry>,
+    /// Where the connector has references between people, and any person has one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<ReferenceCounts>,
     /// Whom rules keep out, up to [`LISTED`](Self::LISTED): groups, then people, in the order of their names.
     #[serde(default)]
     pub left_out: Vec<LeftOut>,
@@ -178,6 +220,7 @@ impl RunReport {
             problems: Vec::new(),
             further_problems: 0,
             absent: Vec::new(),
+            references: Vec::new(),
             left_out: Vec::new(),
             error: None,
         }

@@ -22,7 +22,7 @@ use crate::clock;
 use crate::directory::{ConnectorId, Reader, RunStart, Store};
 use crate::failpoint::FailPoint;
 use crate::http::HttpTotals;
-use crate::model::{Attribute, Scope};
+use crate::model::{Attribute, ReferenceRule, Scope};
 use crate::plugin::{Source, Transform};
 
 /// What a run of one connector works with.
@@ -36,6 +36,8 @@ pub struct Job {
     pub reading: [u8; 32],
     /// Hash of the transforms and their settings.
     pub rules: [u8; 32],
+    /// References between people: what the plugin's manifest says, with what the connector says instead.
+    pub references: Vec<ReferenceRule>,
     pub policy: Policy,
     /// Requests that the plugin may ask for in this run.
     pub max_requests: u64,
@@ -170,7 +172,7 @@ fn plan_reading(
     let reader = store.read()?;
     job.observer.event(Event::Step(Step::Shape));
     let clock = Instant::now();
-    let reading = Reading::load(&spool, reader.as_ref(), connector)?;
+    let reading = Reading::load(&spool, reader.as_ref(), connector, &job.references)?;
     check_reading(&reading)?;
     FailPoint::Indexed.pass();
     let milliseconds = clock.elapsed().as_millis() as u64;

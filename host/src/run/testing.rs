@@ -184,6 +184,7 @@ pub fn manifest() -> Manifest {
         http: None,
         credential: Vec::new(),
         rate_limit: None,
+        reference: Vec::new(),
         settings: serde_json::json!({}),
     }
 }
@@ -221,6 +222,7 @@ impl World {
             work: WorkFolder::beside(&database).expect("a work folder"),
             reading: [1; 32],
             rules: [2; 32],
+            references: Vec::new(),
             policy: Policy::default(),
             max_requests: 1000,
             observer: Arc::new(Silent),

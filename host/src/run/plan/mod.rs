@@ -11,6 +11,7 @@ mod names;
 mod people;
 #[expect(clippy::module_inception, reason = "the plan itself is one concept of the planning folder")]
 mod plan;
+mod references;
 mod shaper;
 
 pub use groups::PlannedGroup;

@@ -3,6 +3,7 @@ use rustc_hash::FxHashMap;
 
 use super::names::{Claim, Conflict, resolve};
 use super::plan::{Draft, UNSHAPED};
+use super::references::mixed;
 use super::shaper::{Memberships, Shaped, Shaper};
 use crate::directory::{Change, ChangeKind, MembersState, UserEntry, UserKey, fold};
 use crate::failpoint::FailPoint;
@@ -27,16 +28,16 @@ pub struct PlannedUser {
     /// The folded name changes or goes, so it has to be freed before another entry can take it.
     pub frees_name: bool,
     /// Which kinds of change are staged, for counting.
-    kinds: Kinds,
+    pub(super) kinds: Kinds,
     pub staged: Staged,
 }
 
 /// A set of [`ChangeKind`]s.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Kinds(u8);
+pub(super) struct Kinds(u8);
 
 impl Kinds {
-    fn of(kinds: impl Iterator<Item = ChangeKind>) -> Self {
+    pub(super) fn of(kinds: impl Iterator<Item = ChangeKind>) -> Self {
         Self(kinds.fold(0, |bits, kind| bits | 1 << kind as u8))
     }
 
@@ -59,6 +60,8 @@ pub struct PeopleDraft {
     pub records: Vec<(u32, Staged)>,
     /// Keys of those who were shaped in this run and whose memberships it decides.
     pub shaped: RoaringBitmap,
+    /// By the reading's index: those whom rules keep out, as far as they were shaped in this run.
+    pub dropped: RoaringBitmap,
 }
 
 /// Someone whose staged change depends on a name being free.
@@ -104,6 +107,7 @@ impl Draft<'_> {
         let (claims, claimants): (Vec<Claim>, Vec<Claimant>) = wanting.into_iter().unzip();
         self.people.planned.sort_by_key(|user| user.key);
         self.settle_user_names(&claims, &claimants, staging)?;
+        self.settle_references(&order, staging)?;
         self.people.records.sort_by_key(|record| record.0);
         self.count_users();
         self.report_absent_users(&order)
@@ -141,7 +145,7 @@ impl Draft<'_> {
                 }
                 let mut short = [0; 16];
                 short.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-                short
+                mixed(short, Some(self.reference_token(person)))
             })
             .collect();
     }
@@ -214,6 +218,7 @@ impl Draft<'_> {
                 PersonShape::Kept(person) => self.plan_person(index, *person, gathered)?,
                 PersonShape::Dropped(reason) => {
                     self.report.users.dropped += 1;
+                    self.people.dropped.insert(index);
                     let (kind, id) = ("user".to_owned(), self.reading.id(index).to_owned());
                     self.report.add_left_out(LeftOut { kind, name, id, reason });
                     // With an entry in the directory, it is told at every run until cleanup decides.
@@ -250,7 +255,8 @@ impl Draft<'_> {
         let Some(key) = before.as_ref().map(|before| before.key).or(new_key) else {
             return Err(RunError::Worker(format!("user {} has no key", user.id)));
         };
-        let entry = UserEntry::from_user(key, self.connector_name, user);
+        let mut entry = UserEntry::from_user(key, self.connector_name, user);
+        self.refer(index, &mut entry);
         self.people.shaped.insert(key.0);
         for group in &groups {
             if !self.join(group, key.0) {
