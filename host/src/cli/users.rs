@@ -184,7 +184,7 @@ pub(super) fn one(arguments: &UserArguments, global: &Global, output: Output) ->
             for (name, Referenced { key, user_name, display_name }) in &references {
                 let who = display_name.as_ref().filter(|name| *name != user_name);
                 let who = who.map_or_else(|| user_name.clone(), |name| format!("{name}, {user_name}"));
-                shown[name] = format!("{key} ({who})").into();
+                shown["attributes"][name] = format!("{key} ({who})").into();
             }
             let mut text = fields(&shown);
             text.push_str(&format!("\n\nGroups ({}):", groups.len()));

@@ -93,6 +93,8 @@ pub struct Reading {
     pub users_seen: u64,
     pub groups_seen: u64,
     pub memberships_seen: u64,
+    /// People who are members of no group, whatever pages say of any.
+    in_no_group: RoaringBitmap,
     /// One for each kind of reference that the connector has.
     pub references: Vec<References>,
 }
@@ -196,6 +198,13 @@ impl Reading {
     }
 
     fn take_in_members(&mut self, membership: Membership) {
+        if membership.group.is_empty() {
+            if let Members::Remove(ids) = membership.members {
+                let people: Vec<u32> = ids.iter().map(|id| self.person(id)).collect();
+                self.in_no_group.extend(people);
+            }
+            return;
+        }
         let mut given = std::mem::take(&mut self.groups.entry(membership.group.clone()).or_default().given);
         given.any = true;
         match membership.members {
@@ -273,6 +282,9 @@ impl Reading {
             members.retain(|index| !unread(index) || self.states[*index as usize].known.is_some());
             given.removed.sort_unstable();
             members.retain(|index| given.removed.binary_search(index).is_err());
+            if !self.in_no_group.is_empty() {
+                members.retain(|index| !self.in_no_group.contains(*index));
+            }
             members.shrink_to_fit();
             self.memberships_seen += members.iter().filter(|index| !unread(index)).count() as u64;
             group.members = members;
