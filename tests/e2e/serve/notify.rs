@@ -126,10 +126,8 @@ fn a_webhook_is_posted_to_and_its_address_is_never_shown() {
     let mut serving = scene.start_with(&[("HOOK", &address)]);
     scene.waits_for(&mut serving, "serving ");
     refuse(&scene);
-    scene.at(&night(2));
-    scene.waits_for(&mut serving, "acme: the webhook could not be told: 127.0.0.1 answered HTTP 404");
-    scene.at(&night(3));
-    scene.waits_for(&mut serving, "acme: the webhook was told: failed");
+    scene.run_at(&mut serving, &night(2), "acme: the webhook could not be told: 127.0.0.1 answered HTTP 404");
+    scene.run_at(&mut serving, &night(3), "acme: the webhook was told: failed");
     scene.run_at(&mut serving, &night(4), "acme: failed (run 3");
     let log = scene.stop(serving);
     assert!(!log.contains("SeCrEt"), "{log}");
