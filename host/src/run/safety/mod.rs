@@ -10,6 +10,8 @@ mod guard;
 mod held;
 mod limits;
 mod protect;
+#[cfg(test)]
+mod tests;
 
 pub use decide::{Approval, DecisionError, approve, reject};
 pub use guard::guard;
