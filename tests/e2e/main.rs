@@ -15,6 +15,7 @@ mod faults;
 mod lessons;
 mod pacing;
 mod plugin_swap;
+mod safety;
 mod sync_all;
 mod sync_alone;
 mod sync_full;
