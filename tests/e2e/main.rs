@@ -16,6 +16,7 @@ mod lessons;
 mod pacing;
 mod plugin_swap;
 mod rules;
+mod safety;
 #[cfg(debug_assertions)]
 mod serve;
 mod sync_all;

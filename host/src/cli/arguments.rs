@@ -9,6 +9,7 @@ use super::demo::DemoArguments;
 use super::doctor::DoctorArguments;
 use super::global::{ENVIRONMENT, Global};
 use super::groups::{GroupArguments, GroupsArguments};
+use super::held::{ApproveArguments, HeldArguments, RejectArguments};
 use super::init::InitArguments;
 use super::plan::PlanArguments;
 use super::plugin::PluginArgs;
@@ -61,6 +62,9 @@ pub(super) enum Command {
     Status,
     Runs(RunsArguments),
     Run(RunArguments),
+    Held(HeldArguments),
+    Approve(ApproveArguments),
+    Reject(RejectArguments),
     Users(UsersArguments),
     User(UserArguments),
     Groups(GroupsArguments),

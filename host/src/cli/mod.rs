@@ -25,6 +25,7 @@ mod entry;
 mod exit;
 mod global;
 mod groups;
+mod held;
 mod human;
 mod init;
 mod installed;

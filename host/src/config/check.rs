@@ -19,7 +19,8 @@ use super::written;
 use crate::http::{Allow, SecretSource};
 use crate::model::Method;
 use crate::plugin::Limits;
-use crate::run::Policy;
+use crate::run::safety::{Bound, LimitKind, NamePattern, OnLimit, Safety};
+use crate::run::{PersonCondition, Policy};
 
 /// Everything that the file says.
 pub(super) struct Checked {
@@ -138,8 +139,58 @@ impl Checker<'_> {
         let transforms = transforms.collect();
         let credential = credential?;
         let (endpoint, limits) = (written.endpoint, limits.with(&written.limits));
-        let policy = Policy::default();
+        let policy = Policy { safety: self.safety(&under(&path, "safety"), written.safety) };
         Some(Connector { plugin, endpoint, credential, schedule, settings, http, limits, transforms, policy })
+    }
+
+    fn safety(&mut self, path: &[Step], written: written::Safety) -> Safety {
+        let mut safety = Safety::default();
+        let limits = [
+            written.disables,
+            written.deletes,
+            written.removals,
+            written.renames,
+            written.listing,
+            written.groups_emptied,
+        ];
+        for (kind, value) in LimitKind::ALL.into_iter().zip(limits) {
+            let Some(value) = value else { continue };
+            match bound(&value) {
+                Some(bound) => safety.bounds[kind as usize] = bound,
+                None => {
+                    let message = format!("`{}` has to be a limit", kind.key());
+                    let hint = "a number such as `50`, a part such as `\"5%\"`, both as \
+                        `{ count = 50, percent = 5 }`, or `\"none\"`";
+                    self.wrong(&under(path, kind.key()), message, Some(hint));
+                }
+            }
+        }
+        match written.on_limit.as_deref() {
+            None => {}
+            Some("withhold") => safety.on_limit = OnLimit::Withhold,
+            Some("hold") => safety.on_limit = OnLimit::Hold,
+            Some(other) => {
+                let hint = "`withhold` applies what is within the limits, `hold` nothing";
+                self.wrong(&under(path, "on-limit"), format!("there is no `{other}`"), Some(hint));
+            }
+        }
+        for (index, text) in written.protect.iter().enumerate() {
+            match PersonCondition::parse(text) {
+                Ok(condition) => safety.protect.push(condition),
+                Err(mistake) => {
+                    let message = format!("the condition is wrong: {}", mistake.message);
+                    self.wrong(&under(&under(path, "protect"), index), message, mistake.hint().as_deref());
+                }
+            }
+        }
+        for (index, text) in written.protect_groups.iter().enumerate() {
+            if text.is_empty() {
+                let at = under(&under(path, "protect-groups"), index);
+                self.wrong(&at, "a pattern can't be empty", Some("such as `\"admins-*\"`"));
+            }
+            safety.protect_groups.push(NamePattern::new(text));
+        }
+        safety
     }
 
     fn plugin(
@@ -360,6 +411,27 @@ impl Checker<'_> {
                 allow
             })
             .collect()
+    }
+}
+
+fn bound(written: &toml::Value) -> Option<Bound> {
+    let number = |value: &toml::Value| u64::try_from(value.as_integer()?).ok();
+    let percent = |percent: u64| (percent <= 100).then_some(percent);
+    match written {
+        toml::Value::Integer(_) => Some(Bound { count: Some(number(written)?), percent: None }),
+        toml::Value::String(text) if text == "none" => Some(Bound::NONE),
+        toml::Value::String(text) => {
+            let digits =
+                text.strip_suffix('%').filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+            Some(Bound { count: None, percent: Some(percent(digits.parse().ok()?)?) })
+        }
+        toml::Value::Table(table) if table.keys().all(|key| ["count", "percent"].contains(&key.as_str())) => {
+            let count = table.get("count").map(|value| number(value).ok_or(())).transpose().ok()?;
+            let part = table.get("percent").map(|value| number(value).and_then(percent).ok_or(()));
+            let bound = Bound { count, percent: part.transpose().ok()? };
+            (bound != Bound::NONE).then_some(bound)
+        }
+        _ => None,
     }
 }
 

@@ -132,6 +132,10 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("webhook with two addresses", with("[notify]\nwebhook = { env = \"HOOK\", file = \"hook\" }")),
         ("webhook not encrypted", with("[notify]\nwebhook = { url = \"http://hooks.example.com/SeCrEt\" }")),
         ("webhook as text", with("[notify]\nwebhook = \"https://hooks.example.com/SeCrEt\"")),
+        ("limit", with("safety.disables = \"5\"\nsafety.deletes = { percent = 101 }\nsafety.renames = {}")),
+        ("on-limit unknown", with("safety.on-limit = \"stop\"")),
+        ("group pattern empty", with("safety.protect-groups = [\"\"]")),
+        ("protect misspelt", with("safety.protect = [\"usrName == 'ann'\"]")),
         (
             "several",
             with("plugin-sha256 = \"\"\nhttp.share = 2.0\nhttp.attempts = 0").replace("acme]", "Acme]"),
@@ -184,6 +188,14 @@ pub(super) const EVERYTHING: &str = r#"
         allow = ["POST /api/v1/logs"]
         [connector.acme.limits]
         memory-mib = 128
+        [connector.acme.safety]
+        disables = { count = 50, percent = 5 }
+        deletes = "none"
+        removals = "20%"
+        renames = 100
+        on-limit = "hold"
+        protect = ["'break-glass' in groups"]
+        protect-groups = ["admins-*"]
         [[connector.acme.transform]]
         plugin = "rules"
         settings = { strict = true }

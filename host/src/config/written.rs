@@ -48,7 +48,24 @@ pub(super) struct Connector {
     #[serde(default)]
     pub limits: LimitOverrides,
     #[serde(default)]
+    pub safety: Safety,
+    #[serde(default)]
     pub transform: Vec<Transform>,
+}
+
+/// Limits are whatever is written, because each can be a number, a text or a table.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct Safety {
+    pub disables: Option<toml::Value>,
+    pub deletes: Option<toml::Value>,
+    pub removals: Option<toml::Value>,
+    pub renames: Option<toml::Value>,
+    pub listing: Option<toml::Value>,
+    pub groups_emptied: Option<toml::Value>,
+    pub on_limit: Option<String>,
+    pub protect: Vec<String>,
+    pub protect_groups: Vec<String>,
 }
 
 /// Exactly one of `env`, `file` and `command`; three optional keys rather than an untagged enum, because then

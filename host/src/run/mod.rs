@@ -22,6 +22,7 @@ mod replay;
 mod report;
 #[expect(clippy::module_inception, reason = "the story of a run is one concept of the run's folder")]
 mod run;
+pub mod safety;
 mod shape;
 mod spool;
 mod staging;
@@ -43,8 +44,8 @@ pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};
 pub use policy::Policy;
 pub use probe::{ProbeError, probe};
 pub use report::{
-    Counts, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome, ReportedError, ReportedProblem,
-    RequestCounts, RunReport,
+    Counts, HeldEntry, HeldReport, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome,
+    ReportedError, ReportedProblem, RequestCounts, RunReport,
 };
 pub use run::{Ended, Job, plan, sync, with_causes};
 pub use staging::StagedUser;

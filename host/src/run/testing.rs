@@ -222,6 +222,7 @@ impl World {
             reading: [1; 32],
             rules: [2; 32],
             policy: Policy::default(),
+            override_limits: false,
             max_requests: 1000,
             observer: Arc::new(Silent),
             cancel: CancellationToken::new(),

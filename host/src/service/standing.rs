@@ -28,6 +28,7 @@ pub(super) fn standing(report: &RunReport, on: &BTreeSet<Occasion>) -> Standing 
     match report.outcome {
         Outcome::Done => Standing::Well,
         Outcome::Problems => problem(Occasion::Problems, problems(report), Standing::Well),
+        Outcome::Held => problem(Occasion::Held, held(report), Standing::Well),
         Outcome::Failed => problem(Occasion::Failed, error(report), Standing::Unknown),
         Outcome::Cancelled => Standing::Unknown,
     }
@@ -36,7 +37,8 @@ pub(super) fn standing(report: &RunReport, on: &BTreeSet<Occasion>) -> Standing 
 /// Whether the directory follows the provider after that.
 pub(super) fn succeeded(outcome: Outcome) -> bool {
     match outcome {
-        Outcome::Done | Outcome::Problems => true,
+        // What is held is told by itself.
+        Outcome::Done | Outcome::Problems | Outcome::Held => true,
         Outcome::Failed | Outcome::Cancelled => false,
     }
 }
@@ -49,6 +51,12 @@ fn error(report: &RunReport) -> String {
         false => &error.causes,
     };
     message.iter().map(|text| without_particulars(text)).collect::<Vec<_>>().join(": ")
+}
+
+/// Which limits; how many there are over them differs from run to run.
+fn held(report: &RunReport) -> String {
+    let reasons = report.held.iter().flat_map(|held| &held.reasons);
+    reasons.map(|reason| without_particulars(reason)).collect::<Vec<_>>().join("; ")
 }
 
 /// Who and what, so that one more is another cause; the order and the wording don't matter.

@@ -347,7 +347,7 @@ fn describe(entry: &GroupEntry) -> String {
 }
 
 /// Counts an entry's changes; each kind once.
-pub(super) fn count_changes(counts: &mut Counts, changes: &[Change]) {
+pub(in crate::run) fn count_changes(counts: &mut Counts, changes: &[Change]) {
     for change in changes {
         match change.kind {
             ChangeKind::Create => counts.created += 1,
