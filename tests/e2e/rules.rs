@@ -136,3 +136,95 @@ fn a_mistake_in_an_expression_is_shown_at_its_line_and_column() {
     world.run(&["plan", "acme"]).exits(2).says(&["rollcall.toml:9:16: ", "did you mean `givenName`?"]);
     assert_eq!(world.sim.stats().total, 0);
 }
+
+const STAFF: &str = r#"[[groups]]
+name = "no temporary groups"
+drop = ['tmp-*']
+reason = 'temporary'
+[[groups]]
+replace = '^eng-(.*)$'
+with = "Engineering $1"
+[[people]]
+name = "login"
+set = "userName"
+steps = ["lower", { before = "@" }]
+[[people]]
+when = 'isMember("Engineering core")'
+add-groups = "Engineers"
+[[people]]
+name = "no robots"
+drop = 'givenName == "robot"'
+reason = "robots need no account"
+"#;
+
+#[test]
+fn a_trial_shows_what_each_rule_did_and_asks_the_provider_nothing() {
+    let world = ruled(&["Ann", "robot"], &[("eng-core", &["Ann"]), ("tmp-1", &["Ann"])], STAFF);
+    // Before the first sync the settings alone can be tried.
+    world
+        .run(&["rules", "try", "acme"])
+        .exits(0)
+        .says(&["the settings of 1 transform are fine", "rollcall sync acme"]);
+    world
+        .run(&["rules", "try", "acme", "--user", "ann"])
+        .exits(1)
+        .says(&["nothing of connector `acme` was read yet"]);
+    world.sync();
+    world.sim.reset_stats();
+    let words = world.run(&["rules", "try", "acme", "--user", "ann@acme.example"]).exits(0).stdout;
+    for line in [
+        "acme: what the rules make of Ann@acme.example (",
+        "  eng-core  kept as Engineering core [groups.1]\n",
+        "   1  login: changed\n      userName  \"Ann@acme.example\" → \"ann\"\n",
+        "   2  people.1: changed\n      groups  + \"Engineers\"\n",
+        "   3  no robots: nothing to do\n",
+        "  userName",
+        "  in groups (3):\n    Engineering core\n    Engineers\n    Everyone\n",
+        "note: the members of these groups were not read, since rules dropped them at\n      the last sync: tmp-1\n",
+    ] {
+        assert!(words.contains(line), "no {line:?} in\n{words}");
+    }
+    assert!(words.lines().all(|line| line.chars().count() <= 80), "{words}");
+    let robot = world.user_id("robot@acme.example");
+    let robot = world.run(&["rules", "try", "acme", "--user", &robot, "--json"]).exits(0).json();
+    assert_eq!(robot["outcome"], json!({ "result": "dropped", "reason": "rules: robots need no account" }));
+    assert_eq!(robot["steps"].as_array().unwrap().last().unwrap()["rule"], "no robots");
+    // Without a person: the groups.
+    world.run(&["rules", "try", "acme"]).exits(0).says(&[
+        "Groups (3):",
+        "Everyone  kept\n",
+        "tmp-1     dropped, rules: temporary [no temporary groups]",
+    ]);
+    world
+        .run(&["rules", "try", "acme", "--user", "nobody"])
+        .exits(1)
+        .says(&["has read nobody like \"nobody\""]);
+    assert_eq!(world.sim.stats().total, 0);
+}
+
+#[test]
+fn a_trial_of_a_person_in_a_file_needs_no_directory() {
+    let world = ruled(&[], &[], STAFF);
+    let ann =
+        json!({ "user": { "userName": "ANN@acme.example", "givenName": "Ann" }, "groups": ["eng-core"] });
+    world.write("ann.json", ann.to_string());
+    let tried = world.run(&["rules", "try", "acme", "--person", "ann.json", "--json"]).exits(0).json();
+    assert_eq!(tried["outcome"]["user"]["userName"], "ann");
+    assert_eq!(tried["outcome"]["groups"], json!(["Engineering core", "Engineers"]));
+    world.write("ann.json", "{\"user\": {}}");
+    world.run(&["rules", "try", "acme", "--person", "ann.json"]).exits(2).says(&[
+        "ann.json is not a person",
+        "missing field `userName`",
+        "hint: it has the form that `rollcall user NAME --json` prints",
+    ]);
+    // A mistake in the rules is shown at its place, and a rule that fails the run says so.
+    rule(&world, "[[people]]\ndrop = 'usrName == \"x\"'\n");
+    world.run(&["rules", "try", "acme"]).exits(2).says(&["rollcall.toml:8:9: ", "did you mean `userName`?"]);
+    rule(&world, "[[people]]\nrequire = 'profile.department'\notherwise = 'fail'\n");
+    world.write("ann.json", ann.to_string());
+    world
+        .run(&["rules", "try", "acme", "--person", "ann.json"])
+        .exits(1)
+        .says(&["Result: a run would fail here:", "profile.department"]);
+    assert!(!world.whole().join("rollcall.db").exists());
+}

@@ -12,6 +12,7 @@ use super::groups::{GroupArguments, GroupsArguments};
 use super::init::InitArguments;
 use super::plan::PlanArguments;
 use super::plugin::PluginArgs;
+use super::rules::RulesCommand;
 use super::runs::{RunArguments, RunsArguments};
 use super::sync::SyncArguments;
 use super::users::{UserArguments, UsersArguments};
@@ -68,6 +69,8 @@ pub(super) enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     Plugin(PluginArgs),
+    #[command(subcommand)]
+    Rules(RulesCommand),
     Completions(CompletionsArguments),
 }
 

@@ -40,6 +40,7 @@ pub mod plugin;
 mod progress;
 mod prompt;
 mod report;
+mod rules;
 mod runs;
 mod serve;
 mod show;

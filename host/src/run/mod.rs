@@ -31,6 +31,7 @@ mod stop_tests;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod turn;
 
 pub use answers::Answers;
@@ -48,4 +49,8 @@ pub use report::{
 };
 pub use run::{Ended, Job, plan, sync, with_causes};
 pub use staging::StagedUser;
+pub use trial::{
+    Found, GroupOutcome, Subjects, Trial, TrialChange, TrialOutcome, TrialStep, TrialTransform,
+    find_in_mirror, groups_of_mirror,
+};
 pub use turn::{Turn, Turns};
