@@ -11,15 +11,15 @@ use url::Url;
 
 use super::connector::{Connector, Credential, HttpOptions, PluginChoice, TransformUse};
 use super::fault::{ConfigError, Fault, Source};
-use super::load::{DEFAULT_DATABASE, Plugins};
+use super::load::{DEFAULT_DATABASE, Plugins, list};
 use super::notify::Notify;
 use super::position::{At, Step};
 use super::read::read;
 use super::written;
 use crate::http::{Allow, SecretSource};
 use crate::model::Method;
-use crate::plugin::Limits;
-use crate::run::Policy;
+use crate::plugin::{Limits, nearest};
+use crate::run::{Entries, GroupNames, Policy};
 
 /// Everything that the file says.
 pub(super) struct Checked {
@@ -121,6 +121,7 @@ impl Checker<'_> {
         let credential = self.credential(&under(&path, "credential"), written.credential);
         let schedule =
             written.schedule.and_then(|schedule| self.schedule(&under(&path, "schedule"), schedule));
+        let entries = self.entries(&under(&path, "entries"), &written.entries);
         let settings = self.settings(&under(&path, "settings"), written.settings);
         let http = self.http(&under(&path, "http"), written.http);
         let transforms = written.transform.into_iter().enumerate().map(|(index, transform)| {
@@ -138,8 +139,22 @@ impl Checker<'_> {
         let transforms = transforms.collect();
         let credential = credential?;
         let (endpoint, limits) = (written.endpoint, limits.with(&written.limits));
-        let policy = Policy::default();
+        let policy = Policy { entries };
         Some(Connector { plugin, endpoint, credential, schedule, settings, http, limits, transforms, policy })
+    }
+
+    fn entries(&mut self, path: &[Step], written: &written::Entries) -> Entries {
+        let Some(name) = &written.group_names else { return Entries::default() };
+        let known = GroupNames::ALL.map(GroupNames::as_str);
+        let found = GroupNames::ALL.into_iter().find(|names| names.as_str() == name);
+        if found.is_none() {
+            let hint = match nearest(name, known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known here: {}", list(known.into_iter())),
+            };
+            self.wrong(&under(path, "group-names"), "`group-names` has another value", Some(&hint));
+        }
+        Entries { group_names: found.unwrap_or_default() }
     }
 
     fn plugin(

@@ -109,6 +109,11 @@ impl Config {
             tables.push(own.table);
         }
 
+        let mut entries = self.table(&under("entries"), &format!("[connector.{name}.entries]"));
+        let names = connector.policy.entries.group_names.as_str();
+        entries.put("group-names", Some(names.into()), Origin::Default);
+        tables.push(entries.table);
+
         let mut settings = self.table(&under("settings"), &format!("[connector.{name}.settings]"));
         settings.settings(&schema(&connector.plugin).unwrap_or_default(), &connector.settings, &[]);
         tables.push(settings.table);

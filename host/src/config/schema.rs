@@ -16,6 +16,7 @@ use super::notify::{Notify, Occasion};
 use super::schedule::Schedule;
 use crate::model::{Manifest, PluginKind};
 use crate::plugin::{Limit, Limits};
+use crate::run::GroupNames;
 
 /// The JSON Schema (2020-12) of a configuration; `plugins` are those whose settings it knows. A connector of another
 /// plugin may have any settings.
@@ -80,6 +81,7 @@ fn connector(plugins: &[&Manifest]) -> Value {
     });
     properties["credential"] = credential();
     properties["schedule"] = schedule();
+    properties["entries"] = entries();
     properties["http"] = http();
     properties["limits"] =
         limits("What this connector's plugins may use, where that is not what [plugins.limits] says.", false);
@@ -259,6 +261,21 @@ fn notify() -> Value {
                 "type": "array",
                 "default": Notify::default().on,
                 "items": { "enum": Occasion::ALL },
+            },
+        }),
+        &[],
+    )
+}
+
+fn entries() -> Value {
+    table(
+        "How far entries follow the provider.",
+        json!({
+            "group-names": {
+                "description": "What a group is called that got another name: hold keeps the old one and tells of it, \
+                    follow renames it, pin keeps the first one. Applications' permission schemes refer to names.",
+                "default": GroupNames::default(),
+                "enum": GroupNames::ALL,
             },
         }),
         &[],

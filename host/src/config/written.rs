@@ -42,6 +42,8 @@ pub(super) struct Connector {
     pub credential: Credential,
     pub schedule: Option<Schedule>,
     #[serde(default)]
+    pub entries: Entries,
+    #[serde(default)]
     pub settings: toml::Table,
     #[serde(default)]
     pub http: Http,
@@ -49,6 +51,12 @@ pub(super) struct Connector {
     pub limits: LimitOverrides,
     #[serde(default)]
     pub transform: Vec<Transform>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct Entries {
+    pub group_names: Option<String>,
 }
 
 /// Exactly one of `env`, `file` and `command`; three optional keys rather than an untagged enum, because then

@@ -9,6 +9,7 @@ mod apply;
 mod check;
 mod collect;
 mod condition;
+mod entries;
 mod error;
 mod event;
 mod frontier;
@@ -36,6 +37,7 @@ mod turn;
 
 pub use answers::Answers;
 pub use condition::{GroupCondition, PersonCondition};
+pub use entries::{Entries, GroupNames};
 pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};
 pub use history::history;
