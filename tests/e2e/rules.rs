@@ -181,7 +181,7 @@ fn a_trial_shows_what_each_rule_did_and_asks_the_provider_nothing() {
         "   3  no robots: nothing to do\n",
         "  userName",
         "  in groups (3):\n    Engineering core\n    Engineers\n    Everyone\n",
-        "note: the members of these groups were not read, since rules dropped them at\n      the last sync: tmp-1\n",
+        "note: the members of these groups were not read, since rules dropped them at the\n      last sync: tmp-1\n",
     ] {
         assert!(words.contains(line), "no {line:?} in\n{words}");
     }
