@@ -262,3 +262,30 @@ fn a_renamed_group_keeps_its_name_until_somebody_lets_it_go_since_permissions_re
     world.configure("entries.group-names = \"fallow\"");
     world.run(&["plan", "acme"]).exits(2).says(&["rollcall.toml:5:23: ", "did you mean `follow`?"]);
 }
+
+#[test]
+fn a_value_set_only_at_creation_stays_as_somebody_left_it() {
+    let world = World::company(&["ann"], &[]);
+    world.configure("entries.only-at-creation = ['displayName', 'profile.title']");
+    let ann = world.user_id("ann@acme.example");
+    let update = |title: &str, first: &str| {
+        let profile = json!({ "title": title, "displayName": title, "firstName": first });
+        world.sim.update_profile(&ann, profile.as_object().cloned().unwrap()).unwrap();
+    };
+    update("Clerk", "Ann");
+    world.sync();
+    update("Chief", "Anna");
+    assert_eq!(world.sync()["users"]["updated"], 1);
+    let user = world.directory().user("ann@acme.example").clone();
+    assert_eq!(
+        (&user["displayName"], &user["attributes"]["profile.title"]),
+        (&json!("Clerk"), &json!("Clerk"))
+    );
+    assert_eq!(user["givenName"], "Anna");
+    // Taken away, the provider's values come although nobody changed since.
+    world.configure("");
+    assert_eq!(world.sync()["users"]["updated"], 1);
+    assert_eq!(world.directory().user("ann@acme.example")["attributes"]["profile.title"], "Chief");
+    world.configure("entries.only-at-creation = ['displayname']");
+    world.run(&["plan", "acme"]).exits(2).says(&["`displayname` is no field", "did you mean `displayName`?"]);
+}

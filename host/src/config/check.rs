@@ -16,6 +16,7 @@ use super::notify::Notify;
 use super::position::{At, Step};
 use super::read::read;
 use super::written;
+use crate::directory::UserEntry;
 use crate::http::{Allow, SecretSource};
 use crate::model::Method;
 use crate::plugin::{Limits, nearest};
@@ -144,17 +145,36 @@ impl Checker<'_> {
     }
 
     fn entries(&mut self, path: &[Step], written: &written::Entries) -> Entries {
-        let Some(name) = &written.group_names else { return Entries::default() };
-        let known = GroupNames::ALL.map(GroupNames::as_str);
-        let found = GroupNames::ALL.into_iter().find(|names| names.as_str() == name);
-        if found.is_none() {
-            let hint = match nearest(name, known) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("known here: {}", list(known.into_iter())),
-            };
-            self.wrong(&under(path, "group-names"), "`group-names` has another value", Some(&hint));
+        let group_names = written.group_names.as_deref().and_then(|name| {
+            let known = GroupNames::ALL.map(GroupNames::as_str);
+            let found = GroupNames::ALL.into_iter().find(|names| names.as_str() == name);
+            if found.is_none() {
+                let hint = match nearest(name, known) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known here: {}", list(known.into_iter())),
+                };
+                self.wrong(&under(path, "group-names"), "`group-names` has another value", Some(&hint));
+            }
+            found
+        });
+        for (index, name) in written.only_at_creation.iter().enumerate() {
+            let at = under(&under(path, "only-at-creation"), index);
+            let is = |field: &&str| field.eq_ignore_ascii_case(name);
+            if let Some(field) = Entries::FIELDS.iter().copied().find(is).filter(|field| field != name) {
+                let hint = format!("did you mean `{field}`?");
+                self.wrong(&at, format!("`{name}` is no field"), Some(&hint));
+            } else if name.is_empty()
+                || (UserEntry::FIELDS.iter().any(is) && !Entries::FIELDS.contains(&name.as_str()))
+            {
+                let hint = format!(
+                    "{} can be, and attributes by their names, such as `profile.title`",
+                    list(Entries::FIELDS.into_iter())
+                );
+                self.wrong(&at, format!("`{name}` can't be set only at creation"), Some(&hint));
+            }
         }
-        Entries { group_names: found.unwrap_or_default() }
+        let only_at_creation = written.only_at_creation.clone();
+        Entries { group_names: group_names.unwrap_or_default(), only_at_creation }
     }
 
     fn plugin(

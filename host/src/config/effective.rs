@@ -112,6 +112,8 @@ impl Config {
         let mut entries = self.table(&under("entries"), &format!("[connector.{name}.entries]"));
         let names = connector.policy.entries.group_names.as_str();
         entries.put("group-names", Some(names.into()), Origin::Default);
+        let only = connector.policy.entries.only_at_creation.clone();
+        entries.put("only-at-creation", Some(only.into()), Origin::Default);
         tables.push(entries.table);
 
         let mut settings = self.table(&under("settings"), &format!("[connector.{name}.settings]"));

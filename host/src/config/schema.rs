@@ -14,9 +14,10 @@ use super::connector::HttpOptions;
 use super::load::DEFAULT_DATABASE;
 use super::notify::{Notify, Occasion};
 use super::schedule::Schedule;
+use crate::directory::UserEntry;
 use crate::model::{Manifest, PluginKind};
 use crate::plugin::{Limit, Limits};
-use crate::run::GroupNames;
+use crate::run::{Entries, GroupNames};
 
 /// The JSON Schema (2020-12) of a configuration; `plugins` are those whose settings it knows. A connector of another
 /// plugin may have any settings.
@@ -268,6 +269,8 @@ fn notify() -> Value {
 }
 
 fn entries() -> Value {
+    let kept_anyway: Vec<&str> =
+        UserEntry::FIELDS.into_iter().filter(|field| !Entries::FIELDS.contains(field)).collect();
     table(
         "How far entries follow the provider.",
         json!({
@@ -276,6 +279,17 @@ fn entries() -> Value {
                     follow renames it, pin keeps the first one. Applications' permission schemes refer to names.",
                 "default": GroupNames::default(),
                 "enum": GroupNames::ALL,
+            },
+            "only-at-creation": {
+                "description": "Fields and attributes of users that are set when an entry is made and kept from then on.",
+                "type": "array",
+                "default": [],
+                "items": {
+                    "type": "string",
+                    "minLength": 1,
+                    "not": { "enum": kept_anyway },
+                    "examples": ["displayName", "profile.title"],
+                },
             },
         }),
         &[],

@@ -57,6 +57,7 @@ pub(super) struct Connector {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct Entries {
     pub group_names: Option<String>,
+    pub only_at_creation: Vec<String>,
 }
 
 /// Exactly one of `env`, `file` and `command`; three optional keys rather than an untagged enum, because then

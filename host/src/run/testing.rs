@@ -223,7 +223,7 @@ impl World {
             reading: [1; 32],
             rules: [2; 32],
             // Those of a group's rename are end-to-end tests.
-            policy: Policy { entries: Entries { group_names: GroupNames::Follow } },
+            policy: Policy { entries: Entries { group_names: GroupNames::Follow, ..Entries::default() } },
             max_requests: 1000,
             observer: Arc::new(Silent),
             cancel: CancellationToken::new(),
