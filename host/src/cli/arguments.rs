@@ -13,6 +13,7 @@ use super::held::{ApproveArguments, HeldArguments, RejectArguments};
 use super::init::InitArguments;
 use super::plan::PlanArguments;
 use super::plugin::PluginArgs;
+use super::rules::RulesCommand;
 use super::runs::{RunArguments, RunsArguments};
 use super::sync::SyncArguments;
 use super::users::{UserArguments, UsersArguments};
@@ -72,6 +73,8 @@ pub(super) enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     Plugin(PluginArgs),
+    #[command(subcommand)]
+    Rules(RulesCommand),
     Completions(CompletionsArguments),
 }
 

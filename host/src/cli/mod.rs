@@ -41,6 +41,7 @@ pub mod plugin;
 mod progress;
 mod prompt;
 mod report;
+mod rules;
 mod runs;
 mod serve;
 mod show;

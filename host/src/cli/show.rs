@@ -70,6 +70,11 @@ pub(super) fn report(report: &RunReport) -> String {
         let names = report.absent.iter().map(|entry| format!("{} {} ({})", entry.kind, entry.name, entry.id));
         text.push_str(&listed(names, number));
     }
+    if !report.notices.is_empty() {
+        let number = report.notices.len() as u64;
+        text.push_str(&format!("\n\n{}:", plural(number, "notice", "notices")));
+        text.push_str(&listed(report.notices.iter().map(problem), number));
+    }
     if !report.problems.is_empty() {
         let number = report.problems.len() as u64 + report.further_problems;
         text.push_str(&format!("\n\n{}; each stayed as it was:", plural(number, "problem", "problems")));

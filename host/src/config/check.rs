@@ -11,16 +11,17 @@ use url::Url;
 
 use super::connector::{Connector, Credential, HttpOptions, PluginChoice, TransformUse};
 use super::fault::{ConfigError, Fault, Source};
-use super::load::{DEFAULT_DATABASE, Plugins};
+use super::load::{DEFAULT_DATABASE, Plugins, list};
 use super::notify::Notify;
 use super::position::{At, Step};
 use super::read::read;
 use super::written;
+use crate::directory::UserEntry;
 use crate::http::{Allow, SecretSource};
 use crate::model::Method;
-use crate::plugin::Limits;
+use crate::plugin::{Limits, nearest};
 use crate::run::safety::{Bound, LimitKind, NamePattern, OnLimit, Safety};
-use crate::run::{PersonCondition, Policy};
+use crate::run::{Entries, GroupNames, PersonCondition, Policy};
 
 /// Everything that the file says.
 pub(super) struct Checked {
@@ -122,6 +123,7 @@ impl Checker<'_> {
         let credential = self.credential(&under(&path, "credential"), written.credential);
         let schedule =
             written.schedule.and_then(|schedule| self.schedule(&under(&path, "schedule"), schedule));
+        let entries = self.entries(&under(&path, "entries"), &written.entries);
         let settings = self.settings(&under(&path, "settings"), written.settings);
         let http = self.http(&under(&path, "http"), written.http);
         let transforms = written.transform.into_iter().enumerate().map(|(index, transform)| {
@@ -139,7 +141,8 @@ impl Checker<'_> {
         let transforms = transforms.collect();
         let credential = credential?;
         let (endpoint, limits) = (written.endpoint, limits.with(&written.limits));
-        let policy = Policy { safety: self.safety(&under(&path, "safety"), written.safety) };
+        let safety = self.safety(&under(&path, "safety"), written.safety);
+        let policy = Policy { safety, entries };
         Some(Connector { plugin, endpoint, credential, schedule, settings, http, limits, transforms, policy })
     }
 
@@ -191,6 +194,39 @@ impl Checker<'_> {
             safety.protect_groups.push(NamePattern::new(text));
         }
         safety
+    }
+
+    fn entries(&mut self, path: &[Step], written: &written::Entries) -> Entries {
+        let group_names = written.group_names.as_deref().and_then(|name| {
+            let known = GroupNames::ALL.map(GroupNames::as_str);
+            let found = GroupNames::ALL.into_iter().find(|names| names.as_str() == name);
+            if found.is_none() {
+                let hint = match nearest(name, known) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known here: {}", list(known.into_iter())),
+                };
+                self.wrong(&under(path, "group-names"), "`group-names` has another value", Some(&hint));
+            }
+            found
+        });
+        for (index, name) in written.only_at_creation.iter().enumerate() {
+            let at = under(&under(path, "only-at-creation"), index);
+            let is = |field: &&str| field.eq_ignore_ascii_case(name);
+            if let Some(field) = Entries::FIELDS.iter().copied().find(is).filter(|field| field != name) {
+                let hint = format!("did you mean `{field}`?");
+                self.wrong(&at, format!("`{name}` is no field"), Some(&hint));
+            } else if name.is_empty()
+                || (UserEntry::FIELDS.iter().any(is) && !Entries::FIELDS.contains(&name.as_str()))
+            {
+                let hint = format!(
+                    "{} can be, and attributes by their names, such as `profile.title`",
+                    list(Entries::FIELDS.into_iter())
+                );
+                self.wrong(&at, format!("`{name}` can't be set only at creation"), Some(&hint));
+            }
+        }
+        let only_at_creation = written.only_at_creation.clone();
+        Entries { group_names: group_names.unwrap_or_default(), only_at_creation }
     }
 
     fn plugin(

@@ -111,6 +111,13 @@ impl Config {
             tables.push(own.table);
         }
 
+        let mut entries = self.table(&under("entries"), &format!("[connector.{name}.entries]"));
+        let names = connector.policy.entries.group_names.as_str();
+        entries.put("group-names", Some(names.into()), Origin::Default);
+        let only = connector.policy.entries.only_at_creation.clone();
+        entries.put("only-at-creation", Some(only.into()), Origin::Default);
+        tables.push(entries.table);
+
         let mut settings = self.table(&under("settings"), &format!("[connector.{name}.settings]"));
         settings.settings(&schema(&connector.plugin).unwrap_or_default(), &connector.settings, &[]);
         tables.push(settings.table);

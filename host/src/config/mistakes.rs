@@ -56,6 +56,12 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("key cut short", with("limits.memory = 5")),
         ("key mistyped in a table", with("[connector.acme.http]\nparalel = 4")),
         ("key mistyped in the directory", "[directory]\nfile = \"a.db\"".to_owned()),
+        (
+            "only-at-creation of what never changes",
+            with("entries.only-at-creation = [\"email\", \"active\"]"),
+        ),
+        ("group-names mistyped", with("entries.group-names = \"fallow\"")),
+        ("group-names unknown", with("entries.group-names = \"rename\"")),
         ("plugin missing", GOOD.replace("plugin = \"okta\"\n", "")),
         ("endpoint missing", GOOD.replace("endpoint = \"acme.okta.com\"\n", "")),
         (
@@ -174,6 +180,9 @@ pub(super) const EVERYTHING: &str = r#"
         time-zone = "Europe/Berlin"
         jitter-seconds = 300
         alert-after-hours = 48
+        [connector.acme.entries]
+        group-names = "pin"
+        only-at-creation = ["displayName", "profile.title"]
         [connector.acme.settings]
         since = 2026-01-01
         [connector.acme.http]

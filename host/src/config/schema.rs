@@ -14,9 +14,11 @@ use super::connector::HttpOptions;
 use super::load::DEFAULT_DATABASE;
 use super::notify::{Notify, Occasion};
 use super::schedule::Schedule;
+use crate::directory::UserEntry;
 use crate::model::{Manifest, PluginKind};
 use crate::plugin::{Limit, Limits};
 use crate::run::safety::LimitKind;
+use crate::run::{Entries, GroupNames};
 
 /// The JSON Schema (2020-12) of a configuration; `plugins` are those whose settings it knows. A connector of another
 /// plugin may have any settings.
@@ -81,6 +83,7 @@ fn connector(plugins: &[&Manifest]) -> Value {
     });
     properties["credential"] = credential();
     properties["schedule"] = schedule();
+    properties["entries"] = entries();
     properties["http"] = http();
     properties["limits"] =
         limits("What this connector's plugins may use, where that is not what [plugins.limits] says.", false);
@@ -261,6 +264,34 @@ fn notify() -> Value {
                 "type": "array",
                 "default": Notify::default().on,
                 "items": { "enum": Occasion::ALL },
+            },
+        }),
+        &[],
+    )
+}
+
+fn entries() -> Value {
+    let kept_anyway: Vec<&str> =
+        UserEntry::FIELDS.into_iter().filter(|field| !Entries::FIELDS.contains(field)).collect();
+    table(
+        "How far entries follow the provider.",
+        json!({
+            "group-names": {
+                "description": "What a group is called that got another name: hold keeps the old one and tells of it, \
+                    follow renames it, pin keeps the first one. Applications' permission schemes refer to names.",
+                "default": GroupNames::default(),
+                "enum": GroupNames::ALL,
+            },
+            "only-at-creation": {
+                "description": "Fields and attributes of users that are set when an entry is made and kept from then on.",
+                "type": "array",
+                "default": [],
+                "items": {
+                    "type": "string",
+                    "minLength": 1,
+                    "not": { "enum": kept_anyway },
+                    "examples": ["displayName", "profile.title"],
+                },
             },
         }),
         &[],

@@ -42,6 +42,8 @@ pub(super) struct Connector {
     pub credential: Credential,
     pub schedule: Option<Schedule>,
     #[serde(default)]
+    pub entries: Entries,
+    #[serde(default)]
     pub settings: toml::Table,
     #[serde(default)]
     pub http: Http,
@@ -66,6 +68,13 @@ pub(super) struct Safety {
     pub on_limit: Option<String>,
     pub protect: Vec<String>,
     pub protect_groups: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct Entries {
+    pub group_names: Option<String>,
+    pub only_at_creation: Vec<String>,
 }
 
 /// Exactly one of `env`, `file` and `command`; three optional keys rather than an untagged enum, because then

@@ -9,6 +9,7 @@ mod apply;
 mod check;
 mod collect;
 mod condition;
+mod entries;
 mod error;
 mod event;
 mod frontier;
@@ -32,10 +33,12 @@ mod stop_tests;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod turn;
 
 pub use answers::Answers;
 pub use condition::{GroupCondition, PersonCondition};
+pub use entries::{Entries, GroupNames};
 pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};
 pub use history::history;
@@ -49,4 +52,8 @@ pub use report::{
 };
 pub use run::{Ended, Job, plan, sync, with_causes};
 pub use staging::StagedUser;
+pub use trial::{
+    Found, GroupOutcome, Subjects, Trial, TrialChange, TrialOutcome, TrialStep, TrialTransform,
+    find_in_mirror, groups_of_mirror,
+};
 pub use turn::{Turn, Turns};

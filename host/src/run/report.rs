@@ -180,6 +180,9 @@ pub struct RunReport {
     pub problems: Vec<ReportedProblem>,
     /// Problems beyond the listed ones.
     pub further_problems: u64,
+    /// What somebody should know and nothing failed at, up to [`LISTED`](Self::LISTED): names that were held.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<ReportedProblem>,
     /// Entries that a complete reading no longer returned, up to [`LISTED`](Self::LISTED).
     pub absent: Vec<NamedEntry>,
     /// Whom rules keep out, up to [`LISTED`](Self::LISTED): groups, then people, in the order of their names.
@@ -216,6 +219,7 @@ impl RunReport {
             milliseconds: Milliseconds::default(),
             problems: Vec::new(),
             further_problems: 0,
+            notices: Vec::new(),
             absent: Vec::new(),
             left_out: Vec::new(),
             held: None,
@@ -236,6 +240,12 @@ impl RunReport {
     pub fn add_left_out(&mut self, left_out: LeftOut) {
         if self.left_out.len() < Self::LISTED {
             self.left_out.push(left_out);
+        }
+    }
+
+    pub fn add_notice(&mut self, notice: ReportedProblem) {
+        if self.notices.len() < Self::LISTED {
+            self.notices.push(notice);
         }
     }
 

@@ -110,7 +110,7 @@ fn without_particulars(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{ReportedError, ReportedProblem};
+    use crate::run::{HeldReport, ReportedError, ReportedProblem};
 
     fn failed(message: &str, causes: &[&str]) -> RunReport {
         let causes = causes.iter().map(|cause| (*cause).to_owned()).collect();
@@ -160,6 +160,20 @@ mod tests {
         assert_eq!(cause(&of(&["a", "b"])), cause(&of(&["b", "a"])));
         assert_ne!(cause(&of(&["a", "b"])), cause(&of(&["a", "c"])));
         assert_ne!(cause(&of(&["a"])), cause(&of(&["a", "b"])));
+    }
+
+    #[test]
+    fn one_more_over_the_same_limit_is_no_other_cause() {
+        let held = |reason: &str| RunReport {
+            outcome: Outcome::Held,
+            held: Some(HeldReport { reasons: vec![reason.to_owned()], ..HeldReport::default() }),
+            ..RunReport::new("acme", "full")
+        };
+        let one = cause(&held("would disable 120 of 1,000 people, over the limit of 5 %"));
+        assert_eq!(one, cause(&held("would disable 121 of 1,001 people, over the limit of 5 %")));
+        assert_ne!(one, cause(&held("would empty 3 groups, over the limit of 2")));
+        let on = BTreeSet::from([Occasion::Failed]);
+        assert_eq!(standing(&held("x"), &on), Standing::Well, "nobody wants to hear of it");
     }
 
     #[test]

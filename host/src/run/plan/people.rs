@@ -136,6 +136,9 @@ impl Draft<'_> {
                 }
                 let mut hasher = blake3::Hasher::new();
                 hasher.update(&state.digest).update(self.rules);
+                for name in &self.policy.entries.only_at_creation {
+                    hasher.update(name.as_bytes()).update(&[0]);
+                }
                 for group in memberships.of(person) {
                     hasher.update(&tokens[*group as usize]);
                 }
@@ -250,7 +253,10 @@ impl Draft<'_> {
         let Some(key) = before.as_ref().map(|before| before.key).or(new_key) else {
             return Err(RunError::Worker(format!("user {} has no key", user.id)));
         };
-        let entry = UserEntry::from_user(key, self.connector_name, user);
+        let mut entry = UserEntry::from_user(key, self.connector_name, user);
+        if let Some(before) = &before {
+            self.policy.entries.keep(before, &mut entry);
+        }
         self.people.shaped.insert(key.0);
         for group in &groups {
             if !self.join(group, key.0) {
