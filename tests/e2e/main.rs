@@ -17,6 +17,7 @@ mod okta;
 mod pacing;
 mod plugin_swap;
 mod rules;
+mod safety;
 #[cfg(debug_assertions)]
 mod serve;
 mod sync_all;

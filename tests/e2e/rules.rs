@@ -136,3 +136,156 @@ fn a_mistake_in_an_expression_is_shown_at_its_line_and_column() {
     world.run(&["plan", "acme"]).exits(2).says(&["rollcall.toml:9:16: ", "did you mean `givenName`?"]);
     assert_eq!(world.sim.stats().total, 0);
 }
+
+const STAFF: &str = r#"[[groups]]
+name = "no temporary groups"
+drop = ['tmp-*']
+reason = 'temporary'
+[[groups]]
+replace = '^eng-(.*)$'
+with = "Engineering $1"
+[[people]]
+name = "login"
+set = "userName"
+steps = ["lower", { before = "@" }]
+[[people]]
+when = 'isMember("Engineering core")'
+add-groups = "Engineers"
+[[people]]
+name = "no robots"
+drop = 'givenName == "robot"'
+reason = "robots need no account"
+"#;
+
+#[test]
+fn a_trial_shows_what_each_rule_did_and_asks_the_provider_nothing() {
+    let world = ruled(&["Ann", "robot"], &[("eng-core", &["Ann"]), ("tmp-1", &["Ann"])], STAFF);
+    // Before the first sync the settings alone can be tried.
+    let alone = world.run(&["rules", "try", "acme"]).exits(0).stdout;
+    assert!(
+        alone.contains("the settings of 1 transform are fine") && alone.contains("rollcall sync acme"),
+        "{alone}"
+    );
+    world
+        .run(&["rules", "try", "acme", "--user", "ann"])
+        .exits(1)
+        .says(&["nothing of connector `acme` was read yet"]);
+    world.sync();
+    world.sim.reset_stats();
+    let words = world.run(&["rules", "try", "acme", "--user", "ann@acme.example"]).exits(0).stdout;
+    for line in [
+        "acme: what the rules make of Ann@acme.example (",
+        "  eng-core  kept as Engineering core [groups.1]\n",
+        "   1  login: changed\n      userName  \"Ann@acme.example\" → \"ann\"\n",
+        "   2  people.1: changed\n      groups  + \"Engineers\"\n",
+        "   3  no robots: nothing to do\n",
+        "  userName",
+        "  in groups (3):\n    Engineering core\n    Engineers\n    Everyone\n",
+        "note: the members of these groups were not read, since rules dropped them at the\n      last sync: tmp-1\n",
+    ] {
+        assert!(words.contains(line), "no {line:?} in\n{words}");
+    }
+    assert!(words.lines().all(|line| line.chars().count() <= 80), "{words}");
+    let robot = world.user_id("robot@acme.example");
+    let robot = world.run(&["rules", "try", "acme", "--user", &robot, "--json"]).exits(0).json();
+    assert_eq!(robot["outcome"], json!({ "result": "dropped", "reason": "rules: robots need no account" }));
+    assert_eq!(robot["steps"].as_array().unwrap().last().unwrap()["rule"], "no robots");
+    // Without a person: the groups.
+    let groups = world.run(&["rules", "try", "acme"]).exits(0).stdout;
+    for line in
+        ["Groups (3):", "Everyone  kept\n", "tmp-1     dropped, rules: temporary [no temporary groups]"]
+    {
+        assert!(groups.contains(line), "no {line:?} in\n{groups}");
+    }
+    world
+        .run(&["rules", "try", "acme", "--user", "nobody"])
+        .exits(1)
+        .says(&["has read nobody like \"nobody\""]);
+    assert_eq!(world.sim.stats().total, 0);
+}
+
+#[test]
+fn a_trial_of_a_person_in_a_file_needs_no_directory() {
+    let world = ruled(&[], &[], STAFF);
+    let ann =
+        json!({ "user": { "userName": "ANN@acme.example", "givenName": "Ann" }, "groups": ["eng-core"] });
+    world.write("ann.json", ann.to_string());
+    let tried = world.run(&["rules", "try", "acme", "--person", "ann.json", "--json"]).exits(0).json();
+    assert_eq!(tried["outcome"]["user"]["userName"], "ann");
+    assert_eq!(tried["outcome"]["groups"], json!(["Engineering core", "Engineers"]));
+    world.write("ann.json", "{\"user\": {}}");
+    world.run(&["rules", "try", "acme", "--person", "ann.json"]).exits(2).says(&[
+        "ann.json is not a person",
+        "missing field `userName`",
+        "hint: it has the form that `rollcall user NAME --json` prints",
+    ]);
+    // A mistake in the rules is shown at its place, and a rule that fails the run says so.
+    rule(&world, "[[people]]\ndrop = 'usrName == \"x\"'\n");
+    world.run(&["rules", "try", "acme"]).exits(2).says(&["rollcall.toml:8:9: ", "did you mean `userName`?"]);
+    rule(&world, "[[people]]\nrequire = 'profile.department'\notherwise = 'fail'\n");
+    world.write("ann.json", ann.to_string());
+    let failed = world.run(&["rules", "try", "acme", "--person", "ann.json"]).exits(1).stdout;
+    assert!(
+        failed.contains("Result: a run would fail here:") && failed.contains("profile.department"),
+        "{failed}"
+    );
+    assert!(!world.whole().join("rollcall.db").exists());
+}
+
+#[test]
+fn a_renamed_group_keeps_its_name_until_somebody_lets_it_go_since_permissions_refer_to_names() {
+    let world = World::company(&["ann"], &[("eng", &["ann"])]);
+    world.sync();
+    world.sim.rename_group(&world.group_id("eng"), "Engineering").unwrap();
+    // The default.
+    world.write("rollcall.toml", world.connector("acme", "{ env = \"OKTA_TOKEN\" }"));
+    let planned = world.run(&["plan", "acme", "--json"]).exits(0).json();
+    let held = world.sync();
+    assert_eq!(planned["report"]["notices"], held["notices"]);
+    assert_eq!(
+        (&held["notices"][0]["code"], &held["notices"][0]["name"], &held["groups"]["renamed"]),
+        (&json!("rename-held"), &json!("eng"), &json!(0))
+    );
+    let words = world.run(&["sync", "acme"]).exits(0).stdout;
+    for text in ["1 notice:", "\"Engineering\"", "permission schemes", "hint: `group-names = \"follow\"`"] {
+        assert!(words.contains(text), "no {text:?} in\n{words}");
+    }
+    assert_eq!(world.directory().members_of("eng"), ["ann@acme.example"]);
+    // Pinned: without a word.
+    world.configure("entries.group-names = \"pin\"");
+    assert!(world.sync().get("notices").is_none());
+    assert_eq!(world.directory().group_names(), ["Everyone", "eng"]);
+    world.configure("entries.group-names = \"follow\"");
+    let followed = world.sync();
+    assert_eq!((&followed["groups"]["renamed"], followed.get("notices")), (&json!(1), None));
+    assert_eq!(world.directory().group_names(), ["Engineering", "Everyone"]);
+    world.configure("entries.group-names = \"fallow\"");
+    world.run(&["plan", "acme"]).exits(2).says(&["rollcall.toml:5:23: ", "did you mean `follow`?"]);
+}
+
+#[test]
+fn a_value_set_only_at_creation_stays_as_somebody_left_it() {
+    let world = World::company(&["ann"], &[]);
+    world.configure("entries.only-at-creation = ['displayName', 'profile.title']");
+    let ann = world.user_id("ann@acme.example");
+    let update = |title: &str, first: &str| {
+        let profile = json!({ "title": title, "displayName": title, "firstName": first });
+        world.sim.update_profile(&ann, profile.as_object().cloned().unwrap()).unwrap();
+    };
+    update("Clerk", "Ann");
+    world.sync();
+    update("Chief", "Anna");
+    assert_eq!(world.sync()["users"]["updated"], 1);
+    let user = world.directory().user("ann@acme.example").clone();
+    assert_eq!(
+        (&user["displayName"], &user["attributes"]["profile.title"]),
+        (&json!("Clerk"), &json!("Clerk"))
+    );
+    assert_eq!(user["givenName"], "Anna");
+    // Taken away, the provider's values come although nobody changed since.
+    world.configure("");
+    assert_eq!(world.sync()["users"]["updated"], 1);
+    assert_eq!(world.directory().user("ann@acme.example")["attributes"]["profile.title"], "Chief");
+    world.configure("entries.only-at-creation = ['displayname']");
+    world.run(&["plan", "acme"]).exits(2).says(&["`displayname` is no field", "did you mean `displayName`?"]);
+}

@@ -9,9 +9,11 @@ use super::demo::DemoArguments;
 use super::doctor::DoctorArguments;
 use super::global::{ENVIRONMENT, Global};
 use super::groups::{GroupArguments, GroupsArguments};
+use super::held::{ApproveArguments, HeldArguments, RejectArguments};
 use super::init::InitArguments;
 use super::plan::PlanArguments;
 use super::plugin::PluginArgs;
+use super::rules::RulesCommand;
 use super::runs::{RunArguments, RunsArguments};
 use super::sync::SyncArguments;
 use super::users::{UserArguments, UsersArguments};
@@ -61,6 +63,9 @@ pub(super) enum Command {
     Status,
     Runs(RunsArguments),
     Run(RunArguments),
+    Held(HeldArguments),
+    Approve(ApproveArguments),
+    Reject(RejectArguments),
     Users(UsersArguments),
     User(UserArguments),
     Groups(GroupsArguments),
@@ -68,6 +73,8 @@ pub(super) enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     Plugin(PluginArgs),
+    #[command(subcommand)]
+    Rules(RulesCommand),
     Completions(CompletionsArguments),
 }
 

@@ -107,6 +107,7 @@ pub(super) async fn job(
         rules,
         references,
         policy: connector.policy.clone(),
+        override_limits: false,
         max_requests: connector.limits.requests_per_run,
         observer: progress,
         cancel: around.cancel.child_token(),

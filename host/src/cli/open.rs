@@ -9,8 +9,9 @@ use crate::config::{At, Config, ConfigError, Connector, Fault, PluginChoice, Ref
 use crate::http::{Budgets, Client, ClientOptions, Credential, CredentialError, Endpoint, Listener};
 use crate::model::{Attribute, CredentialRule, HttpRules, Manifest, PluginError, ReferenceRule, Value};
 use crate::plugin::{
-    CallError, FindError, Library, Listed, LoadError, SettingsError, Setup, Source, Transform,
+    CallError, FindError, Library, Limits, Listed, LoadError, SettingsError, Setup, Source, Transform,
 };
+use crate::run::TrialTransform;
 
 /// The plugins of one connector, each configured.
 pub struct ConnectorPlugins {
@@ -36,6 +37,30 @@ pub fn plugins(config: &Config, library: &Library, name: &str) -> Result<Connect
         transforms.push(loaded.map_err(|error| here.explain(listed, error))?);
     }
     Ok(ConnectorPlugins { source, transforms })
+}
+
+/// The connector's transforms, each so that it tells what its rules do. One that has a setting `trace` tells each rule
+/// ([`TrialStep`](crate::run::TrialStep) has the form of its lines), another what came of all it does.
+pub fn trial(config: &Config, library: &Library, name: &str) -> Result<Vec<Arc<TrialTransform>>, Failure> {
+    let connector = config.connector(name)?;
+    let here = Place { config, path: vec!["connector".into(), name.into()] };
+    // A trace of many groups is long, and nobody's log.
+    let limits =
+        Limits { log_lines_per_run: 10_000_000, log_kib_per_run: 4 << 20, ..connector.limits.clone() };
+    let mut transforms = Vec::new();
+    for (index, transform) in connector.transforms.iter().enumerate() {
+        let here = here.under(["transform".into(), index.into()]);
+        let listed = here.find(library, &transform.plugin)?;
+        let mut settings = transform.settings.clone();
+        let traces = listed.manifest.settings["properties"]["trace"]["type"] == "boolean";
+        if let (true, Some(settings)) = (traces, settings.as_object_mut()) {
+            settings.insert("trace".into(), true.into());
+        }
+        let setup = Setup { connector: name, settings: &settings, limits: &limits };
+        let loaded = TrialTransform::new(traces, |heard| library.heard_transform(listed, setup, heard));
+        transforms.push(Arc::new(loaded.map_err(|error| here.explain(listed, error))?));
+    }
+    Ok(transforms)
 }
 
 /// Where the connector's requests go, and which of them its plugin may make.

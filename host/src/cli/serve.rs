@@ -173,7 +173,7 @@ impl Kit for Running {
         let ended = async {
             // Anew for each run, because their limits are those of a run.
             let plugins = tokio::task::block_in_place(|| open::plugins(config, library, connector))?;
-            one(config, connector, plugins, &self.around, turn, None).await
+            one(config, connector, plugins, &self.around, turn, None, false).await
         };
         match ended.await {
             Ok(Ok(ended)) => Ok(ended.report),

@@ -29,7 +29,8 @@ use crate::service::AT_A_TIME;
     rollcall sync acme\n  \
     rollcall sync --all --json\n  \
     rollcall sync acme --record acme.jsonl.gz\n\n\
-    Exit codes: 0 done, 1 failed, 2 usage or configuration, 4 done with problems.")]
+    Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 changes are held for a person, \
+    4 done with problems.")]
 pub(super) struct SyncArguments {
     /// The connector.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
@@ -42,12 +43,16 @@ pub(super) struct SyncArguments {
     /// Let --record overwrite the file, and --replay apply what is older than the connector's last run.
     #[arg(long, requires = "tape")]
     force: bool,
+    /// Let this one sync go over the limits of [connector.NAME.safety]; protected entries stay protected.
+    #[arg(long, conflicts_with = "all")]
+    override_limits: bool,
 }
 
 pub(super) fn run(arguments: &SyncArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
     if let Some(name) = &arguments.name {
-        let report = sync(&config, name, output, arguments.tape.tape(arguments.force))?;
+        let report =
+            sync(&config, name, output, arguments.tape.tape(arguments.force), arguments.override_limits)?;
         output.result(|| show::report(&report), || &report)?;
         return Ok(report.outcome.into());
     }
@@ -64,13 +69,14 @@ pub(super) fn sync(
     name: &str,
     output: Output,
     tape: Option<Tape>,
+    override_limits: bool,
 ) -> Result<RunReport, Failure> {
     config.connector(name)?;
     let library = library(&config.plugins)?;
     let plugins = open::plugins(config, &library, name)?;
     let ended = block_on(|interrupt| async move {
         let around = Surroundings { output, cancel: interrupt.token(), budgets: Budgets::default() };
-        Ok(one(config, name, plugins, &around, Turn::at_once(), tape).await??)
+        Ok(one(config, name, plugins, &around, Turn::at_once(), tape, override_limits).await??)
     })?;
     tell(ended.error.map(Failure::from));
     Ok(ended.report)
@@ -84,9 +90,11 @@ pub(super) async fn one(
     around: &Surroundings,
     turn: Turn,
     tape: Option<Tape>,
+    override_limits: bool,
 ) -> Result<Result<Ended, RunError>, Failure> {
     let mut store = tokio::task::block_in_place(|| job::store(config))?;
-    let job = job::job(config, name, plugins, around, turn, tape).await?;
+    let mut job = job::job(config, name, plugins, around, turn, tape).await?;
+    job.override_limits = override_limits;
     Ok(run::sync(&job, &mut store).await)
 }
 
@@ -111,7 +119,7 @@ fn all(config: Config, output: Output) -> Result<Exit, Failure> {
                 let run = tokio::spawn(async move {
                     let _place = place;
                     stop_if_asked(&around.cancel, &name)?;
-                    let ended = one(&config, &name, opened?, &around, turn, None).await?;
+                    let ended = one(&config, &name, opened?, &around, turn, None, false).await?;
                     ended.map_err(Failure::from)
                 });
                 // Nobody listens any more when the results can't be printed.

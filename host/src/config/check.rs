@@ -11,15 +11,17 @@ use url::Url;
 
 use super::connector::{Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice, TransformUse};
 use super::fault::{ConfigError, Fault, Source};
-use super::load::{DEFAULT_DATABASE, Plugins};
+use super::load::{DEFAULT_DATABASE, Plugins, list};
 use super::notify::Notify;
 use super::position::{At, Step};
 use super::read::read;
 use super::written;
+use crate::directory::UserEntry;
 use crate::http::{Allow, SecretSource};
 use crate::model::Method;
-use crate::plugin::Limits;
-use crate::run::Policy;
+use crate::plugin::{Limits, nearest};
+use crate::run::safety::{Bound, LimitKind, NamePattern, OnLimit, Safety};
+use crate::run::{Entries, GroupNames, PersonCondition, Policy};
 
 /// Everything that the file says.
 pub(super) struct Checked {
@@ -121,6 +123,7 @@ impl Checker<'_> {
         let credential = self.credential(&under(&path, "credential"), written.credential);
         let schedule =
             written.schedule.and_then(|schedule| self.schedule(&under(&path, "schedule"), schedule));
+        let entries = self.entries(&under(&path, "entries"), &written.entries);
         let settings = self.settings(&under(&path, "settings"), written.settings);
         let references = self.references(&under(&path, "references"), written.references);
         let http = self.http(&under(&path, "http"), written.http);
@@ -139,7 +142,8 @@ impl Checker<'_> {
         let transforms = transforms.collect();
         let credential = credential?;
         let (endpoint, limits) = (written.endpoint, limits.with(&written.limits));
-        let policy = Policy::default();
+        let safety = self.safety(&under(&path, "safety"), written.safety);
+        let policy = Policy { safety, entries };
         Some(Connector {
             plugin,
             endpoint,
@@ -186,6 +190,89 @@ impl Checker<'_> {
             choices.insert(name, choice);
         }
         choices
+    }
+
+    fn safety(&mut self, path: &[Step], written: written::Safety) -> Safety {
+        let mut safety = Safety::default();
+        let limits = [
+            written.disables,
+            written.deletes,
+            written.removals,
+            written.renames,
+            written.listing,
+            written.groups_emptied,
+        ];
+        for (kind, value) in LimitKind::ALL.into_iter().zip(limits) {
+            let Some(value) = value else { continue };
+            match bound(&value) {
+                Some(bound) => safety.bounds[kind as usize] = bound,
+                None => {
+                    let message = format!("`{}` has to be a limit", kind.key());
+                    let hint = "a number such as `50`, a part such as `\"5%\"`, both as \
+                        `{ count = 50, percent = 5 }`, or `\"none\"`";
+                    self.wrong(&under(path, kind.key()), message, Some(hint));
+                }
+            }
+        }
+        match written.on_limit.as_deref() {
+            None => {}
+            Some("withhold") => safety.on_limit = OnLimit::Withhold,
+            Some("hold") => safety.on_limit = OnLimit::Hold,
+            Some(other) => {
+                let hint = "`withhold` applies what is within the limits, `hold` nothing";
+                self.wrong(&under(path, "on-limit"), format!("there is no `{other}`"), Some(hint));
+            }
+        }
+        for (index, text) in written.protect.iter().enumerate() {
+            match PersonCondition::parse(text) {
+                Ok(condition) => safety.protect.push(condition),
+                Err(mistake) => {
+                    let message = format!("the condition is wrong: {}", mistake.message);
+                    self.wrong(&under(&under(path, "protect"), index), message, mistake.hint().as_deref());
+                }
+            }
+        }
+        for (index, text) in written.protect_groups.iter().enumerate() {
+            if text.is_empty() {
+                let at = under(&under(path, "protect-groups"), index);
+                self.wrong(&at, "a pattern can't be empty", Some("such as `\"admins-*\"`"));
+            }
+            safety.protect_groups.push(NamePattern::new(text));
+        }
+        safety
+    }
+
+    fn entries(&mut self, path: &[Step], written: &written::Entries) -> Entries {
+        let group_names = written.group_names.as_deref().and_then(|name| {
+            let known = GroupNames::ALL.map(GroupNames::as_str);
+            let found = GroupNames::ALL.into_iter().find(|names| names.as_str() == name);
+            if found.is_none() {
+                let hint = match nearest(name, known) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known here: {}", list(known.into_iter())),
+                };
+                self.wrong(&under(path, "group-names"), "`group-names` has another value", Some(&hint));
+            }
+            found
+        });
+        for (index, name) in written.only_at_creation.iter().enumerate() {
+            let at = under(&under(path, "only-at-creation"), index);
+            let is = |field: &&str| field.eq_ignore_ascii_case(name);
+            if let Some(field) = Entries::FIELDS.iter().copied().find(is).filter(|field| field != name) {
+                let hint = format!("did you mean `{field}`?");
+                self.wrong(&at, format!("`{name}` is no field"), Some(&hint));
+            } else if name.is_empty()
+                || (UserEntry::FIELDS.iter().any(is) && !Entries::FIELDS.contains(&name.as_str()))
+            {
+                let hint = format!(
+                    "{} can be, and attributes by their names, such as `profile.title`",
+                    list(Entries::FIELDS.into_iter())
+                );
+                self.wrong(&at, format!("`{name}` can't be set only at creation"), Some(&hint));
+            }
+        }
+        let only_at_creation = written.only_at_creation.clone();
+        Entries { group_names: group_names.unwrap_or_default(), only_at_creation }
     }
 
     fn plugin(
@@ -406,6 +493,27 @@ impl Checker<'_> {
                 allow
             })
             .collect()
+    }
+}
+
+fn bound(written: &toml::Value) -> Option<Bound> {
+    let number = |value: &toml::Value| u64::try_from(value.as_integer()?).ok();
+    let percent = |percent: u64| (percent <= 100).then_some(percent);
+    match written {
+        toml::Value::Integer(_) => Some(Bound { count: Some(number(written)?), percent: None }),
+        toml::Value::String(text) if text == "none" => Some(Bound::NONE),
+        toml::Value::String(text) => {
+            let digits =
+                text.strip_suffix('%').filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+            Some(Bound { count: None, percent: Some(percent(digits.parse().ok()?)?) })
+        }
+        toml::Value::Table(table) if table.keys().all(|key| ["count", "percent"].contains(&key.as_str())) => {
+            let count = table.get("count").map(|value| number(value).ok_or(())).transpose().ok()?;
+            let part = table.get("percent").map(|value| number(value).and_then(percent).ok_or(()));
+            let bound = Bound { count, percent: part.transpose().ok()? };
+            (bound != Bound::NONE).then_some(bound)
+        }
+        _ => None,
     }
 }
 

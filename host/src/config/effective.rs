@@ -13,6 +13,8 @@ use super::schedule::Schedule;
 use super::template::{key, toml};
 use crate::http::{SecretSource, WebhookUrl};
 use crate::plugin::Limit;
+use crate::run::PersonCondition;
+use crate::run::safety::{Bound, LimitKind, NamePattern, OnLimit, Safety};
 
 /// What stands for a value that is not shown.
 const HIDDEN: &str = "…";
@@ -109,6 +111,13 @@ impl Config {
             tables.push(own.table);
         }
 
+        let mut entries = self.table(&under("entries"), &format!("[connector.{name}.entries]"));
+        let names = connector.policy.entries.group_names.as_str();
+        entries.put("group-names", Some(names.into()), Origin::Default);
+        let only = connector.policy.entries.only_at_creation.clone();
+        entries.put("only-at-creation", Some(only.into()), Origin::Default);
+        tables.push(entries.table);
+
         let mut settings = self.table(&under("settings"), &format!("[connector.{name}.settings]"));
         settings.settings(&schema(&connector.plugin).unwrap_or_default(), &connector.settings, &[]);
         tables.push(settings.table);
@@ -133,6 +142,10 @@ impl Config {
             limits.put(limit.key(), own, Origin::Default);
         }
         tables.push(limits.table);
+
+        let mut safety = self.table(&under("safety"), &format!("[connector.{name}.safety]"));
+        safety.safety(&connector.policy.safety);
+        tables.push(safety.table);
 
         for (index, transform) in connector.transforms.iter().enumerate() {
             let path = [under("transform").as_slice(), &[Step::from(index)]].concat();
@@ -247,6 +260,28 @@ impl Gathering<'_> {
         ] {
             self.put(key, value, Origin::Default);
         }
+    }
+
+    fn safety(&mut self, safety: &Safety) {
+        for kind in LimitKind::ALL {
+            let Bound { count, percent } = safety.bound(kind);
+            let value = match (count, percent) {
+                (None, None) => Value::from("none"),
+                (Some(count), None) => Value::from(count),
+                (None, Some(percent)) => Value::from(format!("{percent}%")),
+                (Some(count), Some(percent)) => json!({ "count": count, "percent": percent }),
+            };
+            self.put(kind.key(), Some(value), Origin::Default);
+        }
+        let on_limit = match safety.on_limit {
+            OnLimit::Withhold => "withhold",
+            OnLimit::Hold => "hold",
+        };
+        self.put("on-limit", Some(on_limit.into()), Origin::Default);
+        let people: Vec<&str> = safety.protect.iter().map(PersonCondition::text).collect();
+        self.put("protect", Some(people.into()), Origin::Default);
+        let groups: Vec<&str> = safety.protect_groups.iter().map(NamePattern::text).collect();
+        self.put("protect-groups", Some(groups.into()), Origin::Default);
     }
 
     /// Written settings, and the defaults of those that are not written, in the order of the schema.

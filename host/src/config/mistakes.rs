@@ -56,6 +56,12 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("key cut short", with("limits.memory = 5")),
         ("key mistyped in a table", with("[connector.acme.http]\nparalel = 4")),
         ("key mistyped in the directory", "[directory]\nfile = \"a.db\"".to_owned()),
+        (
+            "only-at-creation of what never changes",
+            with("entries.only-at-creation = [\"email\", \"active\"]"),
+        ),
+        ("group-names mistyped", with("entries.group-names = \"fallow\"")),
+        ("group-names unknown", with("entries.group-names = \"rename\"")),
         ("plugin missing", GOOD.replace("plugin = \"okta\"\n", "")),
         ("endpoint missing", GOOD.replace("endpoint = \"acme.okta.com\"\n", "")),
         (
@@ -136,6 +142,10 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("webhook with two addresses", with("[notify]\nwebhook = { env = \"HOOK\", file = \"hook\" }")),
         ("webhook not encrypted", with("[notify]\nwebhook = { url = \"http://hooks.example.com/SeCrEt\" }")),
         ("webhook as text", with("[notify]\nwebhook = \"https://hooks.example.com/SeCrEt\"")),
+        ("limit", with("safety.disables = \"5\"\nsafety.deletes = { percent = 101 }\nsafety.renames = {}")),
+        ("on-limit unknown", with("safety.on-limit = \"stop\"")),
+        ("group pattern empty", with("safety.protect-groups = [\"\"]")),
+        ("protect misspelt", with("safety.protect = [\"usrName == 'ann'\"]")),
         (
             "several",
             with("plugin-sha256 = \"\"\nhttp.share = 2.0\nhttp.attempts = 0").replace("acme]", "Acme]"),
@@ -174,6 +184,9 @@ pub(super) const EVERYTHING: &str = r#"
         time-zone = "Europe/Berlin"
         jitter-seconds = 300
         alert-after-hours = 48
+        [connector.acme.entries]
+        group-names = "pin"
+        only-at-creation = ["displayName", "profile.title"]
         [connector.acme.settings]
         since = 2026-01-01
         [connector.acme.references]
@@ -191,6 +204,14 @@ pub(super) const EVERYTHING: &str = r#"
         allow = ["POST /api/v1/logs"]
         [connector.acme.limits]
         memory-mib = 128
+        [connector.acme.safety]
+        disables = { count = 50, percent = 5 }
+        deletes = "none"
+        removals = "20%"
+        renames = 100
+        on-limit = "hold"
+        protect = ["'break-glass' in groups"]
+        protect-groups = ["admins-*"]
         [[connector.acme.transform]]
         plugin = "rules"
         settings = { strict = true }

@@ -14,8 +14,11 @@ use super::connector::HttpOptions;
 use super::load::DEFAULT_DATABASE;
 use super::notify::{Notify, Occasion};
 use super::schedule::Schedule;
+use crate::directory::UserEntry;
 use crate::model::{Manifest, PluginKind};
 use crate::plugin::{Limit, Limits};
+use crate::run::safety::LimitKind;
+use crate::run::{Entries, GroupNames};
 
 /// The JSON Schema (2020-12) of a configuration; `plugins` are those whose settings it knows. A connector of another
 /// plugin may have any settings.
@@ -99,9 +102,11 @@ fn connector(plugins: &[&Manifest]) -> Value {
             "examples": ["id", "userName", "email", "profile.employeeNumber"],
         },
     });
+    properties["entries"] = entries();
     properties["http"] = http();
     properties["limits"] =
         limits("What this connector's plugins may use, where that is not what [plugins.limits] says.", false);
+    properties["safety"] = safety();
     properties["transform"] = json!({
         "description": "Transforms, in the order in which they shape.",
         "type": "array",
@@ -284,6 +289,34 @@ fn notify() -> Value {
     )
 }
 
+fn entries() -> Value {
+    let kept_anyway: Vec<&str> =
+        UserEntry::FIELDS.into_iter().filter(|field| !Entries::FIELDS.contains(field)).collect();
+    table(
+        "How far entries follow the provider.",
+        json!({
+            "group-names": {
+                "description": "What a group is called that got another name: hold keeps the old one and tells of it, \
+                    follow renames it, pin keeps the first one. Applications' permission schemes refer to names.",
+                "default": GroupNames::default(),
+                "enum": GroupNames::ALL,
+            },
+            "only-at-creation": {
+                "description": "Fields and attributes of users that are set when an entry is made and kept from then on.",
+                "type": "array",
+                "default": [],
+                "items": {
+                    "type": "string",
+                    "minLength": 1,
+                    "not": { "enum": kept_anyway },
+                    "examples": ["displayName", "profile.title"],
+                },
+            },
+        }),
+        &[],
+    )
+}
+
 fn http() -> Value {
     let default = HttpOptions::default();
     let number = |help: &str, default: u64, range: RangeInclusive<u64>| {
@@ -346,6 +379,52 @@ fn http() -> Value {
         }),
         &[],
     )
+}
+
+fn safety() -> Value {
+    let mut properties = json!({
+        "on-limit": {
+            "description": "What happens when a plan is over a limit: only what is over it is held, or all of it.",
+            "enum": ["withhold", "hold"],
+            "default": "withhold",
+        },
+        "protect": {
+            "description": "Conditions, in CEL: people whom no run may disable, delete or anonymise.",
+            "type": "array",
+            "items": { "type": "string" },
+            "default": [],
+        },
+        "protect-groups": {
+            "description": "Names of groups that no run may delete or empty; `*` stands for any text.",
+            "type": "array",
+            "items": { "type": "string", "minLength": 1 },
+            "default": [],
+        },
+    });
+    for kind in LimitKind::ALL {
+        let bound = kind.default_bound();
+        let mut default = Map::new();
+        default.extend(bound.count.map(|count| ("count".to_owned(), count.into())));
+        default.extend(bound.percent.map(|percent| ("percent".to_owned(), percent.into())));
+        properties[kind.key()] = json!({
+            "description": format!("{} A number, a percentage, both, or \"none\".", kind.help()),
+            "default": default,
+            "oneOf": [
+                { "type": "integer", "minimum": 0 },
+                { "type": "string", "pattern": "^(none|(100|[0-9]{1,2})%)$" },
+                {
+                    "type": "object",
+                    "properties": {
+                        "count": { "type": "integer", "minimum": 0 },
+                        "percent": { "type": "integer", "minimum": 0, "maximum": 100 },
+                    },
+                    "additionalProperties": false,
+                    "minProperties": 1,
+                },
+            ],
+        });
+    }
+    table("How much a run may do without asking, and to whom never anything.", properties, &[])
 }
 
 fn limits(help: &str, defaults: bool) -> Value {

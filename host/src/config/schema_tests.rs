@@ -73,7 +73,7 @@ fn with(at: &str, key: &str, value: Value) -> Value {
 #[test]
 fn parser_and_schema_know_the_same_keys() {
     let tables = all_tables();
-    assert_eq!(tables.len(), 12, "{:?}", tables.iter().map(|(at, _)| at).collect::<Vec<_>>());
+    assert_eq!(tables.len(), 14, "{:?}", tables.iter().map(|(at, _)| at).collect::<Vec<_>>());
     for (at, table) in tables {
         assert_eq!(table["additionalProperties"], false, "{at}");
         let known: BTreeSet<String> = table["properties"].as_object().unwrap().keys().cloned().collect();
@@ -162,8 +162,9 @@ fn the_defaults_are_those_of_a_file_that_says_nothing() {
     assert_eq!(written.directory, silent.directory);
     assert_eq!(written.plugins.limits, silent.plugins.limits);
     assert_eq!(written.notify.on, silent.notify.on);
+    assert_eq!(written.connectors["acme"].policy, silent.connectors["acme"].policy);
     assert_eq!(written.connectors["acme"].http, silent.connectors["acme"].http);
-    assert_eq!(defaults, 1 + 9 + Limit::ALL.len());
+    assert_eq!(defaults, 1 + 11 + 9 + Limit::ALL.len());
 }
 
 /// Mistakes that only the parser can see: most of them because the text is no TOML at all.
@@ -187,6 +188,8 @@ const BEYOND_SCHEMAS: &[&str] = &[
     "schedule that never comes",
     "time zone unknown",
     "time zone as offset",
+    // A schema knows no CEL.
+    "protect misspelt",
     // A schema sees no difference between `nan` and what it does not know the type of.
     "setting that is no number",
 ];

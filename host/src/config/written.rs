@@ -45,13 +45,39 @@ pub(super) struct Connector {
     #[serde(default)]
     pub references: BTreeMap<String, toml::Value>,
     #[serde(default)]
+    pub entries: Entries,
+    #[serde(default)]
     pub settings: toml::Table,
     #[serde(default)]
     pub http: Http,
     #[serde(default)]
     pub limits: LimitOverrides,
     #[serde(default)]
+    pub safety: Safety,
+    #[serde(default)]
     pub transform: Vec<Transform>,
+}
+
+/// Limits are whatever is written, because each can be a number, a text or a table.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct Safety {
+    pub disables: Option<toml::Value>,
+    pub deletes: Option<toml::Value>,
+    pub removals: Option<toml::Value>,
+    pub renames: Option<toml::Value>,
+    pub listing: Option<toml::Value>,
+    pub groups_emptied: Option<toml::Value>,
+    pub on_limit: Option<String>,
+    pub protect: Vec<String>,
+    pub protect_groups: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct Entries {
+    pub group_names: Option<String>,
+    pub only_at_creation: Vec<String>,
 }
 
 /// Exactly one of `env`, `file` and `command`; three optional keys rather than an untagged enum, because then

@@ -17,14 +17,18 @@
 
 mod change;
 mod entry;
+mod held;
 mod lookup;
+mod patch;
 mod plain;
 mod sqlite;
 mod store;
 
 pub use change::{Change, ChangeKind, EntryKind, MembershipChange};
 pub use entry::{GroupEntry, GroupKey, UserEntry, UserKey, fold};
+pub use held::{HeldChange, HeldMembers, HeldState};
 pub use lookup::plain_text;
+pub use patch::PatchError;
 pub use plain::write_record;
 pub use sqlite::{Health, SqliteStore, Writing};
 pub use store::{

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{Change, ChangeKind, EntryKind, MembershipChange};
 use super::entry::{GroupEntry, GroupKey, UserEntry, UserKey};
+use super::held::{HeldChange, HeldMembers, HeldState};
 use crate::model::{Group, User};
 
 /// A connector, by the store's number for its name.
@@ -267,6 +268,12 @@ pub trait Reader {
         run: RunId,
         each: &mut dyn FnMut(MembershipChange) -> bool,
     ) -> StoreResult<()>;
+    /// What a run held, in the order of the plan.
+    fn held_changes(&self, run: RunId) -> StoreResult<Vec<HeldChange>>;
+    /// By group key.
+    fn held_members(&self, run: RunId) -> StoreResult<Vec<HeldMembers>>;
+    /// The runs of which something waits; of one connector, or of all.
+    fn holding_runs(&self, connector: Option<&str>) -> StoreResult<Vec<RunId>>;
     /// What changed one entry, the newest first: run, when it started, the change.
     fn last_changes(
         &self,
@@ -310,6 +317,18 @@ pub trait Writer {
 
     fn add_change(&mut self, run: RunId, sequence: u32, change: &Change) -> StoreResult<()>;
     fn add_membership_change(&mut self, run: RunId, change: &MembershipChange) -> StoreResult<()>;
+    fn hold_change(&mut self, run: RunId, sequence: u32, reason: &str, change: &Change) -> StoreResult<()>;
+    fn hold_members(&mut self, run: RunId, reason: &str, change: &MembershipChange) -> StoreResult<()>;
+    fn decide_change(&mut self, run: RunId, sequence: u32, state: HeldState) -> StoreResult<()>;
+    fn decide_members(
+        &mut self,
+        run: RunId,
+        group: GroupKey,
+        connector: ConnectorId,
+        state: HeldState,
+    ) -> StoreResult<()>;
+    /// What still waits of the connector's earlier runs is superseded.
+    fn supersede_held(&mut self, connector: ConnectorId) -> StoreResult<()>;
     fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()>;
 
     fn commit(self: Box<Self>) -> StoreResult<()>;

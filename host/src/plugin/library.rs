@@ -16,6 +16,7 @@ use super::manifest::{ManifestError, read_manifest};
 use super::nearest::nearest;
 use super::pool::Pool;
 use super::settings::{SettingsError, validate_settings};
+use super::state::LogListener;
 use crate::model::{Manifest, PluginKind};
 
 include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
@@ -280,15 +281,30 @@ impl Library {
     /// A configured source: its settings checked, admitted, one instance configured. Blocks, as its calls do:
     /// to be called on a blocking thread.
     pub fn source(&self, plugin: &Listed, setup: Setup<'_>) -> Result<Arc<dyn Source>, LoadError> {
-        Ok(Arc::new(self.configured::<SourceFunctions>(plugin, setup)?))
+        Ok(Arc::new(self.configured::<SourceFunctions>(plugin, setup, None)?))
     }
 
     /// A configured transform, like [`Library::source`].
     pub fn transform(&self, plugin: &Listed, setup: Setup<'_>) -> Result<Arc<dyn Transform>, LoadError> {
-        Ok(Arc::new(self.configured::<TransformFunctions>(plugin, setup)?))
+        Ok(Arc::new(self.configured::<TransformFunctions>(plugin, setup, None)?))
     }
 
-    fn configured<F: Functions>(&self, plugin: &Listed, setup: Setup<'_>) -> Result<Pool<F>, LoadError> {
+    /// A configured transform whose lines at debug level go to the listener and not into the log.
+    pub fn heard_transform(
+        &self,
+        plugin: &Listed,
+        setup: Setup<'_>,
+        listener: LogListener,
+    ) -> Result<Arc<dyn Transform>, LoadError> {
+        Ok(Arc::new(self.configured::<TransformFunctions>(plugin, setup, Some(listener))?))
+    }
+
+    fn configured<F: Functions>(
+        &self,
+        plugin: &Listed,
+        setup: Setup<'_>,
+        listener: Option<LogListener>,
+    ) -> Result<Pool<F>, LoadError> {
         let label = || format!("{} {}", plugin.manifest.name, plugin.manifest.version);
         if plugin.manifest.kind != F::KIND {
             return Err(LoadError::Kind { plugin: label(), found: plugin.manifest.kind, wanted: F::KIND });
@@ -296,7 +312,7 @@ impl Library {
         validate_settings(&plugin.manifest, setup.settings)
             .map_err(|errors| LoadError::Settings { plugin: label(), errors })?;
         let admitted = self.admit(plugin, setup.limits)?;
-        Ok(Pool::new(admitted, setup.settings.to_string(), setup.connector, setup.limits)?)
+        Ok(Pool::new(admitted, setup.settings.to_string(), setup.connector, setup.limits, listener)?)
     }
 
     /// Admits a plugin whose bytes are still those that were listed.

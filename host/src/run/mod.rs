@@ -9,6 +9,7 @@ mod apply;
 mod check;
 mod collect;
 mod condition;
+mod entries;
 mod error;
 mod event;
 mod frontier;
@@ -25,6 +26,7 @@ mod replay;
 mod report;
 #[expect(clippy::module_inception, reason = "the story of a run is one concept of the run's folder")]
 mod run;
+pub mod safety;
 mod shape;
 mod spool;
 mod staging;
@@ -34,10 +36,12 @@ mod stop_tests;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod turn;
 
 pub use answers::Answers;
 pub use condition::{GroupCondition, PersonCondition};
+pub use entries::{Entries, GroupNames};
 pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};
 pub use history::history;
@@ -46,9 +50,13 @@ pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};
 pub use policy::Policy;
 pub use probe::{ProbeError, probe};
 pub use report::{
-    Counts, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome, ReferenceCounts, ReportedError,
-    ReportedProblem, RequestCounts, RunReport, UnresolvedReference,
+    Counts, HeldEntry, HeldReport, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome,
+    ReferenceCounts, ReportedError, ReportedProblem, RequestCounts, RunReport, UnresolvedReference,
 };
 pub use run::{Ended, Job, plan, sync, with_causes};
 pub use staging::StagedUser;
+pub use trial::{
+    Found, GroupOutcome, Subjects, Trial, TrialChange, TrialOutcome, TrialStep, TrialTransform,
+    find_in_mirror, groups_of_mirror,
+};
 pub use turn::{Turn, Turns};

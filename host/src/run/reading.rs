@@ -337,6 +337,15 @@ impl Reading {
         self.states.is_empty()
     }
 
+    /// Of the people whom the last complete reading gave, how many this one does not give; and how many they are.
+    pub fn missing(&self) -> (u64, u64) {
+        let given = |state: &&PersonState| state.known.is_some_and(|known| known.absent_since.is_none());
+        let known = self.states.iter().filter(given);
+        known.fold((0, 0), |(missing, all), state| {
+            (missing + u64::from(!state.seen() && !state.unreadable), all + 1)
+        })
+    }
+
     pub fn id(&self, index: u32) -> &str {
         self.people.get_index(index as usize).map(|id| &**id).unwrap_or_default()
     }

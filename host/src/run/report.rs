@@ -13,6 +13,8 @@ pub enum Outcome {
     Done,
     /// Everything was applied except for the entries named in the problems, which stayed as they were.
     Problems,
+    /// Changes wait for a person: see [`HeldReport`] for whether the rest was applied.
+    Held,
     /// Nothing was applied.
     Failed,
     /// Nothing was applied, because someone stopped the run.
@@ -24,6 +26,7 @@ impl Outcome {
         match self {
             Outcome::Done => "done",
             Outcome::Problems => "problems",
+            Outcome::Held => "held",
             Outcome::Failed => "failed",
             Outcome::Cancelled => "cancelled",
         }
@@ -160,6 +163,34 @@ impl ReferenceCounts {
     }
 }
 
+/// What a run held back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldReport {
+    /// Whether everything else was applied; false where the configuration says that all of it is held.
+    pub applied: bool,
+    /// One sentence for each limit that the plan is over.
+    pub reasons: Vec<String>,
+    /// Held changes of entries.
+    pub changes: u64,
+    /// Held memberships.
+    pub memberships: u64,
+    /// The entries, each with what would happen to it, up to [`RunReport::LISTED`].
+    pub objects: Vec<HeldEntry>,
+}
+
+/// An entry of which something is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldEntry {
+    /// `disable`, `delete`, `remove-member`, …
+    pub change: String,
+    /// `user` or `group`.
+    pub kind: String,
+    pub name: String,
+    /// How many memberships, of a group's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<u64>,
+}
+
 /// Why a run failed, as the command line tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedError {
@@ -188,6 +219,9 @@ pub struct RunReport {
     pub problems: Vec<ReportedProblem>,
     /// Problems beyond the listed ones.
     pub further_problems: u64,
+    /// What somebody should know and nothing failed at, up to [`LISTED`](Self::LISTED): names that were held.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<ReportedProblem>,
     /// Entries that a complete reading no longer returned, up to [`LISTED`](Self::LISTED).
     pub absent: Vec<NamedEntry>,
     /// Where the connector has references between people, and any person has one.
@@ -196,6 +230,14 @@ pub struct RunReport {
     /// Whom rules keep out, up to [`LISTED`](Self::LISTED): groups, then people, in the order of their names.
     #[serde(default)]
     pub left_out: Vec<LeftOut>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldReport>,
+    /// Limits that the run was over and that somebody let it pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overridden: Vec<String>,
+    /// What did not happen to protected entries, up to [`LISTED`](Self::LISTED).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protected: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ReportedError>,
 }
@@ -219,9 +261,13 @@ impl RunReport {
             milliseconds: Milliseconds::default(),
             problems: Vec::new(),
             further_problems: 0,
+            notices: Vec::new(),
             absent: Vec::new(),
             references: Vec::new(),
             left_out: Vec::new(),
+            held: None,
+            overridden: Vec::new(),
+            protected: Vec::new(),
             error: None,
         }
     }
@@ -237,6 +283,12 @@ impl RunReport {
     pub fn add_left_out(&mut self, left_out: LeftOut) {
         if self.left_out.len() < Self::LISTED {
             self.left_out.push(left_out);
+        }
+    }
+
+    pub fn add_notice(&mut self, notice: ReportedProblem) {
+        if self.notices.len() < Self::LISTED {
+            self.notices.push(notice);
         }
     }
 

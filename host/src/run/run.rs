@@ -16,6 +16,7 @@ use super::plan::{Plan, PlanInputs, build};
 use super::policy::Policy;
 use super::reading::Reading;
 use super::report::{Milliseconds, Outcome, ReportedError, RequestCounts, RunReport};
+use super::safety;
 use super::spool::SpoolKey;
 use super::turn::Turn;
 use crate::clock;
@@ -39,6 +40,8 @@ pub struct Job {
     /// References between people: what the plugin's manifest says, with what the connector says instead.
     pub references: Vec<ReferenceRule>,
     pub policy: Policy,
+    /// Limits are noted and not enforced.
+    pub override_limits: bool,
     /// Requests that the plugin may ask for in this run.
     pub max_requests: u64,
     pub observer: Arc<dyn Observer>,
@@ -84,6 +87,9 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
             job.observer.event(Event::Step(Step::Apply));
             report.outcome = outcome_of(&report);
             job.measure(&mut report, clock);
+            if report.held.as_ref().is_some_and(|held| !held.applied) {
+                return safety::hold(store, run, &plan, &report, timestamp());
+            }
             apply(store, run, &mut plan, &report, timestamp(), job.work.path())
         })
     }
@@ -191,7 +197,8 @@ fn plan_reading(
         cancel: &job.cancel,
     };
     let clock = Instant::now();
-    let plan = build(&inputs, reading, report)?;
+    let mut plan = build(&inputs, reading, report)?;
+    safety::guard(&mut plan, &inputs, job.override_limits, report)?;
     FailPoint::Planned.pass();
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, milliseconds, "planned");
@@ -205,7 +212,11 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 fn outcome_of(report: &RunReport) -> Outcome {
-    if report.problems.is_empty() { Outcome::Done } else { Outcome::Problems }
+    match (&report.held, report.problems.is_empty()) {
+        (Some(_), _) => Outcome::Held,
+        (None, true) => Outcome::Done,
+        (None, false) => Outcome::Problems,
+    }
 }
 
 /// What the host tells a plugin that has no clock.
@@ -218,7 +229,7 @@ fn now() -> i64 {
 }
 
 /// Now, to the millisecond: what a person can use of a time.
-fn timestamp() -> Timestamp {
+pub(super) fn timestamp() -> Timestamp {
     let now = clock::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }

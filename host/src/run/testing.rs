@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::answers::Answers;
+use super::entries::{Entries, GroupNames};
 use super::event::Silent;
 use super::lock::WorkFolder;
 use super::policy::Policy;
@@ -223,7 +224,12 @@ impl World {
             reading: [1; 32],
             rules: [2; 32],
             references: Vec::new(),
-            policy: Policy::default(),
+            // Those of a group's rename are end-to-end tests.
+            policy: Policy {
+                entries: Entries { group_names: GroupNames::Follow, ..Entries::default() },
+                ..Policy::default()
+            },
+            override_limits: false,
             max_requests: 1000,
             observer: Arc::new(Silent),
             cancel: CancellationToken::new(),

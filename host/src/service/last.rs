@@ -26,7 +26,7 @@ pub fn last_runs(store: &mut dyn Store, database: &Path, connector: &str) -> Sto
     let began = |row: &RunRow| row.started_at.parse().ok();
     let full = || rows.iter().filter(|row| row.mode == "full");
     let complete = full().find(|row| row.outcome != RunRow::INTERRUPTED && !is(row, &[Outcome::Cancelled]));
-    let succeeded = full().find(|row| is(row, &[Outcome::Done, Outcome::Problems]));
+    let succeeded = full().find(|row| is(row, &[Outcome::Done, Outcome::Problems, Outcome::Held]));
     let ended = |row: &RunRow| row.ended_at.as_deref().and_then(|at| at.parse().ok());
     Ok(LastRuns {
         begun: complete.and_then(began).or_else(|| {

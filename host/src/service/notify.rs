@@ -191,17 +191,24 @@ fn of_report(report: &RunReport, event: EventKind, at: Timestamp) -> Event {
     let message = match (&report.error, event) {
         (_, EventKind::Recovered) => format!("connector {connector} is synced again"),
         (Some(error), _) => format!("connector {connector} was not synced: {}", error.message),
+        (None, EventKind::Held) => format!("connector {connector} has changes that wait for a person"),
         (None, _) => format!("connector {connector} was synced, but for {problems} people or groups"),
     };
     let error = report.error.as_ref();
+    let approval = report.held.as_ref().zip(report.run);
+    let causes = || report.held.iter().flat_map(|held| held.reasons.clone()).collect();
     Event {
         event,
         connector: connector.clone(),
         run: report.run,
         at,
         message,
-        causes: error.map(|error| error.causes.clone()).unwrap_or_default(),
-        hint: error.and_then(|error| error.hint.clone()),
+        causes: error.map_or_else(causes, |error| error.causes.clone()),
+        hint: match error {
+            Some(error) => error.hint.clone(),
+            None => approval
+                .map(|(_, run)| format!("`rollcall held` shows them, `rollcall approve {run}` applies them")),
+        },
         problems,
     }
 }

@@ -207,24 +207,25 @@ impl<W: Workshop> Service<W> {
             return Ok(());
         }
         self.tried = found;
-        let refused_before = self.state.refused.is_some();
+        // Whoever reads the log and asks `status` then gets the same answer: the state is left first.
         match self.workshop.load() {
             Ok(kit) => {
                 self.kit = kit;
-                self.state.refused = None;
-                if refused_before {
+                let mended = self.state.refused.take().is_some();
+                self.leave_state();
+                if mended {
                     self.say(Happening::Mended);
                 }
-                self.say(Happening::Reloaded { connectors: self.connectors() });
                 self.schedule()?;
+                self.say(Happening::Reloaded { connectors: self.connectors() });
                 self.say_plans();
             }
             Err(Refused { what }) => {
-                self.say(Happening::Refused { reason: what.clone() });
-                self.state.refused = Some(Refusal { since: self.clock.now(), reason: what });
+                self.state.refused = Some(Refusal { since: self.clock.now(), reason: what.clone() });
+                self.leave_state();
+                self.say(Happening::Refused { reason: what });
             }
         }
-        self.leave_state();
         Ok(())
     }
 

@@ -28,6 +28,7 @@ pub(super) fn standing(report: &RunReport, on: &BTreeSet<Occasion>) -> Standing 
     match report.outcome {
         Outcome::Done => Standing::Well,
         Outcome::Problems => problem(Occasion::Problems, problems(report), Standing::Well),
+        Outcome::Held => problem(Occasion::Held, held(report), Standing::Well),
         Outcome::Failed => problem(Occasion::Failed, error(report), Standing::Unknown),
         Outcome::Cancelled => Standing::Unknown,
     }
@@ -36,7 +37,8 @@ pub(super) fn standing(report: &RunReport, on: &BTreeSet<Occasion>) -> Standing 
 /// Whether the directory follows the provider after that.
 pub(super) fn succeeded(outcome: Outcome) -> bool {
     match outcome {
-        Outcome::Done | Outcome::Problems => true,
+        // What is held is told by itself.
+        Outcome::Done | Outcome::Problems | Outcome::Held => true,
         Outcome::Failed | Outcome::Cancelled => false,
     }
 }
@@ -49,6 +51,12 @@ fn error(report: &RunReport) -> String {
         false => &error.causes,
     };
     message.iter().map(|text| without_particulars(text)).collect::<Vec<_>>().join(": ")
+}
+
+/// Which limits; how many there are over them differs from run to run.
+fn held(report: &RunReport) -> String {
+    let reasons = report.held.iter().flat_map(|held| &held.reasons);
+    reasons.map(|reason| without_particulars(reason)).collect::<Vec<_>>().join("; ")
 }
 
 /// Who and what, so that one more is another cause; the order and the wording don't matter.
@@ -102,7 +110,7 @@ fn without_particulars(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{ReportedError, ReportedProblem};
+    use crate::run::{HeldReport, ReportedError, ReportedProblem};
 
     fn failed(message: &str, causes: &[&str]) -> RunReport {
         let causes = causes.iter().map(|cause| (*cause).to_owned()).collect();
@@ -152,6 +160,20 @@ mod tests {
         assert_eq!(cause(&of(&["a", "b"])), cause(&of(&["b", "a"])));
         assert_ne!(cause(&of(&["a", "b"])), cause(&of(&["a", "c"])));
         assert_ne!(cause(&of(&["a"])), cause(&of(&["a", "b"])));
+    }
+
+    #[test]
+    fn one_more_over_the_same_limit_is_no_other_cause() {
+        let held = |reason: &str| RunReport {
+            outcome: Outcome::Held,
+            held: Some(HeldReport { reasons: vec![reason.to_owned()], ..HeldReport::default() }),
+            ..RunReport::new("acme", "full")
+        };
+        let one = cause(&held("would disable 120 of 1,000 people, over the limit of 5 %"));
+        assert_eq!(one, cause(&held("would disable 121 of 1,001 people, over the limit of 5 %")));
+        assert_ne!(one, cause(&held("would empty 3 groups, over the limit of 2")));
+        let on = BTreeSet::from([Occasion::Failed]);
+        assert_eq!(standing(&held("x"), &on), Standing::Well, "nobody wants to hear of it");
     }
 
     #[test]

@@ -61,12 +61,17 @@ fn a_standing_problem_is_told_once_and_again_when_it_is_over() {
     let mut serving = scene.serve();
     scene.run_at(&mut serving, &night(5), "acme: failed (run 4");
     scene.world.sim.set_token(&token, Some(Access::Full));
-    scene.at(&night(6));
-    scene.waits_for(&mut serving, "acme: the command was told: recovered");
+    scene.run_at(&mut serving, &night(6), "acme: the command was told: recovered");
+    // It is over, and said to be so once; when it comes back it is told again.
+    scene.run_at(&mut serving, &night(7), "acme: problems (run 6");
+    refuse(&scene);
+    scene.run_at(&mut serving, &night(8), "acme: failed (run 7");
     scene.stop(serving);
     let told = events(&scene);
     let kinds: Vec<(&Value, &Value)> = told.iter().map(|event| (&event["event"], &event["run"])).collect();
-    assert_eq!(kinds, [(&json!("failed"), &json!(2)), (&json!("recovered"), &json!(5))]);
+    let expected =
+        [("failed", 2), ("recovered", 5), ("failed", 7)].map(|(kind, run)| (json!(kind), json!(run)));
+    assert_eq!(kinds, expected.each_ref().map(|(kind, run)| (kind, run)));
     assert_eq!(told[0]["connector"], "acme");
     let text = fs::read_to_string(scene.world.whole().join("told")).unwrap();
     assert!(text.contains("ROLLCALL_EVENT=failed\nROLLCALL_RUN=2\n"), "{text}");
@@ -121,10 +126,8 @@ fn a_webhook_is_posted_to_and_its_address_is_never_shown() {
     let mut serving = scene.start_with(&[("HOOK", &address)]);
     scene.waits_for(&mut serving, "serving ");
     refuse(&scene);
-    scene.at(&night(2));
-    scene.waits_for(&mut serving, "acme: the webhook could not be told: 127.0.0.1 answered HTTP 404");
-    scene.at(&night(3));
-    scene.waits_for(&mut serving, "acme: the webhook was told: failed");
+    scene.run_at(&mut serving, &night(2), "acme: the webhook could not be told: 127.0.0.1 answered HTTP 404");
+    scene.run_at(&mut serving, &night(3), "acme: the webhook was told: failed");
     scene.run_at(&mut serving, &night(4), "acme: failed (run 3");
     let log = scene.stop(serving);
     assert!(!log.contains("SeCrEt"), "{log}");

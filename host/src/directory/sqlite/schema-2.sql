@@ -24,3 +24,29 @@ CREATE TABLE told (
   at TEXT NOT NULL,
   PRIMARY KEY (connector, aspect, channel)
 ) STRICT, WITHOUT ROWID;
+
+-- What runs planned and held for a person, as `change` and `membership_change` have what they applied.
+CREATE TABLE held_change (
+  run INTEGER NOT NULL REFERENCES run,
+  sequence INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'approved', 'rejected', 'superseded')),
+  reason TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  entry TEXT NOT NULL CHECK (entry IN ('user', 'group')),
+  key INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  before TEXT,
+  after TEXT NOT NULL,
+  PRIMARY KEY (run, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE held_membership (
+  run INTEGER NOT NULL REFERENCES run,
+  "group" INTEGER NOT NULL,
+  connector INTEGER NOT NULL REFERENCES connector,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'approved', 'rejected', 'superseded')),
+  reason TEXT NOT NULL,
+  added BLOB NOT NULL,
+  removed BLOB NOT NULL,
+  PRIMARY KEY (run, "group", connector)
+) STRICT;

@@ -15,5 +15,7 @@ mod references;
 mod shaper;
 
 pub use groups::PlannedGroup;
+pub(super) use groups::count_changes;
 pub use people::PlannedUser;
+pub(super) use people::{Kinds, count_users};
 pub use plan::{Plan, PlanInputs, PlannedMembers, build};

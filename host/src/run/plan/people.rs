@@ -10,7 +10,7 @@ use crate::failpoint::FailPoint;
 use crate::model::{Person, PluginError, Subject};
 use crate::run::collect::work_file;
 use crate::run::error::RunError;
-use crate::run::report::{LeftOut, NamedEntry, ReportedProblem, RunReport};
+use crate::run::report::{Counts, LeftOut, NamedEntry, ReportedProblem, RunReport};
 use crate::run::shape::{GroupShape, PersonShape};
 use crate::run::staging::{Action, Staged, StagedUser, Staging};
 
@@ -28,20 +28,20 @@ pub struct PlannedUser {
     /// The folded name changes or goes, so it has to be freed before another entry can take it.
     pub frees_name: bool,
     /// Which kinds of change are staged, for counting.
-    pub(super) kinds: Kinds,
+    pub(in crate::run) kinds: Kinds,
     pub staged: Staged,
 }
 
 /// A set of [`ChangeKind`]s.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Kinds(u8);
+pub(in crate::run) struct Kinds(u8);
 
 impl Kinds {
-    pub(super) fn of(kinds: impl Iterator<Item = ChangeKind>) -> Self {
+    pub(in crate::run) fn of(kinds: impl Iterator<Item = ChangeKind>) -> Self {
         Self(kinds.fold(0, |bits, kind| bits | 1 << kind as u8))
     }
 
-    fn has(self, kind: ChangeKind) -> bool {
+    pub(in crate::run) fn has(self, kind: ChangeKind) -> bool {
         self.0 & 1 << kind as u8 != 0
     }
 }
@@ -140,6 +140,9 @@ impl Draft<'_> {
                 }
                 let mut hasher = blake3::Hasher::new();
                 hasher.update(&state.digest).update(self.rules);
+                for name in &self.policy.entries.only_at_creation {
+                    hasher.update(name.as_bytes()).update(&[0]);
+                }
                 for group in memberships.of(person) {
                     hasher.update(&tokens[*group as usize]);
                 }
@@ -256,6 +259,9 @@ impl Draft<'_> {
             return Err(RunError::Worker(format!("user {} has no key", user.id)));
         };
         let mut entry = UserEntry::from_user(key, self.connector_name, user);
+        if let Some(before) = &before {
+            self.policy.entries.keep(before, &mut entry);
+        }
         self.refer(index, &mut entry);
         self.people.shaped.insert(key.0);
         for group in &groups {
@@ -384,15 +390,7 @@ impl Draft<'_> {
     }
 
     fn count_users(&mut self) {
-        let count = |kind| self.people.planned.iter().filter(|user| user.kinds.has(kind)).count() as u64;
-        let users = &mut self.report.users;
-        users.created = count(ChangeKind::Create);
-        users.updated = count(ChangeKind::Update);
-        users.renamed = count(ChangeKind::Rename);
-        users.disabled = count(ChangeKind::Disable);
-        users.enabled = count(ChangeKind::Enable);
-        users.removed = count(ChangeKind::Delete);
-        users.anonymized = count(ChangeKind::Anonymize);
+        count_users(&self.people.planned, &mut self.report.users);
     }
 
     fn report_absent_users(&mut self, order: &[u32]) -> Result<(), RunError> {
@@ -412,6 +410,18 @@ impl Draft<'_> {
         }
         Ok(())
     }
+}
+
+/// Counts planned users; one that is renamed and updated counts as both.
+pub(in crate::run) fn count_users(planned: &[PlannedUser], users: &mut Counts) {
+    let count = |kind| planned.iter().filter(|user| user.kinds.has(kind)).count() as u64;
+    users.created = count(ChangeKind::Create);
+    users.updated = count(ChangeKind::Update);
+    users.renamed = count(ChangeKind::Rename);
+    users.disabled = count(ChangeKind::Disable);
+    users.enabled = count(ChangeKind::Enable);
+    users.removed = count(ChangeKind::Delete);
+    users.anonymized = count(ChangeKind::Anonymize);
 }
 
 /// What of a group enters its members' shaping keys.
