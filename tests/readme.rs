@@ -140,7 +140,7 @@ fn every_block_is_of_a_kind_that_is_tested() {
     for block in blocks(&readme()) {
         let known = match (block.language.as_str(), block.note.as_str()) {
             ("console", _) => true,
-            ("toml", "" | "settings" | "http" | "credential") => true,
+            ("toml", "" | "settings" | "references" | "http" | "credential") => true,
             ("toml" | "rust", _) => is_file(&block),
             ("cron", "") => true,
             ("json", "") => true,
@@ -210,7 +210,7 @@ fn every_configuration_is_valid() {
         let text = block.text();
         let configurations = match block.note.as_str() {
             "credential" => block.lines.iter().map(|line| connector(&format!("{line}\n"))).collect(),
-            "settings" | "http" | "" => vec![connector(CREDENTIAL) + &text],
+            "settings" | "references" | "http" | "" => vec![connector(CREDENTIAL) + &text],
             "trial.toml" => vec![text],
             _ => continue,
         };
