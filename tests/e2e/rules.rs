@@ -289,3 +289,83 @@ fn a_value_set_only_at_creation_stays_as_somebody_left_it() {
     world.configure("entries.only-at-creation = ['displayname']");
     world.run(&["plan", "acme"]).exits(2).says(&["`displayname` is no field", "did you mean `displayName`?"]);
 }
+
+#[test]
+fn each_kind_of_mapping_ends_in_the_directory() {
+    let world = ruled(
+        &["ann", "bob"],
+        &[("team-red", &["ann"]), ("team-blue", &["ann"]), ("license-x", &["ann", "bob"])],
+        r#"[[people]]
+set = "email"
+from = ["profile.division", "email"]
+[[people]]
+set = "givenName"
+steps = ["upper"]
+[[people]]
+set = "familyName"
+steps = [{ replace = { pattern = "^(T)(.*)$", with = "$2$1" } }]
+[[people]]
+set = "profile.country"
+from = "profile.countryCode"
+steps = ["upper", { lookup = "countries" }]
+default = "unknown"
+[[people]]
+set = "profile.since"
+value = "2024-03-01T10:00:00.000Z"
+steps = [{ format-date = "dd.MM.yyyy" }]
+[[people]]
+set = "profile.teams"
+expression = "groups"
+steps = [{ filter = "^team-" }, { after = "-" }, "unique", { join = ", " }]
+[[people]]
+when = 'profile.countryCode == "de"'
+remove-groups = ["license-*"]
+[[people]]
+set = "active"
+expression = 'active && status != "LOCKED_OUT"'
+[connector.acme.transform.settings.lookup.countries]
+DE = "Germany"
+"#,
+    );
+    let ann = json!({ "division": "ann@home.example", "countryCode": "de" });
+    world.sim.update_profile(&world.user_id("ann@acme.example"), ann.as_object().cloned().unwrap()).unwrap();
+    world.sim.set_status(&world.user_id("bob@acme.example"), okta_sim::Status::LockedOut).unwrap();
+    world.sync();
+    let directory = world.directory();
+    let (ann, bob) = (directory.user("ann@acme.example"), directory.user("bob@acme.example"));
+    assert_eq!((&ann["email"], &bob["email"]), (&json!("ann@home.example"), &json!("bob@acme.example")));
+    assert_eq!((&ann["givenName"], &ann["familyName"]), (&json!("ANN"), &json!("estT")));
+    let attribute = |user: &Value, name: &str| user["attributes"][format!("profile.{name}")].clone();
+    assert_eq!((attribute(ann, "country"), attribute(bob, "country")), (json!("Germany"), json!("unknown")));
+    assert_eq!(attribute(ann, "since"), "01.03.2024");
+    let teams = attribute(ann, "teams");
+    let mut teams: Vec<&str> = teams.as_str().unwrap().split(", ").collect();
+    teams.sort_unstable();
+    assert_eq!(teams, ["blue", "red"]);
+    assert_eq!(directory.members_of("license-x"), ["bob@acme.example"]);
+    assert_eq!((&ann["active"], &bob["active"]), (&json!(true), &json!(false)));
+}
+
+#[test]
+fn each_kind_of_group_rule_ends_in_the_directory() {
+    let groups: &[(&str, &[&str])] = &[("Ops", &["ann"]), ("Eng-1", &["ann"]), ("Other", &["ann"])];
+    let world = ruled(
+        &["ann"],
+        groups,
+        "[[groups]]\nrename = { \"ops\" = \"Operations\" }\n[[groups]]\nreplace = '^Eng-'\nwith = 'Team '\n\
+         [[groups]]\ndrop-unmatched = true\nreason = 'nobody asked for it'\n[[groups]]\ncase = 'lower'\n",
+    );
+    let report = world.sync();
+    assert_eq!(
+        left_out(&report),
+        ["group Everyone: rules: nobody asked for it", "group Other: rules: nobody asked for it"]
+    );
+    assert_eq!(world.directory().group_names(), ["operations", "team 1"]);
+    let world = ruled(&["ann"], groups, "[[groups]]\nkeep = ['eng-*', '/^Op.$/']\n");
+    world.requests();
+    world.sync();
+    assert_eq!(world.directory().group_names(), ["Eng-1", "Ops"]);
+    // The members of those that are not kept were never asked for.
+    let other = format!("/groups/{}/users", world.group_id("Other"));
+    assert!(!world.requests().iter().any(|request| request.contains(&other)));
+}
