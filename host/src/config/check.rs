@@ -17,13 +17,13 @@ use super::read::read;
 use super::written;
 use crate::http::{Allow, SecretSource};
 use crate::model::Method;
-use crate::plugin::Limits;
+use crate::plugin::{Limits, nearest};
 use crate::run::Policy;
 
 pub(super) fn check(
     source: &Source,
     base: &Path,
-) -> Result<(PathBuf, Plugins, BTreeMap<String, Connector>), ConfigError> {
+) -> Result<(PathBuf, Vec<String>, Plugins, BTreeMap<String, Connector>), ConfigError> {
     let file = read(source).map_err(|fault| ConfigError::Wrong { faults: vec![fault] })?;
     let mut checker = Checker { source, base, faults: Vec::new() };
     let directory = checker
@@ -33,6 +33,7 @@ pub(super) fn check(
         path: checker.path(&keys(&["plugins", "path"]), file.plugins.path),
         limits: Limits::default().with(&file.plugins.limits),
     };
+    let order = checker.order(file.directory.order, file.connector.keys().map(String::as_str));
     let connectors = file
         .connector
         .into_iter()
@@ -42,7 +43,7 @@ pub(super) fn check(
         })
         .collect();
     match checker.faults {
-        faults if faults.is_empty() => Ok((directory, plugins, connectors)),
+        faults if faults.is_empty() => Ok((directory, order, plugins, connectors)),
         faults => Err(ConfigError::wrong(faults)),
     }
 }
@@ -100,6 +101,27 @@ impl Checker<'_> {
             self.wrong(path, "a path can't be empty", None);
         }
         Some(self.base.join(written))
+    }
+
+    /// Every connector once: those that are named, and the others by name.
+    fn order<'a>(
+        &mut self,
+        written: Vec<String>,
+        connectors: impl Iterator<Item = &'a str> + Clone,
+    ) -> Vec<String> {
+        let path = keys(&["directory", "order"]);
+        for (index, name) in written.iter().enumerate() {
+            if !connectors.clone().any(|connector| connector == name) {
+                let hint = nearest(name, connectors.clone()).map(|meant| format!("did you mean `{meant}`?"));
+                let message = format!("there is no connector `{name}`");
+                self.wrong(&under(&path, index), message, hint.as_deref());
+            } else if written[..index].contains(name) {
+                self.wrong(&under(&path, index), format!("`{name}` is in the order twice"), None);
+            }
+        }
+        let others = connectors.filter(|name| !written.iter().any(|first| first == name));
+        let others: Vec<String> = others.map(str::to_owned).collect();
+        written.into_iter().chain(others).collect()
     }
 
     fn connector(&mut self, name: &str, written: written::Connector, limits: &Limits) -> Option<Connector> {

@@ -21,6 +21,12 @@ pub fn schema(plugins: &[&Manifest]) -> Value {
         "The directory database.",
         json!({
             "path": file("The database; the first sync makes it.", Some(DEFAULT_DATABASE)),
+            "order": {
+                "description": "Which connector goes before which when several bring the same new name; those not named follow by name.",
+                "type": "array",
+                "items": { "type": "string", "pattern": NAME },
+                "uniqueItems": true,
+            },
         }),
         &[],
     );
