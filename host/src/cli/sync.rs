@@ -101,7 +101,7 @@ pub(super) async fn one(
 /// Every connector. Those of one provider and credential spend one budget together.
 fn all(config: Config, output: Output) -> Result<Exit, Failure> {
     let library = library(&config.plugins)?;
-    let names: Vec<String> = config.connectors.keys().cloned().collect();
+    let names = config.order.clone();
     // Here, because it may compile.
     let opened: Vec<_> = names.iter().map(|name| open::plugins(&config, &library, name)).collect();
     let config = Arc::new(config);

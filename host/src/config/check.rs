@@ -16,7 +16,7 @@ use super::notify::Notify;
 use super::position::{At, Step};
 use super::read::read;
 use super::written;
-use crate::directory::UserEntry;
+use crate::directory::{LOCAL, UserEntry};
 use crate::http::{Allow, SecretSource};
 use crate::model::Method;
 use crate::plugin::{Limits, nearest};
@@ -26,6 +26,7 @@ use crate::run::{Entries, GroupNames, PersonCondition, Policy};
 /// Everything that the file says.
 pub(super) struct Checked {
     pub directory: PathBuf,
+    pub order: Vec<String>,
     pub plugins: Plugins,
     pub connectors: BTreeMap<String, Connector>,
     pub notify: Notify,
@@ -42,6 +43,7 @@ pub(super) fn check(source: &Source, base: &Path) -> Result<Checked, ConfigError
         limits: Limits::default().with(&file.plugins.limits),
     };
     let notify = checker.notify(&keys(&["notify"]), file.notify);
+    let order = checker.order(file.directory.order, file.connector.keys().map(String::as_str));
     let connectors = file
         .connector
         .into_iter()
@@ -51,7 +53,7 @@ pub(super) fn check(source: &Source, base: &Path) -> Result<Checked, ConfigError
         })
         .collect();
     match checker.faults {
-        faults if faults.is_empty() => Ok(Checked { directory, plugins, connectors, notify }),
+        faults if faults.is_empty() => Ok(Checked { directory, order, plugins, connectors, notify }),
         faults => Err(ConfigError::wrong(faults)),
     }
 }
@@ -111,12 +113,43 @@ impl Checker<'_> {
         Some(self.base.join(written))
     }
 
+    /// Every connector once: those that are named, and the others by name.
+    fn order<'a>(
+        &mut self,
+        written: Vec<String>,
+        connectors: impl Iterator<Item = &'a str> + Clone,
+    ) -> Vec<String> {
+        let path = keys(&["directory", "order"]);
+        for (index, name) in written.iter().enumerate() {
+            if !connectors.clone().any(|connector| connector == name) {
+                let hint = nearest(name, connectors.clone()).map(|meant| format!("did you mean `{meant}`?"));
+                let message = format!("there is no connector `{name}`");
+                self.wrong(&under(&path, index), message, hint.as_deref());
+            } else if written[..index].contains(name) {
+                self.wrong(&under(&path, index), format!("`{name}` is in the order twice"), None);
+            }
+        }
+        let others = connectors.filter(|name| !written.iter().any(|first| first == name));
+        let others: Vec<String> = others.map(str::to_owned).collect();
+        written.into_iter().chain(others).collect()
+    }
+
     fn connector(&mut self, name: &str, written: written::Connector, limits: &Limits) -> Option<Connector> {
         let path = keys(&["connector", name]);
         if !is_name(name) {
             let message = format!("`{name}` can't be the name of a connector");
             let hint = "a name begins with a lower-case letter and goes on with lower-case letters, digits and hyphens";
             self.faults.push(self.source.fault(&path, At::Key, message, Some(hint.to_owned())));
+        }
+        if name == LOCAL {
+            let message =
+                "`local` can't be the name of a connector: it is whose entries are that no connector gave";
+            self.faults.push(self.source.fault(
+                &path,
+                At::Key,
+                message.to_owned(),
+                Some("choose another name".to_owned()),
+            ));
         }
         self.endpoint(&under(&path, "endpoint"), &written.endpoint);
         let plugin = self.plugin(&path, written.plugin, written.plugin_version, written.plugin_sha256);

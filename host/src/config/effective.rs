@@ -70,6 +70,9 @@ impl Config {
         let mut directory = self.table(&["directory".into()], "[directory]");
         let path = Value::from(self.directory.display().to_string());
         directory.put("path", Some(path), self.directory_origin.unwrap_or(Origin::Default));
+        if directory.line(&["order".into()]).is_some() {
+            directory.put("order", Some(self.order.as_slice().into()), Origin::Default);
+        }
         tables.push(directory.table);
 
         let mut plugins = self.table(&["plugins".into()], "[plugins]");

@@ -85,6 +85,7 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("connector as text", "[connector]\nacme = \"okta\"".to_owned()),
         ("path as number", "[directory]\npath = 1".to_owned()),
         ("path empty", "[directory]\npath = \"\"".to_owned()),
+        ("the name of local entries", GOOD.replace("connector.acme", "connector.local")),
         ("connector name", GOOD.replace("acme]", "\"Acme Inc\"]")),
         ("plugin is a file", GOOD.replace("\"okta\"", "\"plugins/okta.wasm\"")),
         ("plugin version", with("plugin-version = \">= 1\"")),

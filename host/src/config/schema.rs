@@ -5,6 +5,7 @@
 //! types within the same ranges, and a file that the parser refuses is refused by the schema, unless no schema could
 //! see what is wrong with it.
 
+use crate::directory::LOCAL;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -27,6 +28,12 @@ pub fn schema(plugins: &[&Manifest]) -> Value {
         "The directory database.",
         json!({
             "path": file("The database; the first sync makes it.", Some(DEFAULT_DATABASE)),
+            "order": {
+                "description": "Which connector goes before which when several bring the same new name; those not named follow by name.",
+                "type": "array",
+                "items": { "type": "string", "pattern": NAME },
+                "uniqueItems": true,
+            },
         }),
         &[],
     );
@@ -47,7 +54,7 @@ pub fn schema(plugins: &[&Manifest]) -> Value {
             "connector": {
                 "description": "The providers that are read, by name.",
                 "type": "object",
-                "propertyNames": { "pattern": NAME },
+                "propertyNames": { "pattern": NAME, "not": { "const": LOCAL } },
                 "additionalProperties": connector(plugins),
             },
         }),

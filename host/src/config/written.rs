@@ -23,6 +23,7 @@ pub(super) struct File {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct Directory {
     pub path: Option<PathBuf>,
+    pub order: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

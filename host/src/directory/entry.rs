@@ -3,6 +3,9 @@ use serde_json::{Map, Value as Json};
 
 use crate::model::{Attribute, Group, User, Value};
 
+/// Whose the entries and memberships are that people made here and no connector gave. No connector has this name.
+pub const LOCAL: &str = "local";
+
 /// A directory user's immutable key: set at creation, kept through renames, adoption, anonymising and return,
 /// never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -25,7 +25,7 @@ mod sqlite;
 mod store;
 
 pub use change::{Change, ChangeKind, EntryKind, MembershipChange};
-pub use entry::{GroupEntry, GroupKey, UserEntry, UserKey, fold};
+pub use entry::{GroupEntry, GroupKey, LOCAL, UserEntry, UserKey, fold};
 pub use held::{HeldChange, HeldMembers, HeldState};
 pub use lookup::plain_text;
 pub use patch::PatchError;
