@@ -72,9 +72,20 @@ points! {
     /// A run that applied nothing is about to say so.
     RunEnding = "run-ending",
     RunEnded = "run-ended",
+    /// Old runs are out of the history, and the transaction is not committed yet.
+    Pruning = "pruning",
+    HistoryPruned = "history-pruned",
+    /// A restored database is complete under another name, and nothing else has changed.
+    RestoreReady = "restore-ready",
+    /// Of the replaced database there is a copy, and it is still in its place.
+    ReplacedKept = "replaced-kept",
 }
 
 impl FailPoint {
+    /// Those that no run passes, but commands that look after the database.
+    pub const OF_KEEPING: &[FailPoint] =
+        &[FailPoint::Pruning, FailPoint::HistoryPruned, FailPoint::RestoreReady, FailPoint::ReplacedKept];
+
     /// The work has come to this point.
     #[inline]
     pub fn pass(self) {

@@ -10,6 +10,7 @@ use super::doctor::DoctorArguments;
 use super::global::{ENVIRONMENT, Global};
 use super::groups::{GroupArguments, GroupsArguments};
 use super::held::{ApproveArguments, HeldArguments, RejectArguments};
+use super::history::HistoryCommand;
 use super::init::InitArguments;
 use super::plan::PlanArguments;
 use super::plugin::PluginArgs;
@@ -70,6 +71,8 @@ pub(super) enum Command {
     User(UserArguments),
     Groups(GroupsArguments),
     Group(GroupArguments),
+    #[command(subcommand)]
+    History(HistoryCommand),
     #[command(subcommand)]
     Config(ConfigCommand),
     Plugin(PluginArgs),

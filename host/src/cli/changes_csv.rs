@@ -9,7 +9,7 @@ use super::plan::{ShownChange, ShownMembers};
 use super::report::Failure;
 use crate::directory::ChangeKind;
 
-const COLUMNS: [&str; 6] = ["kind", "entry", "name", "field", "before", "after"];
+pub(super) const COLUMNS: [&str; 6] = ["kind", "entry", "name", "field", "before", "after"];
 
 pub(super) fn print(
     output: Output,
@@ -33,11 +33,11 @@ pub(super) fn print(
     listing.end("Nothing changes.")
 }
 
-fn member(kind: &str, group: &str, before: Value, after: Value) -> Vec<Value> {
+pub(super) fn member(kind: &str, group: &str, before: Value, after: Value) -> Vec<Value> {
     vec![kind.into(), "group".into(), group.into(), "member".into(), before, after]
 }
 
-fn lines(change: &ShownChange) -> Vec<Vec<Value>> {
+pub(super) fn lines(change: &ShownChange) -> Vec<Vec<Value>> {
     let line = |field: &str, before: Value, after: Value| {
         vec![
             change.kind.into(),

@@ -14,8 +14,8 @@ use super::plugin::PluginCliError;
 use super::prompt::Terminal;
 use super::report::Failure;
 use super::{
-    completions, config, connector, demo, doctor, groups, held, init, logging, plan, plugin, rules, runs,
-    serve, status, sync, users,
+    completions, config, connector, demo, doctor, groups, held, history, init, logging, plan, plugin, rules,
+    runs, serve, status, sync, users,
 };
 use crate::config::ConfigError;
 
@@ -51,7 +51,7 @@ fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> R
         Command::Sync(arguments) => sync::run(&arguments, &global, output),
         Command::Serve => serve::run(&global, output),
         Command::Status => status::run(&global, output),
-        Command::Runs(arguments) => runs::list(&arguments, &global, output),
+        Command::Runs(arguments) => runs::run(&arguments, &global, output),
         Command::Run(arguments) => runs::one(&arguments, &global, output),
         Command::Held(arguments) => held::list(&arguments, &global, output),
         Command::Approve(arguments) => held::approve(&arguments, &global, output),
@@ -60,6 +60,7 @@ fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> R
         Command::User(arguments) => users::one(&arguments, &global, output),
         Command::Groups(arguments) => groups::list(&arguments, &global, output),
         Command::Group(arguments) => groups::one(&arguments, &global, output),
+        Command::History(command) => history::run(&command, &global, output),
         Command::Plugin(arguments) => {
             let folder = plugin_folder(&global)?;
             plugin::run(&arguments, folder.as_deref(), output)?;

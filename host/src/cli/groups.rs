@@ -13,7 +13,7 @@ use super::output::Output;
 use super::report::Failure;
 use super::show::listed;
 use super::users::{self, known_connector};
-use crate::directory::{EntryKind, GroupEntry, GroupFilter, Order, Reader, Store, fold};
+use crate::directory::{EntryKind, GroupEntry, GroupFilter, Order, Reader, Store, StoreError, fold};
 
 /// List the directory's groups, by name.
 #[derive(Debug, Args)]
@@ -141,12 +141,17 @@ fn groups_of(reader: &dyn Reader, member: &str) -> Result<RoaringBitmap, Failure
 
 /// The one group that is meant: by name, else by the provider's id.
 pub(super) fn named(reader: &dyn Reader, group: &str) -> Result<GroupEntry, Failure> {
-    let found = match reader.group_by_name(&fold(group))? {
-        Some(group) => vec![group],
-        // Two connectors may read providers that give the same ids.
-        None => reader.groups_by_id(group)?,
-    };
-    only(found, "group", group, |group| format!("{} (connector {})", group.name, group.connector))
+    only(find(reader, group)?, "group", group, |group| {
+        format!("{} (connector {})", group.name, group.connector)
+    })
+}
+
+/// By name, else by id: two connectors may read providers that give the same ids.
+pub(super) fn find(reader: &dyn Reader, group: &str) -> Result<Vec<GroupEntry>, StoreError> {
+    match reader.group_by_name(&fold(group))? {
+        Some(group) => Ok(vec![group]),
+        None => reader.groups_by_id(group),
+    }
 }
 
 pub(super) fn one(arguments: &GroupArguments, global: &Global, output: Output) -> Result<Exit, Failure> {

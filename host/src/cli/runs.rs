@@ -1,6 +1,5 @@
-use clap::Args;
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use roaring::RoaringBitmap;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -9,21 +8,37 @@ use super::global::Global;
 use super::human::{ago, duration, plural};
 use super::job::existing_store;
 use super::listing::{Listing, in_words};
+use super::names;
 use super::output::Output;
 use super::plan::{ShownChange, ShownMembers};
+use super::prune::{self, PruneArguments};
 use super::report::Failure;
 use super::{changes_csv, show};
 use crate::clock;
 use crate::directory::{Reader, RunId, RunRow, Store, StoreError};
 use crate::run::{RunReport, history};
 
-/// List the latest runs.
+/// List the latest runs, or prune old ones.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:\n  \
     rollcall runs\n  \
     rollcall runs acme --limit 100 --json\n  \
     rollcall runs --limit 1000 --csv > runs.csv")]
 pub(super) struct RunsArguments {
+    #[command(subcommand)]
+    command: Option<RunsCommand>,
+    #[command(flatten)]
+    list: RunsList,
+}
+
+#[derive(Debug, Subcommand)]
+enum RunsCommand {
+    Prune(PruneArguments),
+}
+
+#[derive(Debug, Args)]
+struct RunsList {
     /// Only those of this connector.
     connector: Option<String>,
     /// How many, the newest first.
@@ -39,10 +54,14 @@ pub(super) struct RunsArguments {
 #[command(after_help = "Examples:\n  \
     rollcall run 12\n  \
     rollcall run 12 --json\n  \
+    rollcall run 12 --changes\n  \
     rollcall run 12 --csv > changes.csv")]
 pub(super) struct RunArguments {
     /// The run's number, as `rollcall runs` lists it.
     id: i64,
+    /// Print only the changes: all of them, a line for each entry, and for each group whose members change.
+    #[arg(long, conflicts_with = "csv")]
+    changes: bool,
     /// Print only the changes, as comma-separated values: one line for each changed field, member, or entry.
     #[arg(long, conflicts_with = "json")]
     csv: bool,
@@ -57,8 +76,20 @@ pub(super) struct ShownRun {
     pub outcome: String,
     pub started_at: String,
     pub ended_at: Option<String>,
+    /// When its changes and its report were taken out of the history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pruned_at: Option<String>,
     /// Null while it runs, and when it was interrupted.
     pub report: Value,
+}
+
+/// What a run changed, and nothing else.
+#[derive(Debug, Serialize)]
+struct OnlyChanges<'a> {
+    run: i64,
+    connector: &'a str,
+    changes: &'a [ShownChange],
+    memberships: &'a [ShownMembers],
 }
 
 /// A run with all that it changed.
@@ -79,6 +110,7 @@ impl From<&RunRow> for ShownRun {
             outcome: row.outcome.clone(),
             started_at: row.started_at.clone(),
             ended_at: row.ended_at.clone(),
+            pruned_at: row.pruned_at.clone(),
             report: serde_json::from_str(&row.report).unwrap_or_default(),
         }
     }
@@ -88,7 +120,14 @@ impl From<&RunRow> for ShownRun {
 const COLUMNS: [&str; 9] =
     ["run", "connector", "mode", "outcome", "startedAt", "endedAt", "changes", "problems", "requests"];
 
-pub(super) fn list(arguments: &RunsArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &RunsArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
+    match &arguments.command {
+        Some(RunsCommand::Prune(arguments)) => prune::run(arguments, global, output),
+        None => list(&arguments.list, global, output),
+    }
+}
+
+fn list(arguments: &RunsList, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
     if let Some(name) = &arguments.connector {
         config.connector(name)?;
@@ -161,12 +200,26 @@ pub(super) fn one(arguments: &RunArguments, global: &Global, output: Output) -> 
         changes_csv::print(output, &done.changes, &done.memberships)?;
         return Ok(Exit::Done);
     }
-    output.view(
-        || text(&row, &done),
-        || WholeRun { run: ShownRun::from(&row), changes: &done.changes, memberships: &done.memberships },
-    )?;
+    let Done { changes, memberships, .. } = &done;
+    if arguments.changes {
+        if done.lines.is_empty() {
+            output.note(if row.pruned_at.is_some() { PRUNED } else { "It changed nothing." });
+        }
+        if output.json || !done.lines.is_empty() {
+            let only = || OnlyChanges { run: row.id.0, connector: &row.connector, changes, memberships };
+            let text = || {
+                let lines = done.lines.iter().map(|line| line.replace(char::is_control, " "));
+                lines.collect::<Vec<_>>().join("\n")
+            };
+            output.view(text, only)?;
+        }
+        return Ok(Exit::Done);
+    }
+    output.view(|| text(&row, &done), || WholeRun { run: ShownRun::from(&row), changes, memberships })?;
     Ok(Exit::Done)
 }
+
+const PRUNED: &str = "What it changed, and its report, were pruned.";
 
 /// What a run changed.
 #[derive(Debug, Default)]
@@ -177,7 +230,7 @@ pub(super) struct Done {
     pub lines: Vec<String>,
 }
 
-/// What a run changed, with today's names of the members.
+/// What a run changed, with the members' names of today, or the last ones that they had.
 pub(super) fn done_by(reader: &dyn Reader, run: RunId) -> Result<Done, StoreError> {
     let mut done = Done::default();
     reader.changes(run, &mut |change| {
@@ -190,17 +243,8 @@ pub(super) fn done_by(reader: &dyn Reader, run: RunId) -> Result<Done, StoreErro
         memberships.push(change);
         true
     })?;
-    let names = |keys: &RoaringBitmap| -> Result<Vec<String>, StoreError> {
-        let mut names = Vec::new();
-        reader.user_names(keys, &mut |_, name| names.push(name.to_owned()))?;
-        Ok(names)
-    };
     for change in memberships {
-        let members = ShownMembers {
-            group: reader.group(change.group)?.map(|group| group.name).unwrap_or_default(),
-            added: names(&change.added)?,
-            removed: names(&change.removed)?,
-        };
+        let members = names::members(reader, &change)?;
         done.lines.push(members.line());
         done.memberships.push(members);
     }
@@ -224,7 +268,12 @@ fn text(row: &RunRow, done: &Done) -> String {
                 error.hint.iter().for_each(|hint| text.push_str(&format!("\n  hint: {hint}")));
             }
         }
-        Err(_) => text.push_str(&format!("{}: {}", row.connector, row.outcome)),
+        Err(_) => {
+            text.push_str(&format!("{}: {}", row.connector, row.outcome));
+            if row.pruned_at.is_some() {
+                text.push_str(&format!("\n{PRUNED}"));
+            }
+        }
     }
     if !done.lines.is_empty() {
         let number = done.lines.len() as u64;

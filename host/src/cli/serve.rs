@@ -23,7 +23,7 @@ use crate::clock;
 use crate::config::{Config, Notify, Schedule};
 use crate::http::Budgets;
 use crate::plugin::Library;
-use crate::run::{Outcome, ReportedError, RunError, RunReport, Turn};
+use crate::run::{Keep, Outcome, ReportedError, RunError, RunReport, Turn};
 use crate::service::{
     Happening, Kit, Refused, ServeError, Service, Signals, Skipped, SystemClock, Watch, Workshop,
 };
@@ -166,6 +166,10 @@ impl Kit for Running {
 
     fn notify(&self) -> &Notify {
         &self.kit.config.notify
+    }
+
+    fn keep(&self) -> Keep {
+        self.kit.config.runs
     }
 
     async fn run(&self, connector: &str, turn: Turn) -> Result<RunReport, Skipped> {

@@ -230,7 +230,7 @@ pub(super) fn named(reader: &dyn Reader, who: &str) -> Result<UserEntry, Failure
 }
 
 /// By user name, else by id, else by e-mail address, which several people may share.
-fn find(reader: &dyn Reader, who: &str) -> Result<Vec<UserEntry>, StoreError> {
+pub(super) fn find(reader: &dyn Reader, who: &str) -> Result<Vec<UserEntry>, StoreError> {
     if let Some(user) = reader.user_by_name(&fold(who))? {
         return Ok(vec![user]);
     }

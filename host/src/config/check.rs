@@ -21,7 +21,7 @@ use crate::http::{Allow, SecretSource};
 use crate::model::Method;
 use crate::plugin::{Limits, nearest};
 use crate::run::safety::{Bound, LimitKind, NamePattern, OnLimit, Safety};
-use crate::run::{Entries, GroupNames, PersonCondition, Policy};
+use crate::run::{Entries, GroupNames, Keep, PersonCondition, Policy};
 
 /// Everything that the file says.
 pub(super) struct Checked {
@@ -30,6 +30,7 @@ pub(super) struct Checked {
     pub plugins: Plugins,
     pub connectors: BTreeMap<String, Connector>,
     pub notify: Notify,
+    pub runs: Keep,
 }
 
 pub(super) fn check(source: &Source, base: &Path) -> Result<Checked, ConfigError> {
@@ -43,6 +44,7 @@ pub(super) fn check(source: &Source, base: &Path) -> Result<Checked, ConfigError
         limits: Limits::default().with(&file.plugins.limits),
     };
     let notify = checker.notify(&keys(&["notify"]), file.notify);
+    let runs = checker.runs(&keys(&["runs"]), file.runs);
     let order = checker.order(file.directory.order, file.connector.keys().map(String::as_str));
     let connectors = file
         .connector
@@ -53,7 +55,7 @@ pub(super) fn check(source: &Source, base: &Path) -> Result<Checked, ConfigError
         })
         .collect();
     match checker.faults {
-        faults if faults.is_empty() => Ok(Checked { directory, order, plugins, connectors, notify }),
+        faults if faults.is_empty() => Ok(Checked { directory, order, plugins, connectors, notify, runs }),
         faults => Err(ConfigError::wrong(faults)),
     }
 }

@@ -13,6 +13,7 @@ use super::schedule::{Schedule, Zone};
 use super::written;
 use crate::http::{SecretSource, WebhookUrl};
 use crate::plugin::nearest;
+use crate::run::Keep;
 
 impl Checker<'_> {
     pub fn schedule(&mut self, path: &[Step], written: written::Schedule) -> Option<Schedule> {
@@ -66,6 +67,15 @@ impl Checker<'_> {
                 self.wrong(path, format!("there is no time zone `{name}`"), Some(&hint));
                 None
             }
+        }
+    }
+
+    pub fn runs(&mut self, path: &[Step], written: written::Runs) -> Keep {
+        let days = self.number(path, "keep-days", written.keep_days, Keep::DAYS);
+        let runs = self.number(path, "keep-runs", written.keep_runs, Keep::RUNS);
+        Keep {
+            age: days.map(|days| Duration::from_secs(days * 24 * 3600)),
+            runs: runs.map(|runs| u32::try_from(runs).unwrap_or(u32::MAX)),
         }
     }
 

@@ -86,6 +86,11 @@ impl Config {
         let mut notify = self.table(&["notify".into()], "[notify]");
         notify.notify(&self.notify);
         tables.push(notify.table);
+        let mut runs = self.table(&["runs".into()], "[runs]");
+        let days = self.runs.age.map(|age| (age.as_secs() / (24 * 3600)).into());
+        runs.put("keep-days", days, Origin::Default);
+        runs.put("keep-runs", self.runs.runs.map(Value::from), Origin::Default);
+        tables.push(runs.table);
         for (name, connector) in &self.connectors {
             self.connector_tables(name, connector, schema, &mut tables);
         }

@@ -10,6 +10,7 @@ use super::fault::{ConfigError, Fault, Source};
 use super::notify::Notify;
 use super::position::{At, Step};
 use crate::plugin::{Limits, nearest};
+use crate::run::Keep;
 
 /// Where the configuration is unless `--config` or `ROLLCALL_CONFIG` says otherwise: in the working directory.
 pub const DEFAULT_FILE: &str = "rollcall.toml";
@@ -28,6 +29,8 @@ pub struct Config {
     pub plugins: Plugins,
     pub connectors: BTreeMap<String, Connector>,
     pub notify: Notify,
+    /// What of the history `serve` keeps.
+    pub runs: Keep,
     pub(super) source: Source,
     /// Who named the database, if it was not the file.
     pub(super) directory_origin: Option<Origin>,
@@ -51,9 +54,9 @@ impl Config {
     /// Checks `text` as if it were in the file `path`, which need not exist.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let source = Source { file: path.to_owned(), text: text.to_owned() };
-        let check::Checked { directory, order, plugins, connectors, notify } =
+        let check::Checked { directory, order, plugins, connectors, notify, runs } =
             check::check(&source, &folder(path))?;
-        Ok(Self { directory, order, plugins, connectors, notify, source, directory_origin: None })
+        Ok(Self { directory, order, plugins, connectors, notify, runs, source, directory_origin: None })
     }
 
     /// Where the database is unless a file that can't be read says otherwise.

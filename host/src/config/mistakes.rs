@@ -137,6 +137,7 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("time zone as offset", with("schedule = { full = \"@daily\", time-zone = \"+02:00\" }")),
         ("jitter out of range", with("schedule = { full = \"@daily\", jitter-seconds = 100_000 }")),
         ("alert out of range", with("schedule = { full = \"@daily\", alert-after-hours = 0 }")),
+        ("runs kept for no time", with("[runs]\nkeep-days = 0\nkeep-runs = 0")),
         ("notify command empty", with("[notify]\ncommand = []")),
         ("notify on a mistyped word", with("[notify]\non = [\"failed\", \"problem\"]")),
         ("webhook without address", with("[notify]\nwebhook = {}")),
@@ -174,6 +175,9 @@ pub(super) const EVERYTHING: &str = r#"
         command = ["/usr/local/bin/page", "rollcall"]
         webhook = { env = "ROLLCALL_WEBHOOK" }
         on = ["failed", "problems"]
+        [runs]
+        keep-days = 365
+        keep-runs = 100
         [connector.acme]
         plugin = "okta"
         plugin-version = "0.1.0"

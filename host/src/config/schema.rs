@@ -19,7 +19,7 @@ use crate::directory::UserEntry;
 use crate::model::{Manifest, PluginKind};
 use crate::plugin::{Limit, Limits};
 use crate::run::safety::LimitKind;
-use crate::run::{Entries, GroupNames};
+use crate::run::{Entries, GroupNames, Keep};
 
 /// The JSON Schema (2020-12) of a configuration; `plugins` are those whose settings it knows. A connector of another
 /// plugin may have any settings.
@@ -51,6 +51,7 @@ pub fn schema(plugins: &[&Manifest]) -> Value {
             "directory": directory,
             "plugins": own_plugins,
             "notify": notify(),
+            "runs": runs(),
             "connector": {
                 "description": "The providers that are read, by name.",
                 "type": "object",
@@ -291,6 +292,18 @@ fn notify() -> Value {
                 "default": Notify::default().on,
                 "items": { "enum": Occasion::ALL },
             },
+        }),
+        &[],
+    )
+}
+
+fn runs() -> Value {
+    let number = |help: &str, range: RangeInclusive<u64>| json!({ "description": help, "type": "integer", "minimum": range.start(), "maximum": range.end() });
+    table(
+        "What `rollcall serve` keeps of the history; without this table everything. A run keeps its changes and its report as long as one of these keeps it.",
+        json!({
+            "keep-days": number("Runs that began in so many last days.", Keep::DAYS),
+            "keep-runs": number("So many runs of each connector, the latest.", Keep::RUNS),
         }),
         &[],
     )

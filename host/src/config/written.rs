@@ -16,6 +16,7 @@ pub(super) struct File {
     pub directory: Directory,
     pub plugins: Plugins,
     pub notify: Notify,
+    pub runs: Runs,
     pub connector: BTreeMap<String, Connector>,
 }
 
@@ -24,6 +25,13 @@ pub(super) struct File {
 pub(super) struct Directory {
     pub path: Option<PathBuf>,
     pub order: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct Runs {
+    pub keep_days: Option<i64>,
+    pub keep_runs: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::change::{Change, ChangeKind, EntryKind, MembershipChange};
 use super::entry::{GroupEntry, GroupKey, UserEntry, UserKey};
 use super::held::{HeldChange, HeldMembers, HeldState};
+use super::past::{Former, KeptRun, Past};
 use crate::model::{Group, User};
 
 /// A connector, by the store's number for its name.
@@ -137,8 +138,10 @@ pub struct RunRow {
     pub outcome: String,
     pub started_at: String,
     pub ended_at: Option<String>,
-    /// The run's report as JSON; `null` until it ends.
+    /// The run's report as JSON; `null` until it ends, and when it was pruned.
     pub report: String,
+    /// When its changes and its report were taken out of the history.
+    pub pruned_at: Option<String>,
 }
 
 impl RunRow {
@@ -281,6 +284,20 @@ pub trait Reader {
         key: u32,
         limit: u32,
     ) -> StoreResult<Vec<(RunId, String, ChangeKind)>>;
+
+    /// All that is kept of what became of one entry, there or not, the oldest first.
+    fn past(&self, entry: EntryKind, key: u32) -> StoreResult<Vec<Past>>;
+    /// Entries that kept changes say had this name (upper and lower case mean the same), provider's id, or mail address
+    /// before they were renamed, anonymized or deleted; by key.
+    fn former(&self, entry: EntryKind, asked: &str) -> StoreResult<Vec<Former>>;
+    /// The name of an entry after the last kept change of it.
+    fn last_name(&self, entry: EntryKind, key: u32) -> StoreResult<Option<String>>;
+    /// The newest run whose changes were pruned.
+    fn last_pruned(&self) -> StoreResult<Option<RunRow>>;
+    /// Runs that were not pruned, by connector, the newest first; of one connector, or of all.
+    fn kept_runs(&self, connector: Option<&str>) -> StoreResult<Vec<KeptRun>>;
+    /// How many entries, and memberships of how many groups, a run is kept to have changed.
+    fn changes_of(&self, run: RunId) -> StoreResult<u64>;
 }
 
 /// One transaction that writes. Each batch comes in the order of its key.
@@ -330,6 +347,8 @@ pub trait Writer {
     /// What still waits of the connector's earlier runs is superseded.
     fn supersede_held(&mut self, connector: ConnectorId) -> StoreResult<()>;
     fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()>;
+    /// Takes what a run changed and held, and its report, out of the history.
+    fn prune_run(&mut self, run: RunId, at: jiff::Timestamp) -> StoreResult<()>;
 
     fn commit(self: Box<Self>) -> StoreResult<()>;
 }

@@ -18,6 +18,7 @@ mod lock;
 mod plan;
 mod policy;
 mod probe;
+mod prune;
 mod reading;
 #[cfg(test)]
 mod reference_tests;
@@ -49,6 +50,7 @@ pub use lock::WorkFolder;
 pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};
 pub use policy::Policy;
 pub use probe::{ProbeError, probe};
+pub use prune::{Keep, Pruned, PrunedRuns, prunable, prune};
 pub use report::{
     Counts, HeldEntry, HeldReport, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome,
     ReferenceCounts, ReportedError, ReportedProblem, RequestCounts, RunReport, UnresolvedReference,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::event::EventKind;
-use crate::run::{Outcome, RunReport};
+use crate::run::{Outcome, Pruned, RunReport};
 
 /// What the service says of itself: one line of a log each, or one JSON object.
 #[derive(Debug, Clone, Serialize)]
@@ -52,6 +52,14 @@ pub enum Happening {
         channel: &'static str,
         reason: String,
     },
+    /// Old runs are out of the history.
+    Pruned {
+        #[serde(flatten)]
+        pruned: Pruned,
+    },
+    NotPruned {
+        reason: String,
+    },
     Stopping {
         running: usize,
     },
@@ -63,7 +71,7 @@ impl Happening {
     pub fn is_trouble(&self) -> bool {
         match self {
             Happening::Ended { report } => !matches!(report.outcome, Outcome::Done | Outcome::Cancelled),
-            Happening::Refused { .. } | Happening::NotTold { .. } => true,
+            Happening::Refused { .. } | Happening::NotTold { .. } | Happening::NotPruned { .. } => true,
             _ => false,
         }
     }
@@ -101,6 +109,12 @@ impl fmt::Display for Happening {
             }
             Happening::NotTold { connector, channel, reason } => {
                 write!(f, "{connector}: the {channel} could not be told: {}", one_line(reason))
+            }
+            Happening::Pruned { pruned } => {
+                write!(f, "{} old runs were pruned, with {} changes", pruned.runs(), pruned.changes())
+            }
+            Happening::NotPruned { reason } => {
+                write!(f, "old runs could not be pruned: {}", one_line(reason))
             }
             Happening::Stopping { running: 0 } => f.write_str("stopping"),
             Happening::Stopping { running } => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::config::{Notify, Schedule};
-use crate::run::{RunReport, Turn};
+use crate::run::{Keep, RunReport, Turn};
 
 /// A configuration that is in force, with its plugins. A run keeps the one that it began with.
 #[async_trait]
@@ -13,6 +13,9 @@ pub trait Kit: Send + Sync + 'static {
     fn schedules(&self) -> BTreeMap<String, Schedule>;
 
     fn notify(&self) -> &Notify;
+
+    /// What of the history stays.
+    fn keep(&self) -> Keep;
 
     /// Everything is read, and the directory follows. A run that could not even begin is a report of a failure without
     /// a number. Ends soon when the process is told to stop, but never in the middle of applying.

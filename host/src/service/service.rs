@@ -17,11 +17,14 @@ use super::standing::succeeded;
 use super::state::{Refusal, State};
 use super::systemd;
 use crate::directory::{Store, StoreError};
-use crate::run::{RunError, RunReport, Turns, WorkFolder};
+use crate::run::{RunError, RunReport, Turns, WorkFolder, prune};
 
 /// How often files are looked at. A change is taken over when it was the same twice: a file that is still being
 /// written is not looked into.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How often old runs are pruned.
+const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Why the service can't go on.
 #[derive(Debug, thiserror::Error)]
@@ -115,12 +118,17 @@ impl<W: Workshop> Service<W> {
         self.say_plans();
         systemd::tell("READY=1");
         let mut next_look = self.clock.now();
+        let mut next_prune = next_look;
         loop {
             let now = self.clock.now();
             if now >= next_look {
                 next_look =
                     now.checked_add(SignedDuration::try_from(LOOK_EVERY).unwrap_or_default()).unwrap_or(now);
                 tokio::task::block_in_place(|| self.look(false))?;
+            }
+            if now >= next_prune {
+                next_prune = now.checked_add(PRUNE_EVERY).unwrap_or(now);
+                self.prune(now);
             }
             self.begin(now);
             let wakes = self.scheduler.wakes().map_or(next_look, |wakes| wakes.min(next_look));
@@ -188,6 +196,24 @@ impl<W: Workshop> Service<W> {
                 Done::Told
             });
         }
+    }
+
+    /// The space is not given back: what runs write next takes it.
+    fn prune(&mut self, now: Timestamp) {
+        let keep = self.kit.keep();
+        if keep.is_everything() {
+            return;
+        }
+        let (store, happens) = (Arc::clone(&self.store), Arc::clone(&self.happens));
+        self.tasks.spawn_blocking(move || {
+            let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+            match prune(store.as_mut(), &keep, None, now) {
+                Ok(pruned) if pruned.connectors.is_empty() => {}
+                Ok(pruned) => happens(Happening::Pruned { pruned }),
+                Err(error) => happens(Happening::NotPruned { reason: error.to_string() }),
+            }
+            Done::Told
+        });
     }
 
     fn done(&mut self, done: Result<Done, tokio::task::JoinError>) -> Result<(), ServeError> {

@@ -50,7 +50,7 @@ impl SqliteStore {
     }
 }
 
-fn damage(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+pub(super) fn damage(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare(&format!("PRAGMA quick_check({NAMED})"))?;
     let found =
         statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
@@ -58,7 +58,7 @@ fn damage(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 /// With what is not in the main file yet.
-fn size(name: &str) -> u64 {
+pub(super) fn size(name: &str) -> u64 {
     ["", "-wal"]
         .iter()
         .filter_map(|end| fs::metadata(PathBuf::from(format!("{name}{end}"))).ok())

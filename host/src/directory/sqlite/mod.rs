@@ -1,8 +1,10 @@
 //! The store in one SQLite file.
 
+mod compact;
 mod file;
 mod health;
 mod open;
+mod past;
 mod reader;
 mod told;
 mod writer;

@@ -7,9 +7,9 @@ use super::file::DatabaseFile;
 use crate::directory::entry::attributes_from_json;
 use crate::directory::plain;
 use crate::directory::{
-    Change, ChangeKind, ConnectorId, Counters, EntryKind, GroupEntry, GroupFilter, GroupKey, HeldChange,
-    HeldMembers, HeldState, MembersState, MembershipChange, MirrorGroup, MirrorUser, Order, Reader, RunId,
-    RunRow, StoreResult, UserEntry, UserFilter, UserKey,
+    Change, ChangeKind, ConnectorId, Counters, EntryKind, Former, GroupEntry, GroupFilter, GroupKey,
+    HeldChange, HeldMembers, HeldState, KeptRun, MembersState, MembershipChange, MirrorGroup, MirrorUser,
+    Order, Past, Reader, RunId, RunRow, StoreResult, UserEntry, UserFilter, UserKey,
 };
 use crate::model::{Attribute, User};
 
@@ -36,7 +36,7 @@ const USER_FILTER: &str = "WHERE (?1 IS NULL OR c.name = ?1) AND (?2 IS NULL OR 
 const GROUP: &str = "SELECT g.key, c.name, g.external_id, g.name, g.description, g.attributes
                      FROM directory_group g JOIN connector c ON c.id = g.connector";
 
-const RUN: &str = "SELECT r.id, c.name, r.mode, r.outcome, r.started_at, r.ended_at, r.report
+const RUN: &str = "SELECT r.id, c.name, r.mode, r.outcome, r.started_at, r.ended_at, r.report, r.pruned_at
                    FROM run r JOIN connector c ON c.id = r.connector";
 
 impl SqliteReader<'_> {
@@ -44,7 +44,7 @@ impl SqliteReader<'_> {
         self.file.error("read", source)
     }
 
-    fn one<T>(
+    pub(super) fn one<T>(
         &self,
         sql: &str,
         params: impl Params,
@@ -57,7 +57,7 @@ impl SqliteReader<'_> {
     }
 
     /// Calls `each` with every row until it says stop.
-    fn rows(
+    pub(super) fn rows(
         &self,
         sql: &str,
         params: impl Params,
@@ -74,7 +74,7 @@ impl SqliteReader<'_> {
         Ok(())
     }
 
-    fn get<T: FromSql>(&self, row: &Row<'_>, column: usize) -> StoreResult<T> {
+    pub(super) fn get<T: FromSql>(&self, row: &Row<'_>, column: usize) -> StoreResult<T> {
         row.get(column).map_err(|source| self.failed(source))
     }
 
@@ -138,7 +138,7 @@ impl SqliteReader<'_> {
         Ok(found)
     }
 
-    fn change(&self, row: &Row<'_>, run: RunId) -> StoreResult<Change> {
+    pub(super) fn change(&self, row: &Row<'_>, run: RunId) -> StoreResult<Change> {
         let kind: String = self.get(row, 0)?;
         let entry: String = self.get(row, 1)?;
         Ok(Change {
@@ -152,13 +152,20 @@ impl SqliteReader<'_> {
         })
     }
 
-    fn membership_change(&self, row: &Row<'_>) -> StoreResult<MembershipChange> {
+    pub(super) fn membership_change(&self, row: &Row<'_>) -> StoreResult<MembershipChange> {
         Ok(MembershipChange {
             group: GroupKey(self.get(row, 0)?),
             added: self.bitmap(row, 1)?,
             removed: self.bitmap(row, 2)?,
             connector: ConnectorId(self.get(row, 3)?),
         })
+    }
+
+    pub(super) fn latest_applied(&self, connector: i64) -> StoreResult<Option<RunId>> {
+        let sql = "SELECT max(id) FROM run WHERE connector = ?1 AND (outcome IN ('done', 'problems')
+                   OR outcome = 'held' AND json_extract(report, '$.held.applied'))";
+        let latest: Option<Option<i64>> = self.one(sql, [connector], |row| row.get(0))?;
+        Ok(latest.flatten().map(RunId))
     }
 
     fn held_state(&self, row: &Row<'_>, column: usize) -> StoreResult<HeldState> {
@@ -180,6 +187,7 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         started_at: row.get(4)?,
         ended_at: row.get(5)?,
         report: row.get(6)?,
+        pruned_at: row.get(7)?,
     })
 }
 
@@ -402,10 +410,7 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn last_applied(&self, connector: ConnectorId) -> StoreResult<Option<RunId>> {
-        let sql = "SELECT max(id) FROM run WHERE connector = ?1 AND (outcome IN ('done', 'problems')
-                   OR outcome = 'held' AND json_extract(report, '$.held.applied'))";
-        let latest: Option<Option<i64>> = self.one(sql, [connector.0], |row| row.get(0))?;
-        Ok(latest.flatten().map(RunId))
+        self.latest_applied(connector.0)
     }
 
     fn runs(&self, connector: Option<&str>, limit: u32) -> StoreResult<Vec<RunRow>> {
@@ -499,5 +504,29 @@ impl Reader for SqliteReader<'_> {
             Ok(true)
         })?;
         Ok(changes)
+    }
+
+    fn past(&self, entry: EntryKind, key: u32) -> StoreResult<Vec<Past>> {
+        self.past_of_entry(entry, key)
+    }
+
+    fn former(&self, entry: EntryKind, asked: &str) -> StoreResult<Vec<Former>> {
+        self.formerly(entry, asked)
+    }
+
+    fn last_name(&self, entry: EntryKind, key: u32) -> StoreResult<Option<String>> {
+        self.latest_name(entry, key)
+    }
+
+    fn last_pruned(&self) -> StoreResult<Option<RunRow>> {
+        self.one(&format!("{RUN} WHERE r.pruned_at IS NOT NULL ORDER BY r.id DESC LIMIT 1"), [], run_row)
+    }
+
+    fn kept_runs(&self, connector: Option<&str>) -> StoreResult<Vec<KeptRun>> {
+        self.runs_kept(connector)
+    }
+
+    fn changes_of(&self, run: RunId) -> StoreResult<u64> {
+        self.number_of_changes(run)
     }
 }

@@ -313,6 +313,16 @@ impl Writer for SqliteWriter<'_> {
             .map_err(|source| self.file.error("written", source))
     }
 
+    fn prune_run(&mut self, run: RunId, at: jiff::Timestamp) -> StoreResult<()> {
+        for table in ["change", "membership_change", "held_change", "held_membership"] {
+            self.execute(&format!("DELETE FROM {table} WHERE run = ?1"), [run.0])?;
+        }
+        self.execute(
+            "UPDATE run SET report = 'null', pruned_at = ?2 WHERE id = ?1",
+            params![run.0, at.to_string()],
+        )
+    }
+
     fn commit(self: Box<Self>) -> StoreResult<()> {
         let Self { transaction, file } = *self;
         transaction.commit().map_err(|source| file.error("written", source))
