@@ -21,35 +21,52 @@ const SUFFIX: &str = ".new";
 pub enum Place {
     /// Nothing: an existing file is an error of the kind `AlreadyExists`. The umask applies.
     New,
+    /// The same, for the owner only.
+    NewPrivate,
     /// Whatever is there, with these permissions; for the owner only if there are none.
     Any(Option<Permissions>),
 }
 
 /// Writes the parts, one after the other.
 pub fn write(path: &Path, parts: &[&[u8]], place: Place) -> io::Result<()> {
+    whole(path, place, |file| parts.iter().try_for_each(|part| file.write_all(part)))
+}
+
+/// Lets `fill` write the content into a file of the name that it is given, which is there and empty.
+pub fn fill<T, E: From<io::Error>>(
+    path: &Path,
+    place: Place,
+    fill: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
+    whole(path, place, |file| fill(file.path()))
+}
+
+fn whole<T, E: From<io::Error>>(
+    path: &Path,
+    place: Place,
+    fill: impl FnOnce(&mut NamedTempFile) -> Result<T, E>,
+) -> Result<T, E> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     sweep(folder);
     let mut file = unfinished(folder, &place)?;
-    for part in parts {
-        file.write_all(part)?;
-    }
+    let filled = fill(&mut file)?;
     if let Place::Any(Some(permissions)) = &place {
         file.as_file().set_permissions(permissions.clone())?;
     }
     file.as_file().sync_all()?;
     FailPoint::FileWritten.pass();
     match place {
-        Place::New => file.persist_noclobber(path)?,
-        Place::Any(_) => file.persist(path)?,
+        Place::New | Place::NewPrivate => file.persist_noclobber(path).map_err(io::Error::from)?,
+        Place::Any(_) => file.persist(path).map_err(io::Error::from)?,
     };
     FailPoint::FileRenamed.pass();
     // Makes the rename itself durable.
     #[cfg(unix)]
     File::open(folder)?.sync_all()?;
-    Ok(())
+    Ok(filled)
 }
 
 fn unfinished(folder: &Path, place: &Place) -> io::Result<NamedTempFile> {

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use super::backup::{BackupArguments, RestoreArguments};
 use super::completions::CompletionsArguments;
 use super::config::ConfigCommand;
 use super::connector::ConnectorCommand;
@@ -73,6 +74,8 @@ pub(super) enum Command {
     Group(GroupArguments),
     #[command(subcommand)]
     History(HistoryCommand),
+    Backup(BackupArguments),
+    Restore(RestoreArguments),
     #[command(subcommand)]
     Config(ConfigCommand),
     Plugin(PluginArgs),

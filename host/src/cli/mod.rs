@@ -12,6 +12,7 @@
 
 mod answers;
 mod arguments;
+mod backup;
 mod changes_csv;
 mod completions;
 mod config;

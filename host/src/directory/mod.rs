@@ -32,7 +32,7 @@ pub use lookup::plain_text;
 pub use past::{Former, KeptRun, Past, PastWhat};
 pub use patch::PatchError;
 pub use plain::write_record;
-pub use sqlite::{Health, SqliteStore, Writing};
+pub use sqlite::{BackupError, Contents, Health, Restored, SqliteStore, Writing, restore};
 pub use store::{
     ConnectorId, Counters, GroupFilter, MembersState, MirrorGroup, MirrorUser, Order, Reader, RunId, RunRow,
     RunStart, Store, StoreError, StoreResult, Told, UserFilter, Writer,

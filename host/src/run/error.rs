@@ -15,6 +15,8 @@ pub enum RunError {
     Busy { connector: String, process: Option<u32> },
     #[error("another `rollcall serve` is at work on {path}{}", by_process(*process))]
     Served { path: PathBuf, process: Option<u32> },
+    #[error("another program plans or applies changes of {path}")]
+    Changing { path: PathBuf },
     #[error("stopped by request: nothing was applied")]
     Cancelled,
     #[error("the plugin could not say what to read")]
@@ -84,6 +86,7 @@ impl RunError {
             RunError::Served { .. } => {
                 Some("one is enough: it serves every connector; `rollcall status` shows it".into())
             }
+            RunError::Changing { .. } => Some("wait until it has ended".into()),
             RunError::Cancelled => {
                 Some("run it again: pages that were already read are not requested again".into())
             }

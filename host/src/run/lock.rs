@@ -1,5 +1,6 @@
 //! Who may work when, across processes. The operating system frees a lock when its process ends, however it ends.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ const PEEKS: u32 = 4;
 const PEEK: Duration = Duration::from_millis(10);
 
 const SERVICE: &str = "_serve.lock";
+const DIRECTORY: &str = "_directory.lock";
 
 /// The folder beside the database where spools, staged changes and locks lie. Its owner's only.
 #[derive(Debug, Clone)]
@@ -87,6 +89,42 @@ impl WorkFolder {
         }
     }
 
+    /// Everything at once, for whoever replaces the database: no service, no run of a connector that ever ran here, and
+    /// nobody who plans or applies. Refuses while one of them is at work.
+    pub fn lock_all<'a>(
+        &self,
+        database: &Path,
+        connectors: impl Iterator<Item = &'a str>,
+    ) -> Result<Vec<Lock>, RunError> {
+        let mut locks = vec![self.lock_service(database)?];
+        let mut names: BTreeSet<String> = connectors.map(str::to_owned).collect();
+        let entries = std::fs::read_dir(&self.0).map_err(work_file(&self.0, "read"))?;
+        let files = entries.filter_map(Result::ok).filter_map(|entry| entry.file_name().into_string().ok());
+        names.extend(files.filter_map(|file| Some(file.strip_suffix(".lock")?.to_owned())));
+        for name in names.iter().filter(|name| !name.starts_with('_')) {
+            locks.push(self.lock_connector(name)?);
+        }
+        let path = self.0.join(DIRECTORY);
+        let file = open(&path)?;
+        match try_lock(&file) {
+            Ok(()) => locks.push(Lock(file)),
+            Err(TryLockError::WouldBlock) => return Err(RunError::Changing { path: database.to_owned() }),
+            Err(TryLockError::Error(source)) => return Err(work_file(&path, "locked")(source)),
+        }
+        Ok(locks)
+    }
+
+    /// Removes what runs have read so far, and not applied: they read it anew.
+    pub fn forget_readings(&self) -> std::io::Result<()> {
+        for entry in std::fs::read_dir(&self.0)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|end| end == "spool" || end == "replay") {
+                std::fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Holds the lock, or says who does.
     fn lock_alone(&self, name: &str) -> Result<Result<Lock, Option<u32>>, RunError> {
         let path = self.0.join(name);
@@ -152,7 +190,7 @@ impl WorkFolder {
         waiting: impl FnOnce(),
     ) -> Result<Lock, RunError> {
         let mut waiting = Some(waiting);
-        let path = self.0.join("_directory.lock");
+        let path = self.0.join(DIRECTORY);
         let file = open(&path)?;
         loop {
             match file.try_lock() {

@@ -37,7 +37,7 @@ impl SqliteStore {
         let error = |source| self.file.error("checked", source);
         let version =
             self.connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(error)?;
-        let found = damage(&self.connection).map_err(error)?;
+        let found = damage(&self.connection, "quick_check").map_err(error)?;
         self.connection.busy_timeout(Duration::ZERO).map_err(error)?;
         let tried = self.connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK");
         self.connection.busy_timeout(BUSY_TIMEOUT).map_err(error)?;
@@ -50,8 +50,9 @@ impl SqliteStore {
     }
 }
 
-pub(super) fn damage(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare(&format!("PRAGMA quick_check({NAMED})"))?;
+/// `check` is `quick_check`, or `integrity_check`, which compares indexes with their tables too.
+pub(super) fn damage(connection: &Connection, check: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(&format!("PRAGMA {check}({NAMED})"))?;
     let found =
         statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
     Ok(found.into_iter().filter(|line| line != "ok").collect())

@@ -1,5 +1,6 @@
 //! The store in one SQLite file.
 
+mod backup;
 mod compact;
 mod file;
 mod health;
@@ -9,5 +10,6 @@ mod reader;
 mod told;
 mod writer;
 
+pub use backup::{BackupError, Contents, Restored, restore};
 pub use health::{Health, Writing};
 pub use open::SqliteStore;
