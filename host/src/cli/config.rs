@@ -1,4 +1,4 @@
-//! `rollcall config show | check | schema`: the configuration by itself, without a secret and without a network.
+//! `rollcall config show | check | schema | export | import`: the configuration by itself, without a secret and without a network.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -10,11 +10,12 @@ use super::installed;
 use super::open;
 use super::output::{Output, print_json};
 use super::report::Failure;
+use super::transfer::{self, ExportArguments, ImportArguments};
 use crate::config::{self, Config, ConfigError, EffectiveTable, Origin, PluginChoice, Plugins};
 use crate::model::Manifest;
 use crate::plugin::Library;
 
-/// See the configuration as it is in force, check it, or describe it for an editor.
+/// See the configuration as it is in force, check it, describe it for an editor, move connectors.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "Examples:\n  \
     rollcall config show\n  \
@@ -34,6 +35,8 @@ pub(super) enum ConfigCommand {
     #[command(after_help = "Examples:\n  \
         rollcall config schema > rollcall.schema.json")]
     Schema,
+    Export(ExportArguments),
+    Import(ImportArguments),
 }
 
 /// Show every value that is in force, and where it comes from. Secrets are not among them, or hidden.
@@ -51,6 +54,8 @@ pub(super) fn run(command: &ConfigCommand, global: &Global, output: Output) -> R
         ConfigCommand::Show(arguments) => show(arguments, &global.load()?, output),
         ConfigCommand::Check => check(&global.load()?, output),
         ConfigCommand::Schema => schema(global, output),
+        ConfigCommand::Export(arguments) => transfer::export(arguments, global, output),
+        ConfigCommand::Import(arguments) => transfer::import(arguments, global, output),
     }
 }
 

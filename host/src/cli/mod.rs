@@ -53,6 +53,7 @@ mod status;
 mod sync;
 mod table;
 mod tape;
+mod transfer;
 mod users;
 
 pub use connect::{Connections, ProbeReport};

@@ -118,16 +118,44 @@ fn with(path: &Path, text: &str, connector: &NewConnector) -> Result<Config, Edi
 }
 
 fn added(text: &str, connector: &NewConnector) -> String {
+    appended(text, &block(connector))
+}
+
+/// With these tables at its end, after an empty line, in the file's own line endings.
+pub(super) fn appended(text: &str, tables: &str) -> String {
     let gap = match text {
         "" => "",
         text if text.ends_with('\n') => "\n",
         _ => "\n\n",
     };
-    let mut addition = format!("{gap}{}", block(connector));
+    let mut addition = format!("{gap}{tables}");
     if text.contains("\r\n") {
         addition = addition.replace('\n', "\r\n");
     }
     format!("{text}{addition}")
+}
+
+/// The text with blanks where the tables under `key` are, so that everything else has its line and column. `None` where
+/// it is written in another way than as tables.
+pub(super) fn without(text: &str, key: &str) -> Option<String> {
+    let document = Document::parse(text).ok()?;
+    let Some(item) = document.get(key) else { return Some(text.to_owned()) };
+    if !item.as_table().is_some_and(|table| {
+        !table.is_dotted() && table.iter().all(|(_, item)| item.as_table().is_some_and(|it| !it.is_dotted()))
+    }) {
+        return None;
+    }
+    let mut sections = Vec::new();
+    collect(document.as_table(), &mut Vec::new(), &mut sections);
+    let mut new = text.as_bytes().to_vec();
+    for section in sections.iter().filter(|section| section.path.first().is_some_and(|first| first == key)) {
+        for byte in &mut new[section.header.start..section.end] {
+            if !matches!(*byte, b'\n' | b'\r') {
+                *byte = b' ';
+            }
+        }
+    }
+    String::from_utf8(new).ok()
 }
 
 /// `None` when the text has no such connector.
@@ -238,7 +266,7 @@ fn line_end(text: &str, offset: usize) -> usize {
     text[offset..].find('\n').map_or(text.len(), |newline| offset + newline + 1)
 }
 
-fn replace(path: &Path, text: &str) -> Result<(), EditError> {
+pub(super) fn replace(path: &Path, text: &str) -> Result<(), EditError> {
     let unwritten = |source| EditError::Unwritten { path: path.to_owned(), source };
     // A link stays one: what it points to is replaced.
     let target = fs::canonicalize(path).map_err(unwritten)?;

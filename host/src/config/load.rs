@@ -125,7 +125,7 @@ pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
 }
 
 /// What the file's relative paths are relative to.
-fn folder(path: &Path) -> PathBuf {
+pub(super) fn folder(path: &Path) -> PathBuf {
     path.parent().map(Path::to_owned).unwrap_or_default()
 }
 

@@ -26,6 +26,7 @@
 //! * [`Config::effective`] is every value with where it comes from; [`schema`](schema()) is the file's JSON Schema, for editors.
 //! * Secrets are never in the file: a credential says where its secret is, and an excerpt of a line that holds
 //!   one all the same hides it.
+//! * [`transfer`] takes connectors out of it, for another machine, and into it.
 //! * [`edit`] changes the file the way a careful person would: nothing but the lines in question.
 
 mod check;
@@ -44,6 +45,7 @@ mod read;
 mod schedule;
 mod schema;
 mod template;
+pub mod transfer;
 mod written;
 
 pub use check::{is_name, is_variable, looks_like_a_secret};

@@ -58,7 +58,8 @@ impl SecretSource {
         }
     }
 
-    pub(super) async fn read(&self) -> Result<Zeroizing<String>, CredentialError> {
+    /// The secret itself.
+    pub async fn read(&self) -> Result<Zeroizing<String>, CredentialError> {
         let text = match self {
             SecretSource::Env(name) => match std::env::var_os(name) {
                 Some(value) => utf8(value.into_encoded_bytes(), self)?,
