@@ -12,6 +12,7 @@ mod cli_views;
 #[cfg(debug_assertions)]
 mod crash;
 mod faults;
+mod keep;
 mod lessons;
 mod okta;
 mod pacing;
