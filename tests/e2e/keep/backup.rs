@@ -23,7 +23,10 @@ fn a_backup_brings_the_directory_back_as_it_was_and_keeps_what_it_replaces() {
     assert_eq!(beside(&world.work(), "b.db-").len() + beside(&world.work(), ".rollcall-").len(), 0);
     world.run(&["backup", "b.db"]).exits(2).says(&["b.db is there already", "--force"]);
     world.run(&["backup", "rollcall.db", "--force"]).exits(2).says(&["is the directory database itself"]);
-    world.run(&["backup", "no/such/b.db"]).exits(1).says(&["no/such/b.db could not be written", "its folder exists"]);
+    world
+        .run(&["backup", "no/such/b.db"])
+        .exits(1)
+        .says(&["no/such/b.db could not be written", "its folder exists"]);
 
     let bob = world.hire("bob");
     world.sync();
@@ -42,7 +45,11 @@ fn a_backup_brings_the_directory_back_as_it_was_and_keeps_what_it_replaces() {
     let report = world.sync();
     assert_eq!(report["run"], 3);
     let after = world.directory();
-    assert!(after.keys.iter().all(|(id, key)| before.keys.contains_key(id) || *key > bob_was), "{:?}", after.keys);
+    assert!(
+        after.keys.iter().all(|(id, key)| before.keys.contains_key(id) || *key > bob_was),
+        "{:?}",
+        after.keys
+    );
     assert_eq!(after.user_names().len(), 3);
 }
 
@@ -56,7 +63,10 @@ fn what_is_no_sound_backup_is_refused_and_changes_nothing() {
 
     world.run(&["restore", "missing.db"]).exits(2).says(&["there is no backup at missing.db"]);
     world.run(&["restore", "rollcall.db"]).exits(2).says(&["is the directory database itself"]);
-    world.write("text.db", "not a database at all, but long enough to be read as the head of one: ".repeat(20));
+    world.write(
+        "text.db",
+        "not a database at all, but long enough to be read as the head of one: ".repeat(20),
+    );
     world.run(&["restore", "text.db", "--force"]).exits(1).says(&["text.db holds something unreadable"]);
     world.write("cut.db", &good[..good.len() / 2]);
     world.run(&["restore", "cut.db", "--force"]).exits(1).says(&["cut.db"]);
@@ -188,7 +198,8 @@ mod killed {
         world.sync();
         world.hire("bob");
         world.sync();
-        let changes = || world.run(&["run", "1", "--json"]).exits(0).json()["changes"].as_array().unwrap().len();
+        let changes =
+            || world.run(&["run", "1", "--json"]).exits(0).json()["changes"].as_array().unwrap().len();
         kill(&world, FailPoint::Pruning, &["runs", "prune", "--keep", "1"]);
         assert!(changes() > 0);
         kill(&world, FailPoint::HistoryPruned, &["runs", "prune", "--keep", "1"]);

@@ -28,7 +28,9 @@ fn kinds(history: &Value) -> Vec<(i64, String)> {
     changes
         .map(|change| {
             let what = match change["kind"].as_str().unwrap() {
-                kind @ ("add-member" | "remove-member") => format!("{kind} {}", change["group"].as_str().unwrap()),
+                kind @ ("add-member" | "remove-member") => {
+                    format!("{kind} {}", change["group"].as_str().unwrap())
+                }
                 kind => kind.to_owned(),
             };
             (change["run"].as_i64().unwrap(), what)

@@ -22,7 +22,8 @@ fn old_runs_lose_their_changes_and_the_history_says_where_it_was_cut() {
     let world = world();
     let would = prune(&world, &["--keep", "2", "--dry-run"]);
     assert_eq!(would["connectors"]["acme"]["runs"], 2);
-    let kept = |run: &str| world.run(&["run", run, "--json"]).exits(0).json()["changes"].as_array().unwrap().len();
+    let kept =
+        |run: &str| world.run(&["run", run, "--json"]).exits(0).json()["changes"].as_array().unwrap().len();
     assert!(kept("1") > 0, "a dry run takes nothing");
     let did = prune(&world, &["--keep", "2"]);
     assert_eq!(did["connectors"], would["connectors"]);

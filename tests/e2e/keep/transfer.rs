@@ -5,13 +5,17 @@ use serde_json::json;
 
 use crate::support::World;
 
-const COMMENTED: &str = "# Ours. Ask Mia.\n[directory]\npath = \"people.db\" # fast disk\n\n# The main one.\n";
+const COMMENTED: &str =
+    "# Ours. Ask Mia.\n[directory]\npath = \"people.db\" # fast disk\n\n# The main one.\n";
 
 /// A configuration with comments, whose connector `acme` reads the simulator.
 fn world() -> World {
     let world = World::company(&["ann"], &[]);
     let connector = world.connector("acme", "{ env = \"OKTA_TOKEN\" } # soon a file");
-    world.write("rollcall.toml", format!("{COMMENTED}{connector}\n[connector.acme.http]\nshare = 0.5 # half\n"));
+    world.write(
+        "rollcall.toml",
+        format!("{COMMENTED}{connector}\n[connector.acme.http]\nshare = 0.5 # half\n"),
+    );
     world
 }
 
@@ -69,7 +73,10 @@ fn what_is_there_is_changed_only_when_asked_and_only_where_it_differs() {
     assert_eq!(text(&world, "rollcall.toml"), before);
     let did = world.run(&["config", "import", "new.toml", "--replace", "--json"]).exits(0).json();
     assert_eq!(did["added"], json!(["other"]));
-    assert_eq!(did["replaced"][0]["differences"][0], json!({ "key": "http.share", "before": "0.5", "after": "0.25" }));
+    assert_eq!(
+        did["replaced"][0]["differences"][0],
+        json!({ "key": "http.share", "before": "0.5", "after": "0.25" })
+    );
     let after = text(&world, "rollcall.toml");
     assert!(after.starts_with(COMMENTED), "{after}");
     assert!(after.contains("share = 0.25 # half") && after.contains("# soon a file"), "{after}");
@@ -83,7 +90,9 @@ fn mistakes_in_the_file_are_shown_where_they_are_and_nothing_is_changed() {
     let before = text(&world, "rollcall.toml");
     let url = world.sim.url();
     let connector = |lines: &str| {
-        format!("[connector.new]\nplugin = \"okta\"\nendpoint = \"{url}\"\ncredential = {{ env = \"T\" }}\n{lines}")
+        format!(
+            "[connector.new]\nplugin = \"okta\"\nendpoint = \"{url}\"\ncredential = {{ env = \"T\" }}\n{lines}"
+        )
     };
     for (content, code, told) in [
         (connector("http.share = 7\n[secrets.new]\ncredential = \"x\"\n"), 2, "bad.toml:5:"),
@@ -110,9 +119,12 @@ fn a_killed_import_leaves_the_old_configuration_or_the_new_one() {
     let world = world();
     world.run(&["config", "export", "--with-secrets", "--out", "moved.toml"]).exits(0);
     let import = ["--config", "there.toml", "config", "import", "moved.toml"];
-    for (at, whole) in
-        [("file-written", false), ("file-renamed", false), ("file-written:2", false), ("file-renamed:2", true)]
-    {
+    for (at, whole) in [
+        ("file-written", false),
+        ("file-renamed", false),
+        ("file-written:2", false),
+        ("file-renamed:2", true),
+    ] {
         let running = world.start_with(&import, |command| {
             command.env("ROLLCALL_KILL_AT", at);
         });
