@@ -150,6 +150,9 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         write(&path, &[b""], Place::Any(None)).unwrap();
         assert_eq!(mode(&path), 0o600);
+        let private = folder.path().join("private");
+        write(&private, &[b""], Place::NewPrivate).unwrap();
+        assert_eq!(mode(&private), 0o600);
         write(&path, &[b""], Place::Any(Some(Permissions::from_mode(0o640)))).unwrap();
         assert_eq!(mode(&path), 0o640);
     }

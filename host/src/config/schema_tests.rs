@@ -121,7 +121,7 @@ fn parser_and_schema_know_the_same_types_and_ranges() {
             }
         }
     }
-    assert_eq!(numbers, 7 + 2 * Limit::ALL.len());
+    assert_eq!(numbers, 9 + 2 * Limit::ALL.len());
 }
 
 #[test]

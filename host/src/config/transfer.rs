@@ -497,3 +497,91 @@ fn item(key: &str, value: &Value) -> Item {
     let document: Option<DocumentMut> = text.parse().ok();
     document.and_then(|mut document| document.remove(key)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(text: &str) -> Table {
+        toml::from_str(text).unwrap()
+    }
+
+    const WANTED: &str = r#"
+        plugin = "okta"
+        endpoint = "b.okta.com"
+        credential = { env = "NEW" }
+        settings.groups.include = ["a"]
+        [http]
+        share = 0.25
+        [[transform]]
+        plugin = "rules"
+        settings.attributes = ["x"]
+    "#;
+
+    /// However somebody writes a connector, what it is to be comes of it, and comments stay where values do.
+    #[test]
+    fn a_connector_in_any_notation_is_replaced_value_by_value() {
+        let common = "plugin = \"okta\", endpoint = \"a.okta.com\", credential = { env = \"OLD\" }";
+        for text in [
+            "# top\n[connector.a] # head\nplugin = \"okta\" # what\nendpoint = \"a.okta.com\" # where\n\
+             credential = { env = \"OLD\" } # key\n# about http\n[connector.a.http]\nparallel = 2\nshare = 0.5 # half\n\
+             [[connector.a.transform]]\nplugin = \"other\"\n# end\n"
+                .to_owned(),
+            format!("# top\nconnector.a = {{ {common} }} # key\n"),
+            format!("# top\n[connector]\na = {{ {common}, http = {{ share = 0.5 }} }} # key\n"),
+            "# top\n[connector]\na.plugin = \"okta\"\na.endpoint = \"a.okta.com\" # where\na.credential.env = \"OLD\" # key\n"
+                .to_owned(),
+        ] {
+            let path = Path::new("rollcall.toml");
+            let whole = table(&text);
+            let current = whole["connector"]["a"].as_table().unwrap();
+            let new = replaced(path, &text, "a", current, &table(WANTED)).unwrap();
+            assert_eq!(table(&new)["connector"]["a"], Value::Table(table(WANTED)), "{new}");
+            assert!(new.starts_with("# top\n"), "{new}");
+            for comment in ["# where", "# key", "# half", "# about http"] {
+                assert_eq!(new.contains(comment), text.contains(comment), "{comment}: {new}");
+            }
+            Config::parse(path, &new).unwrap();
+        }
+    }
+
+    #[test]
+    fn differences_are_told_by_key_and_arguments_of_programs_are_not() {
+        let before = table("endpoint = \"a\"\nhttp.share = 1\ncredential.command = [\"pass\", \"one\"]\n");
+        let after = table("endpoint = \"a\"\nsettings.x = true\ncredential.command = [\"pass\", \"two\"]\n");
+        let told: Vec<String> = differences(&before, &after).iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(
+            told[0].starts_with("credential.command [\"pass\", … (") && !told[0].contains("two"),
+            "{told:?}"
+        );
+        assert_eq!(told[1..], ["http.share 1 → nothing", "settings.x nothing → true"]);
+    }
+
+    #[test]
+    fn a_secret_of_a_part_of_a_credential_finds_its_place() {
+        let mut connector =
+            table("[credential]\nclient-id = \"0oa\"\n[credential.private-key]\nenv = \"KEY\"\n");
+        let places = secret_places(&connector, Path::new("/etc"));
+        assert_eq!(places.into_keys().collect::<Vec<_>>(), ["credential.private-key"]);
+        point_to(&mut connector, "credential.private-key", "acme-private-key");
+        assert_eq!(
+            connector,
+            table(
+                "[credential]\nclient-id = \"0oa\"\n[credential.private-key]\nfile = \"acme-private-key\"\n"
+            )
+        );
+        let command = table("credential.command = [\"pass\", \"x\"]\n");
+        assert_eq!(secret_places(&command, Path::new("")).len(), 0);
+    }
+
+    #[test]
+    fn what_is_blanked_leaves_every_other_line_where_it_is() {
+        let text = "[secrets.a]\ncredential = \"\"\"\nx\ny\"\"\"\n\n[connector.a]\nplugin = 7 # secret\n";
+        let without = edit::without(text, SECRETS).unwrap();
+        assert_eq!(without.len(), text.len());
+        assert_eq!(without.trim_start(), "[connector.a]\nplugin = 7 # secret\n");
+        assert_eq!(without.lines().count(), text.lines().count());
+        assert_eq!(edit::without("secrets.a.credential = 'x'\n", SECRETS), None);
+    }
+}

@@ -267,6 +267,33 @@ mod tests {
     }
 
     #[test]
+    fn whoever_replaces_the_database_is_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("x.db");
+        let work = WorkFolder::beside(&database).unwrap();
+        let all = || work.lock_all(&database, ["acme"].into_iter());
+        // One that is configured, one that once ran here, a plan, a service.
+        let cancel = CancellationToken::new();
+        drop(work.lock_connector("gone").unwrap());
+        let acme = work.lock_connector("acme").unwrap();
+        assert!(matches!(all(), Err(RunError::Busy { connector, .. }) if connector == "acme"));
+        drop(acme);
+        let gone = work.lock_connector("gone").unwrap();
+        assert!(matches!(all(), Err(RunError::Busy { connector, .. }) if connector == "gone"));
+        drop(gone);
+        let planning = work.lock_directory(&cancel, || {}).unwrap();
+        assert!(matches!(all(), Err(RunError::Changing { .. })));
+        drop(planning);
+        let serving = work.lock_service(&database).unwrap();
+        assert!(matches!(all(), Err(RunError::Served { .. })));
+        drop(serving);
+        let alone = all().unwrap();
+        assert!(work.lock_connector("acme").is_err() && work.lock_service(&database).is_err());
+        drop(alone);
+        work.lock_connector("acme").unwrap();
+    }
+
+    #[test]
     fn spools_that_nobody_goes_on_from_are_removed_and_those_of_a_run_at_work_are_not() {
         let folder = tempfile::tempdir().unwrap();
         let work = WorkFolder::beside(&folder.path().join("x.db")).unwrap();

@@ -128,3 +128,101 @@ fn had(before: &str, asked: &str, wanted: &str) -> bool {
         // The name of a group; of a person it identifies nobody.
         || fields["userName"].is_null() && text("displayName").is_some_and(|name| fold(name) == wanted)
 }
+
+#[cfg(test)]
+mod tests {
+    use roaring::RoaringBitmap;
+
+    use crate::directory::{
+        Change, ConnectorId, EntryKind, Former, GroupEntry, GroupKey, MembershipChange, PastWhat, RunId,
+        RunStart, SqliteStore, Store, UserEntry, UserKey,
+    };
+    use crate::model::{Group, User};
+
+    const ANN: UserKey = UserKey(7);
+    const STAFF: GroupKey = GroupKey(3);
+
+    fn ann(name: &str) -> UserEntry {
+        let user = User {
+            id: "00u7".into(),
+            username: name.into(),
+            email: Some("Ann@mail.example".into()),
+            ..User::default()
+        };
+        UserEntry::from_user(ANN, "acme", user)
+    }
+
+    fn staff() -> GroupEntry {
+        let group = Group { id: "00g3".into(), name: "Staff".into(), ..Group::default() };
+        GroupEntry::from_group(STAFF, "acme", group)
+    }
+
+    fn run(
+        store: &mut SqliteStore,
+        changes: &[Change],
+        members: Option<(&[u32], &[u32])>,
+    ) -> (RunId, ConnectorId) {
+        let connector = store.connector("acme").unwrap();
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let run = store.begin_run(&RunStart { connector, mode: "full", at }).unwrap();
+        let mut writer = store.write().unwrap();
+        for (sequence, change) in changes.iter().enumerate() {
+            writer.add_change(run, sequence as u32, change).unwrap();
+        }
+        if let Some((added, removed)) = members {
+            let packed = |keys: &[u32]| keys.iter().copied().collect::<RoaringBitmap>();
+            let change =
+                MembershipChange { group: STAFF, connector, added: packed(added), removed: packed(removed) };
+            writer.add_membership_change(run, &change).unwrap();
+        }
+        writer.end_run(run, "done", at, "null").unwrap();
+        writer.commit().unwrap();
+        (run, connector)
+    }
+
+    /// Who is deleted is still found, by what identified them to the end, or earlier.
+    #[test]
+    fn an_entry_that_is_gone_has_a_history() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = SqliteStore::open(&folder.path().join("x.db")).unwrap();
+        let created = [Change::create_user(&ann("ann")), Change::create_group(&staff())];
+        let (first, _) = run(&mut store, &created, Some((&[7, 8], &[])));
+        run(&mut store, &[], Some((&[9], &[])));
+        let renamed = Change::between_users(&ann("ann"), &ann("Ann.B"));
+        let (third, _) = run(&mut store, &renamed, None);
+        let (fourth, _) = run(
+            &mut store,
+            &[Change::delete_user(&ann("Ann.B")), Change::delete_group(&staff())],
+            Some((&[], &[7])),
+        );
+        let reader = store.read().unwrap();
+        let who = Former { key: 7, name: "Ann.B".into(), external_id: Some("00u7".into()), gone: true };
+        for asked in ["ANN", "ann.b", "00u7", "ann@MAIL.example"] {
+            assert_eq!(reader.former(EntryKind::User, asked).unwrap(), [who.clone()], "{asked}");
+        }
+        for asked in ["an", "00U7", "Staff", ""] {
+            assert_eq!(reader.former(EntryKind::User, asked).unwrap(), [], "{asked}");
+        }
+        assert_eq!(reader.former(EntryKind::Group, "STAFF").unwrap()[0].key, STAFF.0);
+        assert_eq!(reader.last_name(EntryKind::User, 7).unwrap().as_deref(), Some("Ann.B"));
+        assert_eq!(reader.last_name(EntryKind::User, 8).unwrap(), None);
+
+        let past = reader.past(EntryKind::User, 7).unwrap();
+        let told: Vec<(RunId, &str)> = past
+            .iter()
+            .map(|past| match &past.what {
+                PastWhat::Changed(change) => (past.run, change.kind.as_str()),
+                PastWhat::Joined(STAFF) => (past.run, "joins"),
+                PastWhat::Left(STAFF) => (past.run, "leaves"),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [(first, "create"), (first, "joins"), (third, "rename"), (fourth, "delete"), (fourth, "leaves")]
+        );
+        let past = reader.past(EntryKind::Group, 3).unwrap();
+        let members = past.iter().filter(|past| matches!(past.what, PastWhat::Members(_))).count();
+        assert_eq!((past.len(), members), (5, 3));
+    }
+}
