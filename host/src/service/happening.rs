@@ -111,7 +111,7 @@ impl fmt::Display for Happening {
                 write!(f, "{connector}: the {channel} could not be told: {}", one_line(reason))
             }
             Happening::Pruned { pruned } => {
-                write!(f, "{} old runs were pruned, with {} changes", pruned.runs(), pruned.changes())
+                write!(f, "pruned old runs: {}, with changes: {}", pruned.runs(), pruned.changes())
             }
             Happening::NotPruned { reason } => {
                 write!(f, "old runs could not be pruned: {}", one_line(reason))

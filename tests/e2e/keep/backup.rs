@@ -32,7 +32,7 @@ fn a_backup_brings_the_directory_back_as_it_was_and_keeps_what_it_replaces() {
     world.sync();
     let bob_was = world.directory().keys[&bob];
     let refused = world.run(&["restore", "b.db"]).exits(1);
-    refused.says(&["the directory has 1 runs that b.db does not have", "--force"]);
+    refused.says(&["b.db lacks the latest runs of the directory: 1,", "--force"]);
     assert_eq!(world.directory().user_names().len(), 2, "nothing was changed");
     let restored = world.run(&["restore", "b.db", "--force", "--json"]).exits(0).json();
     assert_eq!(world.directory(), before);

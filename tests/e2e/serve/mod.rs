@@ -1,6 +1,7 @@
 //! `rollcall serve`: the real binary by a clock that the test sets.
 
 mod notify;
+mod prune;
 mod reload;
 mod scene;
 mod schedule;

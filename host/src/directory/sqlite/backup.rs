@@ -32,7 +32,7 @@ pub enum BackupError {
     Missing { path: PathBuf },
     #[error("{} holds no directory", path.display())]
     Empty { path: PathBuf },
-    #[error("the directory has {runs} runs that {} does not have, the last one begun at {last}", path.display())]
+    #[error("{} lacks the latest runs of the directory: {runs}, the last one begun at {last}", path.display())]
     Older { path: PathBuf, runs: u64, last: String },
     #[error("{} could not be {action}", path.display())]
     File {
