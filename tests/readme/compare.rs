@@ -12,6 +12,7 @@ static CHANGING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
         (r"(https?://)?(127\.0\.0\.1:\d+|acme\.okta\.com)", "OKTA"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "AT"),
+        (r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b", "MINUTE"),
         (r"\b[0-9a-f]{64}\b", "SHA256"),
         (r"\bjust now\b|\b\d+ (s|min) ago\b", "AGO"),
         (r"\b\d+ kB\b", "SIZE"),

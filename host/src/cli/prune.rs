@@ -123,9 +123,9 @@ fn text(pruned: &Pruned, dry_run: bool, freed: u64) -> String {
     if pruned.connectors.is_empty() {
         return "No run is old enough: nothing was changed.".to_owned();
     }
-    let verb = if dry_run { "would be" } else { "were" };
+    let verb = if dry_run { "Would prune" } else { "Pruned" };
     let mut text = format!(
-        "{} {verb} pruned, with {}.",
+        "{verb} {}, with {}.",
         plural(pruned.runs(), "run", "runs"),
         plural(pruned.changes(), "change", "changes")
     );
@@ -136,7 +136,7 @@ fn text(pruned: &Pruned, dry_run: bool, freed: u64) -> String {
         text.push_str(&format!("\n  {connector}: {runs} ({which}), {changes}"));
     }
     if freed > 0 {
-        text.push_str(&format!("\n{} were given back to the disk.", bytes(freed)));
+        text.push_str(&format!("\n{} given back to the disk.", bytes(freed)));
     }
     text
 }

@@ -275,7 +275,14 @@ impl Import {
         for (name, connector) in &bundle.connectors {
             let mut connector = connector.clone();
             for (place, secret) in bundle.secrets.get(name).into_iter().flatten() {
-                let file = import.secret_file(name, place, secret);
+                let file = match there
+                    .get(name)
+                    .and_then(Value::as_table)
+                    .and_then(|now| same(path, now, place, secret))
+                {
+                    Some(file) => file,
+                    None => import.secret_file(name, place, secret),
+                };
                 point_to(&mut connector, place, &file);
             }
             match there.get(name) {
@@ -381,6 +388,17 @@ fn json(value: Value) -> serde_json::Value {
         Value::Float(number) => number.into(),
         Value::Boolean(is) => is.into(),
     }
+}
+
+/// The file that a place names already, where it holds this secret.
+fn same(config: &Path, connector: &Table, place: &str, secret: &str) -> Option<String> {
+    let mut table = Some(connector);
+    for step in place.split('.') {
+        table = table.and_then(|table| table.get(step)).and_then(Value::as_table);
+    }
+    let file = table?.get("file")?.as_str()?;
+    let held = fs::read_to_string(folder(config).join(file)).ok()?;
+    (held.trim_end_matches(['\r', '\n']) == secret).then(|| file.to_owned())
 }
 
 /// The place names a file instead of whatever it named.
@@ -495,7 +513,26 @@ fn merge(table: &mut dyn TableLike, inline: bool, current: &Table, wanted: &Tabl
 fn item(key: &str, value: &Value) -> Item {
     let text = text_of(&Table::from_iter([(key.to_owned(), value.clone())]));
     let document: Option<DocumentMut> = text.parse().ok();
-    document.and_then(|mut document| document.remove(key)).unwrap_or_default()
+    let mut item = document.and_then(|mut document| document.remove(key)).unwrap_or_default();
+    place_after_its_parent(&mut item);
+    item
+}
+
+/// Tables remember where they stood in the text that they were read from. These go where they are put, after an empty
+/// line.
+fn place_after_its_parent(item: &mut Item) {
+    let place = |table: &mut toml_edit::Table| {
+        table.set_position(None);
+        if !table.is_implicit() && !table.is_dotted() {
+            table.decor_mut().set_prefix("\n");
+        }
+        table.iter_mut().for_each(|(_, item)| place_after_its_parent(item));
+    };
+    match item {
+        Item::Table(table) => place(table),
+        Item::ArrayOfTables(tables) => tables.iter_mut().for_each(place),
+        Item::Value(_) | Item::None => {}
+    }
 }
 
 #[cfg(test)]

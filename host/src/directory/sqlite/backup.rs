@@ -30,6 +30,12 @@ pub enum BackupError {
     Itself { path: PathBuf },
     #[error("there is no backup at {}", path.display())]
     Missing { path: PathBuf },
+    #[error("{} can't be restored", path.display())]
+    Unsound {
+        path: PathBuf,
+        #[source]
+        source: StoreError,
+    },
     #[error("{} holds no directory", path.display())]
     Empty { path: PathBuf },
     #[error("{} lacks the latest runs of the directory: {runs}, the last one begun at {last}", path.display())]
@@ -50,6 +56,13 @@ impl BackupError {
             BackupError::Exists { .. } => Some("name another file, or give `--force` to overwrite it".into()),
             BackupError::Itself { .. } => Some("name another file".into()),
             BackupError::Missing { .. } => Some("`rollcall backup FILE` makes one".into()),
+            BackupError::Unsound { source: StoreError::Corrupt { .. }, .. } => {
+                Some("it is damaged: name an earlier backup; the directory was left as it is".into())
+            }
+            BackupError::Unsound { source: StoreError::Foreign { .. }, .. } => {
+                Some("name a file that `rollcall backup` wrote; the directory was left as it is".into())
+            }
+            BackupError::Unsound { source, .. } => source.hint(),
             BackupError::Empty { .. } => Some("it was made before the first sync: name another one".into()),
             BackupError::Older { .. } => Some(
                 "`--force` goes back all the same; what is replaced is kept beside it, and the next sync brings the \
@@ -123,12 +136,18 @@ pub fn restore(
         return Err(BackupError::Itself { path: backup.to_owned() });
     }
     // A link stays one.
-    let database = &database.canonicalize().unwrap_or_else(|_| database.to_owned());
+    let database = &match fs::symlink_metadata(database) {
+        Ok(metadata) if metadata.is_symlink() => {
+            database.canonicalize().unwrap_or_else(|_| database.to_owned())
+        }
+        _ => database.to_owned(),
+    };
     let current = Current::of(database)?;
     let permissions = fs::metadata(database).ok().map(|metadata| metadata.permissions());
     whole_file::fill(database, Place::Any(permissions), |new| {
-        copy_backup(backup, new)?;
-        let contents = checked(new, backup)?;
+        let unsound = |source| BackupError::Unsound { path: backup.to_owned(), source };
+        copy_backup(backup, new).map_err(unsound)?;
+        let contents = checked(new, backup).map_err(unsound)?;
         if contents.version == 0 {
             return Err(BackupError::Empty { path: backup.to_owned() }.into());
         }
@@ -388,5 +407,45 @@ fn set_aside(database: &Path, current: &Current, now: Timestamp) -> Result<Optio
     match fs::remove_file(with("-shm")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
         _ => Ok(Some(aside)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What SQLite leaves beside a database that it can't read goes with it.
+    #[test]
+    fn a_log_is_set_aside_with_its_database_and_two_of_one_second_have_names_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let now = Timestamp::UNIX_EPOCH;
+        for nth in ["", "-2"] {
+            for end in ["", "-wal", "-shm"] {
+                fs::write(path(&format!("x.db{end}")), format!("{nth}{end}")).unwrap();
+            }
+            let aside = set_aside(&path("x.db"), &Current::Damaged, now).unwrap().unwrap();
+            assert_eq!(aside, path(&format!("x.db.replaced-19700101-000000{nth}")));
+            assert_eq!(fs::read_to_string(&aside).unwrap(), nth);
+            let log = path(&format!("x.db.replaced-19700101-000000{nth}-wal"));
+            assert_eq!(fs::read_to_string(log).unwrap(), format!("{nth}-wal"));
+            assert!(path("x.db").exists() && !path("x.db-wal").exists() && !path("x.db-shm").exists());
+            // As the restored one takes its place.
+            fs::remove_file(path("x.db")).unwrap();
+        }
+        assert_eq!(set_aside(&path("x.db"), &Current::None, now).unwrap(), None);
+    }
+
+    #[test]
+    fn an_empty_file_is_replaced_and_a_database_of_another_program_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        assert!(matches!(Current::of(&path), Ok(Current::None)));
+        fs::write(&path, "").unwrap();
+        assert!(matches!(Current::of(&path), Ok(Current::Sound { .. })));
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+        assert!(matches!(Current::of(&path), Err(StoreError::Foreign { .. })));
+        fs::write(&path, "x".repeat(5000)).unwrap();
+        assert!(matches!(Current::of(&path), Ok(Current::Damaged)));
     }
 }
