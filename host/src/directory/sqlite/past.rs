@@ -198,7 +198,7 @@ mod tests {
         let reader = store.read().unwrap();
         let who = Former { key: 7, name: "Ann.B".into(), external_id: Some("00u7".into()), gone: true };
         for asked in ["ANN", "ann.b", "00u7", "ann@MAIL.example"] {
-            assert_eq!(reader.former(EntryKind::User, asked).unwrap(), [who.clone()], "{asked}");
+            assert_eq!(reader.former(EntryKind::User, asked).unwrap(), std::slice::from_ref(&who), "{asked}");
         }
         for asked in ["an", "00U7", "Staff", ""] {
             assert_eq!(reader.former(EntryKind::User, asked).unwrap(), [], "{asked}");
