@@ -7,12 +7,15 @@
 mod answers;
 mod apply;
 mod check;
+mod cleanup;
 mod collect;
 mod condition;
+mod confirm;
 mod error;
 mod event;
 mod frontier;
 mod history;
+mod leavers;
 mod lock;
 mod plan;
 mod policy;
@@ -34,6 +37,9 @@ mod tests;
 mod turn;
 
 pub use answers::Answers;
+pub use cleanup::{
+    Cleanup, CleanupRule, Grace, GroupCleanup, Inactivity, MembershipCleanup, UserCleanup,
+};
 pub use condition::{GroupCondition, PersonCondition};
 pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};
@@ -43,7 +49,7 @@ pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};
 pub use policy::Policy;
 pub use probe::{ProbeError, probe};
 pub use report::{
-    Counts, MembershipCounts, Milliseconds, NamedEntry, Outcome, ReportedError, ReportedProblem,
+    Counts, Leaving, MembershipCounts, Milliseconds, NamedEntry, Outcome, ReportedError, ReportedProblem,
     RequestCounts, RunReport,
 };
 pub use run::{Ended, Job, plan, sync};

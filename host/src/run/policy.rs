@@ -1,5 +1,10 @@
 //! What an admin decided about a connector's entries: what a plan is made by, besides the reading and the rules.
 
+use super::cleanup::Cleanup;
+
 /// One connector's policy; the default is what a connector has whose configuration says nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Policy {}
+pub struct Policy {
+    /// What happens to those who leave.
+    pub cleanup: Cleanup,
+}

@@ -25,6 +25,7 @@ pub struct KnownPerson {
     pub digest: [u8; 16],
     pub shaping: [u8; 16],
     pub absent_since: Option<RunId>,
+    pub dropped_since: Option<RunId>,
 }
 
 #[derive(Debug, Clone)]
@@ -116,6 +117,7 @@ impl Reading {
                 digest: user.digest,
                 shaping: user.shaping,
                 absent_since: user.absent_since,
+                dropped_since: user.dropped_since,
             });
         })?;
         reading.mirrored = reading.people.len();

@@ -46,7 +46,7 @@ pub struct Counts {
     #[serde(default)]
     pub anonymized: u64,
     pub unchanged: u64,
-    /// Entries of this connector that a complete reading did not return. They are left alone.
+    /// Entries of this connector that a complete reading did not return. Cleanup decides.
     pub absent: u64,
     /// Records that rules keep out of the directory.
     pub dropped: u64,
@@ -108,6 +108,19 @@ pub struct NamedEntry {
     pub name: String,
 }
 
+/// An entry that cleanup will change, or would but for something, and that stays as it is in this run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaving {
+    /// `user` or `group`.
+    pub kind: String,
+    pub id: String,
+    pub name: String,
+    /// Why it leaves: `no longer returned since run 12`.
+    pub reason: String,
+    /// Why it stays for now: `missing for 1 of 3 runs; then disabled`.
+    pub stays: String,
+}
+
 /// Why a run failed, as the command line tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedError {
@@ -138,8 +151,21 @@ pub struct RunReport {
     pub further_problems: u64,
     /// Entries that a complete reading no longer returned, up to [`LISTED`](Self::LISTED).
     pub absent: Vec<NamedEntry>,
+    /// Whom cleanup leaves as they are for now, up to [`LISTED`](Self::LISTED).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaving: Vec<Leaving>,
+    /// Those beyond the listed ones.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub further_leaving: u64,
+    /// What else there is to say, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ReportedError>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl RunReport {
@@ -162,6 +188,9 @@ impl RunReport {
             problems: Vec::new(),
             further_problems: 0,
             absent: Vec::new(),
+            leaving: Vec::new(),
+            further_leaving: 0,
+            notes: Vec::new(),
             error: None,
         }
     }
@@ -172,6 +201,14 @@ impl RunReport {
             c.created + c.updated + c.renamed + c.disabled + c.enabled + c.removed + c.anonymized
         };
         entries(&self.users) + entries(&self.groups) + self.memberships.created + self.memberships.removed > 0
+    }
+
+    pub fn add_leaving(&mut self, leaving: Leaving) {
+        if self.leaving.len() < Self::LISTED {
+            self.leaving.push(leaving);
+        } else {
+            self.further_leaving += 1;
+        }
     }
 
     pub fn add_problem(&mut self, problem: ReportedProblem) {

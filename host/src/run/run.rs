@@ -8,9 +8,11 @@ use tokio_util::sync::CancellationToken;
 use super::answers::Answers;
 use super::apply::apply;
 use super::check::check_reading;
-use super::collect::{Collected, Collector};
+use super::collect::Collector;
+use super::confirm::{Confirmations, Confirmer};
 use super::error::RunError;
 use super::event::{Event, Observer, Step};
+use super::leavers::{Absentee, Fate, Judge, absentees};
 use super::lock::WorkFolder;
 use super::plan::{Plan, PlanInputs, build};
 use super::policy::Policy;
@@ -69,14 +71,14 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
 
     let result = async {
         let spool = spool_key(job, connector, store)?;
-        collect(job, &spool, &mut report).await?;
+        let known = collect(job, &spool, &mut report).await?;
         job.wait_for_turn().await?;
         tokio::task::block_in_place(|| {
             // What this run plans holds only as long as nobody else changes the directory.
             let _directory =
                 job.work.lock_directory(&job.cancel, || job.observer.event(Event::Step(Step::Wait)))?;
             FailPoint::DirectoryLocked.pass();
-            let mut plan = plan_reading(job, connector, store, &mut report)?;
+            let mut plan = plan_reading(job, connector, store, &known, start.at, &mut report)?;
             job.stop_if_asked()?;
             job.observer.event(Event::Step(Step::Apply));
             report.outcome = outcome_of(&report);
@@ -86,6 +88,7 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     }
     .await;
 
+    let result = job.end_recording(result);
     job.measure(&mut report, clock);
     let Err(error) = result else {
         FailPoint::SpoolForgetting.pass();
@@ -120,14 +123,17 @@ pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> 
     let mut report = RunReport::new(&job.connector, "plan");
     report.replayed = job.answers.recorded();
     let spool = spool_key(job, connector, store)?;
-    if let Err(error) = collect(job, &spool, &mut report).await {
-        if !job.keeps_spool(&error) {
-            job.forget_spool();
+    let known = match collect(job, &spool, &mut report).await {
+        Ok(known) => known,
+        Err(error) => {
+            if !job.keeps_spool(&error) {
+                job.forget_spool();
+            }
+            return Err(error);
         }
-        return Err(error);
-    }
+    };
     let result = tokio::task::block_in_place(|| {
-        let mut plan = plan_reading(job, connector, store, &mut report)?;
+        let mut plan = plan_reading(job, connector, store, &known, timestamp(), &mut report)?;
         report.outcome = outcome_of(&report);
         job.measure(&mut report, clock);
         let reader = store.read()?;
@@ -135,7 +141,7 @@ pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> 
     });
     // A later run reads anew: whoever plans, changes something at the provider and syncs wants to see it.
     job.forget_spool();
-    result.map(|()| report)
+    job.end_recording(result).map(|()| report)
 }
 
 /// A spool belongs to one reading, and to the time until it is applied: no reading is applied twice.
@@ -146,23 +152,31 @@ fn spool_key(job: &Job, connector: ConnectorId, store: &mut dyn Store) -> Result
     Ok(SpoolKey::new(*hasher.finalize().as_bytes()))
 }
 
-async fn collect(job: &Job, key: &SpoolKey, report: &mut RunReport) -> Result<Collected, RunError> {
+/// Reads everything in scope; gives what the plugin was told. A recording goes on: absentees may be asked for.
+async fn collect(job: &Job, key: &SpoolKey, report: &mut RunReport) -> Result<Vec<Attribute>, RunError> {
     job.observer.event(Event::Step(Step::Collect));
     let spool = job.spool();
     let clock = Instant::now();
     let known = job.answers.begin(timestamp(), known())?;
     let collected = job.collector().collect(&Scope::Full, &known, &spool, key, now()).await;
-    let collected = job.answers.end(collected)?;
+    let collected = match collected {
+        Ok(collected) => collected,
+        Err(error) => return job.answers.end(Err(error)),
+    };
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, pages = collected.pages, milliseconds, "collected");
     report.requests.resumed = collected.resumed;
-    Ok(collected)
+    Ok(known)
 }
 
+/// `known` is what the plugin was told, `started` when the run began. Blocks, also while absentees are asked for: what
+/// is asked about them must not change before it is applied.
 fn plan_reading(
     job: &Job,
     connector: ConnectorId,
     store: &mut dyn Store,
+    known: &[Attribute],
+    started: Timestamp,
     report: &mut RunReport,
 ) -> Result<Plan, RunError> {
     let spool = job.spool();
@@ -171,10 +185,14 @@ fn plan_reading(
     let clock = Instant::now();
     let reading = Reading::load(&spool, reader.as_ref(), connector)?;
     check_reading(&reading)?;
+    let now = job.answers.recorded().unwrap_or(started);
+    let absent = absentees(&reading, &Judge::new(reader.as_ref(), connector, &job.policy.cleanup, now))?;
     FailPoint::Indexed.pass();
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, people = reading.len(), milliseconds, "indexed");
     job.stop_if_asked()?;
+    let confirmations = tokio::runtime::Handle::current().block_on(job.confirm(&absent, &reading, known));
+    let confirmations = job.answers.end(confirmations)?;
     job.observer.event(Event::Step(Step::Plan));
     let inputs = PlanInputs {
         connector,
@@ -183,6 +201,9 @@ fn plan_reading(
         transforms: &job.transforms,
         rules: &job.rules,
         policy: &job.policy,
+        now,
+        absent: &absent,
+        confirmations: &confirmations,
         spool: &spool,
         work_folder: job.work.path(),
         cancel: &job.cancel,
@@ -230,6 +251,37 @@ impl Job {
             cancel: &self.cancel,
             max_requests: self.max_requests,
         }
+    }
+
+    /// Asks for those of the absent people by id whom cleanup would change now, up to a number of them.
+    async fn confirm(
+        &self,
+        absent: &[Absentee],
+        reading: &Reading,
+        known: &[Attribute],
+    ) -> Result<Confirmations, RunError> {
+        let ids: Vec<String> = absent
+            .iter()
+            .filter(|absentee| matches!(absentee.fate, Fate::Act(_)))
+            .take(self.policy.cleanup.confirm as usize)
+            .map(|absentee| reading.id(absentee.person).to_owned())
+            .collect();
+        if ids.is_empty() {
+            return Ok(Confirmations::default());
+        }
+        tracing::info!(connector = self.connector, people = ids.len(), "asking for absent people by id");
+        let (source, answers, cancel) = (&self.source, &self.answers, &self.cancel);
+        Confirmer { source, answers, known, cancel }.confirm(ids).await
+    }
+
+    /// Whatever ended the run after the reading: the reading is whole, and so is its recording.
+    fn end_recording<T>(&self, result: Result<T, RunError>) -> Result<T, RunError> {
+        if result.is_err()
+            && let Err(unkept) = self.answers.end(Ok(()))
+        {
+            tracing::warn!("the recording of the failed run is not kept: {unkept}");
+        }
+        result
     }
 
     fn spool(&self) -> PathBuf {

@@ -13,3 +13,10 @@ INSERT INTO membership_change_2
   SELECT m.run, m."group", r.connector, m.added, m.removed FROM membership_change m JOIN run r ON r.id = m.run;
 DROP TABLE membership_change;
 ALTER TABLE membership_change_2 RENAME TO membership_change;
+
+-- Why an entry changed, where it is not simply what the provider says now.
+ALTER TABLE change ADD COLUMN reason TEXT;
+
+-- The first complete run in which rules kept someone, or a group, out of the directory who is in it.
+ALTER TABLE mirror_user ADD COLUMN dropped_since INTEGER;
+ALTER TABLE mirror_group ADD COLUMN dropped_since INTEGER;
