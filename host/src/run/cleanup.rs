@@ -233,7 +233,7 @@ impl Inactivity {
     ///
     /// Who is inactive by a time that can't be read is not known, so they are not.
     pub fn reason(&self, entry: &UserEntry, now: Timestamp) -> Option<String> {
-        let day = |time: Timestamp| time.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let day = |time: Timestamp| time.strftime("%F");
         let over = |time: Timestamp, days: u32| now.duration_since(time).as_hours() >= i64::from(days) * 24;
         match (text(entry, &self.sign_in), text(entry, &self.created)) {
             (Some(sign_in), _) => {
@@ -289,7 +289,8 @@ mod tests {
     use crate::model::{Attribute, User};
 
     fn entry(attributes: Vec<Attribute>) -> UserEntry {
-        let user = User { id: "u1".into(), username: "ann".into(), active: true, attributes, ..User::default() };
+        let user =
+            User { id: "u1".into(), username: "ann".into(), active: true, attributes, ..User::default() };
         UserEntry::from_user(UserKey(7), "acme", user)
     }
 

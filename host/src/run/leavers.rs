@@ -82,12 +82,7 @@ pub fn since_run(what: &str, since: Option<RunId>) -> String {
 }
 
 impl<'a> Judge<'a> {
-    pub fn new(
-        reader: &'a dyn Reader,
-        connector: ConnectorId,
-        cleanup: &'a Cleanup,
-        now: Timestamp,
-    ) -> Self {
+    pub fn new(reader: &'a dyn Reader, connector: ConnectorId, cleanup: &'a Cleanup, now: Timestamp) -> Self {
         Self { reader, connector, cleanup, now, known: RefCell::default() }
     }
 
@@ -120,12 +115,7 @@ impl<'a> Judge<'a> {
     }
 
     /// What is to be done about someone who is missing since that run, or first in this one.
-    pub fn fate(
-        &self,
-        entry: &UserEntry,
-        groups: &GroupsOf,
-        since: Option<RunId>,
-    ) -> Result<Fate, RunError> {
+    pub fn fate(&self, entry: &UserEntry, groups: &GroupsOf, since: Option<RunId>) -> Result<Fate, RunError> {
         let treatment = match self.cleanup.treatment(entry, groups.names(entry.key)) {
             Ok(Some(treatment)) => treatment,
             Ok(None) => return Ok(Fate::Stay("excepted from cleanup".to_owned())),

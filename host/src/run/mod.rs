@@ -8,6 +8,8 @@ mod answers;
 mod apply;
 mod check;
 mod cleanup;
+#[cfg(test)]
+mod cleanup_tests;
 mod collect;
 mod condition;
 mod confirm;
@@ -37,9 +39,7 @@ mod tests;
 mod turn;
 
 pub use answers::Answers;
-pub use cleanup::{
-    Cleanup, CleanupRule, Grace, GroupCleanup, Inactivity, MembershipCleanup, UserCleanup,
-};
+pub use cleanup::{Cleanup, CleanupRule, Grace, GroupCleanup, Inactivity, MembershipCleanup, UserCleanup};
 pub use condition::{GroupCondition, PersonCondition};
 pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
+use super::cleanup::UserCleanup;
 use super::report::Outcome;
 use super::testing::{Organisation, Shown, World};
 use crate::model::{Attribute, Group, GroupRef, GroupVerdict, Members, Person, PluginError, Verdict};
@@ -116,9 +117,10 @@ async fn members_that_cannot_be_read_stay_as_they_were() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_no_longer_returned_is_reported_and_left_alone() {
+async fn who_is_no_longer_returned_is_reported_and_left_alone_where_cleanup_keeps_them() {
     let mut world =
         World::new(Organisation::with(&["ann", "bob"], &[("g", &["ann", "bob"]), ("h", &["ann"])]));
+    world.job.policy.cleanup.users = UserCleanup::Keep;
     world.sync_well().await;
     let before = world.shown();
     world.change(|organisation| {

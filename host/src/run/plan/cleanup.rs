@@ -261,8 +261,7 @@ impl Draft<'_> {
             consider(person, staged.entry);
         }
         let dropped: FxHashSet<u32> = self.cleanup.dropped.iter().map(|(person, ..)| *person).collect();
-        let filter =
-            UserFilter { connector: Some(self.connector_name.to_owned()), ..UserFilter::default() };
+        let filter = UserFilter { connector: Some(self.connector_name.to_owned()), ..UserFilter::default() };
         self.reader.users(&filter, &mut |entry| {
             let person = self.reading.index_of(&entry.external_id);
             // Who was skipped, is dropped or was not read is no matter of signing in.
@@ -518,8 +517,7 @@ impl Draft<'_> {
             }
             let (added, removed) = (&all - &before, &before - &all);
             let counts = &mut self.report.memberships;
-            let (was_added, was_removed) =
-                plan.map_or((0, 0), |plan| (plan.added.len(), plan.removed.len()));
+            let (was_added, was_removed) = plan.map_or((0, 0), |plan| (plan.added.len(), plan.removed.len()));
             counts.created = counts.created + added.len() - was_added;
             counts.removed = counts.removed + removed.len() - was_removed;
             counts.unchanged = counts.unchanged.saturating_sub(removed.len() - was_removed);
@@ -535,10 +533,9 @@ impl Draft<'_> {
         for (group, (name, reason)) in &self.cleanup.emptied_groups {
             let removed = planned.iter().find(|members| members.group == *group).map(|m| m.removed.len());
             let members = if removed == Some(1) { "member" } else { "members" };
-            self.report.notes.push(format!(
-                "Group {name} loses {} {members}: {reason}.",
-                removed.unwrap_or_default()
-            ));
+            self.report
+                .notes
+                .push(format!("Group {name} loses {} {members}: {reason}.", removed.unwrap_or_default()));
         }
         Ok(())
     }

@@ -255,8 +255,13 @@ impl Draft<'_> {
     pub fn plan_made_up_groups(&mut self) -> Result<(), RunError> {
         let mut made_up = std::mem::take(&mut self.groups.made_up);
         made_up.sort_keys();
-        let leaving: FxHashSet<GroupKey> =
-            self.groups.planned.iter().filter(|group| group.frees_name()).map(|group| group.entry.key).collect();
+        let leaving: FxHashSet<GroupKey> = self
+            .groups
+            .planned
+            .iter()
+            .filter(|group| group.frees_name())
+            .map(|group| group.entry.key)
+            .collect();
         for (folded, MadeUp { name, members }) in made_up {
             let own =
                 self.groups.existing.iter().find(|e| e.external_id.is_none() && fold(&e.name) == folded);

@@ -129,7 +129,8 @@ impl Draft<'_> {
                 MembersState::Unknown | MembersState::Unread => None,
             };
             let dropped = self.cleanup.dropped_groups.contains(&at);
-            let dropped_since = state.known.as_ref().and_then(|known| known.dropped_since).filter(|_| dropped);
+            let dropped_since =
+                state.known.as_ref().and_then(|known| known.dropped_since).filter(|_| dropped);
             let newly_dropped = dropped && dropped_since.is_none();
             let group = MirrorGroup {
                 number,
