@@ -77,20 +77,20 @@ fn keys(keys: &[&str]) -> Vec<Step> {
     keys.iter().map(|key| (*key).into()).collect()
 }
 
-fn under(path: &[Step], key: impl Into<Step>) -> Vec<Step> {
+pub(super) fn under(path: &[Step], key: impl Into<Step>) -> Vec<Step> {
     let mut path = path.to_vec();
     path.push(key.into());
     path
 }
 
-struct Checker<'a> {
-    source: &'a Source,
+pub(super) struct Checker<'a> {
+    pub(super) source: &'a Source,
     base: &'a Path,
-    faults: Vec<Fault>,
+    pub(super) faults: Vec<Fault>,
 }
 
 impl Checker<'_> {
-    fn wrong(&mut self, path: &[Step], message: impl Into<String>, hint: Option<&str>) {
+    pub(super) fn wrong(&mut self, path: &[Step], message: impl Into<String>, hint: Option<&str>) {
         self.faults.push(self.source.fault(path, At::Value, message.into(), hint.map(str::to_owned)));
     }
 
@@ -114,6 +114,7 @@ impl Checker<'_> {
         let credential = self.credential(&under(&path, "credential"), written.credential);
         let settings = self.settings(&under(&path, "settings"), written.settings);
         let http = self.http(&under(&path, "http"), written.http);
+        let cleanup = self.cleanup(&under(&path, "cleanup"), written.cleanup);
         let transforms = written.transform.into_iter().enumerate().map(|(index, transform)| {
             let path = under(&under(&path, "transform"), index);
             TransformUse {
@@ -129,7 +130,7 @@ impl Checker<'_> {
         let transforms = transforms.collect();
         let credential = credential?;
         let (endpoint, limits) = (written.endpoint, limits.with(&written.limits));
-        let policy = Policy::default();
+        let policy = Policy { cleanup };
         Some(Connector { plugin, endpoint, credential, settings, http, limits, transforms, policy })
     }
 
@@ -297,7 +298,7 @@ impl Checker<'_> {
         }
     }
 
-    fn number(
+    pub(super) fn number(
         &mut self,
         path: &[Step],
         key: &str,

@@ -5,12 +5,14 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use super::check::looks_like_a_secret;
+use super::cleanup::{GROUPS, MEMBERSHIPS, USERS, word};
 use super::connector::{Connector, Credential, HttpOptions, PluginChoice};
 use super::load::Config;
 use super::position::{SECRET_KEYS, Step, line_of};
 use super::template::{key, toml};
 use crate::http::SecretSource;
 use crate::plugin::Limit;
+use crate::run::{Cleanup, PersonCondition};
 
 /// What stands for a value that is not shown.
 const HIDDEN: &str = "…";
@@ -113,6 +115,7 @@ impl Config {
         }
         tables.push(limits.table);
 
+        self.cleanup_tables(name, &under("cleanup"), &connector.policy.cleanup, tables);
         for (index, transform) in connector.transforms.iter().enumerate() {
             let path = [under("transform").as_slice(), &[Step::from(index)]].concat();
             let mut own = self.table(&path, &format!("[[connector.{name}.transform]]"));
@@ -123,6 +126,52 @@ impl Config {
             settings.settings(&schema(&transform.plugin).unwrap_or_default(), &transform.settings, &[]);
             tables.push(settings.table);
         }
+    }
+
+    fn cleanup_tables(&self, name: &str, path: &[Step], cleanup: &Cleanup, tables: &mut Vec<EffectiveTable>) {
+        let mut own = self.table(path, &format!("[connector.{name}.cleanup]"));
+        let except: Vec<&str> = cleanup.except.iter().map(PersonCondition::text).collect();
+        for (key, value) in [
+            ("users", word(&USERS, cleanup.users).into()),
+            ("groups", word(&GROUPS, cleanup.groups).into()),
+            ("memberships", word(&MEMBERSHIPS, cleanup.memberships).into()),
+            ("keep-memberships-of", cleanup.keep_memberships_of.clone().into()),
+            ("grace-runs", cleanup.grace.runs.into()),
+            ("grace-days", cleanup.grace.days.into()),
+            ("confirm", cleanup.confirm.into()),
+            ("except", except.into()),
+        ] {
+            own.put(key, Some(value), Origin::Default);
+        }
+        tables.push(own.table);
+        for (index, rule) in cleanup.rules.iter().enumerate() {
+            let path = [path, &[Step::from("rule"), Step::from(index)]].concat();
+            let mut own = self.table(&path, &format!("[[connector.{name}.cleanup.rule]]"));
+            for (key, value) in [
+                ("when", Some(rule.when.text().into())),
+                ("users", rule.users.map(|users| word(&USERS, users).into())),
+                ("memberships", rule.memberships.map(|kind| word(&MEMBERSHIPS, kind).into())),
+                ("grace-runs", rule.grace_runs.map(Value::from)),
+                ("grace-days", rule.grace_days.map(Value::from)),
+            ] {
+                own.put(key, value, Origin::Default);
+            }
+            tables.push(own.table);
+        }
+        let Some(rule) = &cleanup.inactivity else { return };
+        let path = [path, &[Step::from("inactivity")]].concat();
+        let mut own = self.table(&path, &format!("[connector.{name}.cleanup.inactivity]"));
+        for (key, value) in [
+            ("days", rule.days.map(Value::from)),
+            ("never-signed-in-days", rule.never_signed_in_days.map(Value::from)),
+            ("sign-in", Some(rule.sign_in.as_str().into())),
+            ("created", Some(rule.created.as_str().into())),
+            ("users", Some(word(&USERS, rule.users).into())),
+            ("spare", Some(rule.spare.text().into())),
+        ] {
+            own.put(key, value, Origin::Default);
+        }
+        tables.push(own.table);
     }
 
     fn table(&self, path: &[Step], header: &str) -> Gathering<'_> {

@@ -29,6 +29,7 @@
 //! * [`edit`] changes the file the way a careful person would: nothing but the lines in question.
 
 mod check;
+mod cleanup;
 mod connector;
 pub mod edit;
 mod effective;
