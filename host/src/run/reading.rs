@@ -262,7 +262,8 @@ impl Reading {
             self.ignored_members += ignored;
             // Someone whom the mirror knows may be back next time, and is a member then.
             members.retain(|index| !unread(index) || self.states[*index as usize].known.is_some());
-            members.retain(|index| !given.removed.contains(index));
+            given.removed.sort_unstable();
+            members.retain(|index| given.removed.binary_search(index).is_err());
             members.shrink_to_fit();
             self.memberships_seen += members.iter().filter(|index| !unread(index)).count() as u64;
             group.members = members;

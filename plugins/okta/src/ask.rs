@@ -7,17 +7,34 @@ use serde::{Deserialize, Serialize};
 /// What a request is for. Travels with it as its context.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
-    /// A page of the listing of all users. `seen`: an earlier page held some.
-    Users { seen: bool },
+    /// Looking for Okta's group of all users, whom the pages of users then tell who of them is not in it.
+    Everyone,
+    /// A page of the listing of all users. `seen`: an earlier page held some. `everyone`: the id of Okta's group of
+    /// all users, where it may sync.
+    Users { seen: bool, everyone: Option<String> },
     /// A page of the listing of groups. The members of those in `covered` are read with their people.
     Groups { covered: Vec<String> },
     /// A page of a group's members, of which only the ids matter.
     Members { group: GroupNote, restarts: u8 },
     /// Looking for the required group of this index. `found`: what earlier pages held; `resolved`: the groups
     /// of earlier indexes.
-    Required { index: usize, found: Vec<RequiredGroup>, resolved: Vec<RequiredGroup>, probe: bool },
+    Required {
+        index: usize,
+        found: Vec<RequiredGroup>,
+        resolved: Vec<RequiredGroup>,
+        probe: bool,
+        everyone: Option<String>,
+    },
     /// A page of the people of a required group.
-    People { group: RequiredGroup },
+    People { group: RequiredGroup, everyone: Option<String> },
+    /// Looking for the application that the settings name by its label. `found`: what earlier pages held.
+    FindApp { found: Vec<String>, then: AppUse },
+    /// A page of the people who are assigned to the application of that id. `seen`: an earlier page held some.
+    AppUsers { app: String, seen: bool },
+    /// A page of the groups that are assigned to it.
+    AppGroups { app: String },
+    /// A step of reading one person.
+    Person(PersonNote, PersonStep),
     /// A question of a probe.
     Probe(Probe),
 }
@@ -41,6 +58,39 @@ pub struct RequiredGroup {
     pub synced: bool,
 }
 
+/// What an application is looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AppUse {
+    Read,
+    Probe,
+    Person(PersonNote),
+}
+
+/// The one person whom a run is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonNote {
+    /// As they were asked for until Okta told their id, then their id.
+    pub id: String,
+    /// Their groups are wanted too.
+    pub groups: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PersonStep {
+    /// Their record. `in_scope`: what the settings ask of people is known to hold.
+    Record { in_scope: bool },
+    /// Who has that mail address? Asked when it is nobody's login.
+    ByMail,
+    /// Does the settings' search find them?
+    Searched,
+    /// Are they assigned to the application?
+    Assigned,
+    /// Are they in a required group?
+    Required,
+    /// A page of their groups.
+    Groups,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Probe {
     /// Whom does the credential belong to?
@@ -50,6 +100,8 @@ pub enum Probe {
     /// Are Okta's own groups visible?
     BuiltIn,
     Members,
+    /// Are the people of the application visible?
+    App,
 }
 
 impl Step {
@@ -74,13 +126,30 @@ impl Step {
     /// What is being done, for messages: "listing users".
     pub fn doing(&self) -> String {
         match self {
+            Step::Everyone => "looking for the group of everybody".to_owned(),
             Step::Users { .. } | Step::Probe(Probe::Users) => "listing users".to_owned(),
             Step::Groups { .. } | Step::Probe(Probe::Groups | Probe::BuiltIn) => "listing groups".to_owned(),
             Step::Members { group, .. } => format!("listing members of group {:?}", group.name),
             Step::Required { .. } => "looking for a required group".to_owned(),
             Step::People { group, .. } => format!("listing members of required group {:?}", group.note.name),
+            Step::FindApp { .. } => "looking for the application".to_owned(),
+            Step::AppUsers { .. } | Step::Probe(Probe::App) => "listing the application's people".to_owned(),
+            Step::AppGroups { .. } => "listing the application's groups".to_owned(),
+            Step::Person(person, step) => step.doing(&person.id),
             Step::Probe(Probe::Me) => "asking whom the credential belongs to".to_owned(),
             Step::Probe(Probe::Members) => "listing members of a group".to_owned(),
+        }
+    }
+}
+
+impl PersonStep {
+    fn doing(&self, person: &str) -> String {
+        match self {
+            PersonStep::Record { .. } => format!("reading user {person:?}"),
+            PersonStep::ByMail => format!("looking for a user of the address {person:?}"),
+            PersonStep::Searched => format!("asking whether users.search finds user {person:?}"),
+            PersonStep::Assigned => format!("asking whether user {person:?} has the application"),
+            PersonStep::Required | PersonStep::Groups => format!("listing the groups of user {person:?}"),
         }
     }
 }
@@ -91,6 +160,13 @@ pub const USERS_A_PAGE: u32 = 200;
 pub const GROUPS_A_PAGE: u32 = 200;
 /// The most that Okta gives.
 pub const MEMBERS_A_PAGE: u32 = 1000;
+/// The most that Okta gives of an application's people, and of its groups: few requests a minute are allowed there.
+pub const APP_USERS_A_PAGE: u32 = 500;
+pub const APP_GROUPS_A_PAGE: u32 = 200;
+pub const APPS_A_PAGE: u32 = 200;
+/// Okta has two groups of its own: Everyone and Okta Administrators.
+pub const BUILT_IN: (&str, &str) = ("filter", "type eq \"BUILT_IN\"");
+pub const BUILT_IN_A_PAGE: u32 = 20;
 /// Pages aren't made smaller than this.
 const FEWEST_A_PAGE: u32 = 25;
 
@@ -99,11 +175,49 @@ const FEWEST_A_PAGE: u32 = 25;
 const SHORT_USERS: &str =
     "application/json; okta-response=\"omitCredentials,omitCredentialsLinks,omitTransitioningToStatus\"";
 
-/// A page of all users, with those deactivated: a listing without a search leaves them out.
-pub fn users(step: &Step, fields: &str, limit: u32) -> Request {
-    let path =
-        Query::new("/api/v1/users").with("search", "status pr").with("limit", limit).with("fields", fields);
+/// Finds all users, with those deactivated: a listing without a search leaves them out.
+pub const ALL_USERS: &str = "status pr";
+
+/// A page of the users that Okta's search finds.
+pub fn users(step: &Step, search: &str, fields: &str, limit: u32) -> Request {
+    let path = Query::new("/api/v1/users").with("search", search).with("limit", limit).with("fields", fields);
     step.request("users", path).with_header("content-type", SHORT_USERS)
+}
+
+/// One user, by id or login.
+pub fn user(step: &Step, id: &str) -> Request {
+    step.request("user", format!("/api/v1/users/{}", query::segment(id)))
+        .with_header("content-type", SHORT_USERS)
+        .about(Subject::User(id.to_owned()))
+}
+
+/// The groups of one user.
+pub fn groups_of(step: &Step, user: &str) -> Request {
+    step.request("user-groups", format!("/api/v1/users/{}/groups", query::segment(user)))
+        .about(Subject::User(user.to_owned()))
+}
+
+/// Applications whose label or name begins with that.
+pub fn apps(step: &Step, label: &str) -> Request {
+    step.request("apps", Query::new("/api/v1/apps").with("q", label).with("limit", APPS_A_PAGE))
+}
+
+/// People assigned to an application, directly or through groups, each with the user.
+pub fn app_users(step: &Step, app: &str, limit: u32) -> Request {
+    let path = Query::new(format!("/api/v1/apps/{}/users", query::segment(app)));
+    step.request("apps", path.with("limit", limit).with("expand", "user"))
+}
+
+/// Groups assigned to an application, each with the group.
+pub fn app_groups(step: &Step, app: &str) -> Request {
+    let path = Query::new(format!("/api/v1/apps/{}/groups", query::segment(app)));
+    step.request("apps", path.with("limit", APP_GROUPS_A_PAGE).with("expand", "group"))
+}
+
+/// What one person is to an application.
+pub fn app_user(step: &Step, app: &str, user: &str) -> Request {
+    let path = format!("/api/v1/apps/{}/users/{}", query::segment(app), query::segment(user));
+    step.request("apps", path).about(Subject::User(user.to_owned()))
 }
 
 pub fn groups(step: &Step, condition: Option<(&str, &str)>, limit: u32) -> Request {

@@ -1,6 +1,6 @@
 //! Groups as Okta sends them, and as records.
 
-use rollcall_plugin::{Attribute, Error, Group, Problem, Value};
+use rollcall_plugin::{Attribute, Attributes, Error, Group, Problem, Value};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -21,7 +21,20 @@ impl Listed {
     pub fn is_everyone(&self) -> bool {
         self.kind == "BUILT_IN" && self.group.name == "Everyone"
     }
+
+    /// From a directory or an application, where its members are decided.
+    pub fn is_imported(&self) -> bool {
+        self.kind == "APP_GROUP"
+    }
+
+    pub fn is_from_active_directory(&self) -> bool {
+        let class = self.group.attributes.value("objectClass");
+        matches!(class, Some(Value::Texts(classes)) if classes.iter().any(|one| one == ACTIVE_DIRECTORY))
+    }
 }
+
+/// The class of groups that come from Active Directory.
+const ACTIVE_DIRECTORY: &str = "okta:windows_security_principal";
 
 /// The groups of a page, and what could not be read of it.
 pub fn read(body: &str) -> Result<(Vec<Listed>, Vec<Problem>), Error> {

@@ -2,7 +2,8 @@
 //!
 //! A full run lists all users, those deactivated too, and all groups in scope with the number of their members;
 //! for each group that has any, it reads their ids. [`Okta`] tells which page leads to which. Where settings
-//! require groups, people come from those groups' members instead of the listing of users.
+//! require groups, people come from those groups' members instead of the listing of users; where they name an
+//! application, people and groups are those assigned to it. A run for one person reads that person and their groups.
 //!
 //! What must never happen is that something unread looks like something gone. So a list ends only where Okta
 //! sends no link to a next page; a group that can't be read is unknown and not empty; a user of a strange shape
@@ -10,9 +11,11 @@
 //!
 //! How Okta behaves is from its documentation and OpenAPI document (2026.06.3) and from recorded traffic.
 
+mod app;
 mod ask;
 mod groups;
 mod members;
+mod person;
 mod probe;
 mod profile;
 mod refusal;
@@ -23,7 +26,7 @@ mod source;
 mod status;
 mod users;
 
-pub use settings::{GroupSettings, Settings, Timestamp};
+pub use settings::{AppNames, GroupSettings, Settings, Timestamp, UserSettings};
 pub use source::Okta;
 
 rollcall_plugin::export_source!(Okta);

@@ -1,12 +1,18 @@
 //! The members of a group, of whom only the ids matter.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
+use memchr::memmem;
 use rollcall_plugin::{Error, Membership, Page, Request, Response, ids};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::ask::{self, GroupNote, Step};
 use crate::groups::Listed;
+use crate::profile::{Text, text_or_null};
 use crate::refusal::{Kind, Refusal};
+use crate::status::DEPROVISIONED;
 
 /// How often one group's members are read from the beginning because its cursor was refused.
 const RESTARTS: u8 = 3;
@@ -42,10 +48,11 @@ pub fn page(
     response: &Response,
     body: &str,
 ) -> Result<Page, Error> {
-    let members: Vec<String> =
+    let listed: Vec<String> =
         ids(body.as_bytes()).map(|id| id.map(Cow::into_owned)).collect::<Result<_, _>>()?;
-    group.seen |= !members.is_empty();
-    let next = ask::following(request, response, members.len())?;
+    group.seen |= !listed.is_empty();
+    let next = ask::following(request, response, listed.len())?;
+    let members = without_those_who_left(listed, body);
     let membership = match group.hides_its_members() {
         Some(reason) if next.is_none() => Membership::unknown(&group.id, reason),
         _ => Membership::some(&group.id, members),
@@ -58,6 +65,33 @@ pub fn page(
             .collect(),
         ..Page::default()
     })
+}
+
+/// Okta leaves a deactivated user in the groups that a group rule gave ("deactivated users remain in rule-based
+/// groups", Okta's support), so the status of each counts. Almost no page says the word, and searching for it costs
+/// little beside reading the ids.
+fn without_those_who_left(mut listed: Vec<String>, body: &str) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Member<'a> {
+        #[serde(borrow)]
+        id: Text<'a>,
+        #[serde(default, borrow, deserialize_with = "text_or_null")]
+        status: Option<Cow<'a, str>>,
+    }
+
+    if memmem::find(body.as_bytes(), DEPROVISIONED.as_bytes()).is_none() {
+        return listed;
+    }
+    // A member of a strange shape keeps its membership: the listing of users tells what is wrong with it.
+    let members: Vec<&RawValue> = serde_json::from_str(body).unwrap_or_default();
+    let members =
+        members.into_iter().filter_map(|member| serde_json::from_str::<Member<'_>>(member.get()).ok());
+    let left: HashSet<Cow<'_, str>> = members
+        .filter(|member| member.status.as_deref() == Some(DEPROVISIONED))
+        .map(|Member { id: Text(id), .. }| id)
+        .collect();
+    listed.retain(|id| !left.contains(id.as_str()));
+    listed
 }
 
 /// What costs only this group makes its membership unknown, so that it stays as it was.

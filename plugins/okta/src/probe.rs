@@ -8,32 +8,32 @@
 //! | `probe.members` | whether the members of one such group are |
 //! | `probe.everyone-visible` | whether the group Everyone is: not to those who see only some groups |
 //! | `probe.required.NAME` | true: that required group was found |
+//! | `probe.app` | whether anybody is assigned to the application of the setting app |
 
 use rollcall_plugin::{Attribute, Error, Page, Problem, Request};
 use serde::Deserialize;
 
-use crate::ask::{self, GroupNote, Probe, Step};
+use crate::app;
+use crate::ask::{self, AppUse, GroupNote, Probe, Step};
 use crate::groups;
 use crate::refusal::{Kind, ROLES, Refusal};
-use crate::required;
+use crate::required::{self, Lookup};
 use crate::source::{Okta, nobody};
 
 /// Enough to see that something is there.
 const A_FEW: u32 = 5;
-/// Okta has two groups of its own.
-const BUILT_IN: u32 = 20;
 
 pub fn plan(okta: &Okta) -> Vec<Request> {
-    let users = ask::users(&Step::Probe(Probe::Users), &okta.users.fields(), A_FEW);
+    let users = ask::users(&Step::Probe(Probe::Users), &okta.users_search(), &okta.users.fields(), A_FEW);
     let groups = ask::groups(&Step::Probe(Probe::Groups), okta.condition(), A_FEW);
-    let built_in = Some(("filter", "type eq \"BUILT_IN\""));
     let mut requests = vec![
         Step::Probe(Probe::Me).request("user", "/api/v1/users/me"),
         users,
         groups,
-        ask::groups(&Step::Probe(Probe::BuiltIn), built_in, BUILT_IN),
+        ask::groups(&Step::Probe(Probe::BuiltIn), Some(ask::BUILT_IN), ask::BUILT_IN_A_PAGE),
     ];
-    requests.extend(required::request(okta, 0, Vec::new(), true));
+    requests.extend(required::request(okta, Lookup::first(true, None)));
+    requests.extend(app::find(okta, AppUse::Probe));
     requests
 }
 
@@ -85,6 +85,7 @@ pub fn page(okta: &Okta, question: &Probe, body: &str) -> Result<Page, Error> {
             Ok(page)
         }
         Probe::Members => Ok(found(Attribute::new("probe.members", true))),
+        Probe::App => Ok(found(Attribute::new("probe.app", !app::read_users(okta, body)?.is_empty()))),
     }
 }
 
@@ -100,6 +101,8 @@ pub fn refused(okta: &Okta, question: &Probe, refusal: &Refusal) -> Result<Page,
             page.problems.push(Problem::general(error));
             Ok(page)
         }
+        (Probe::Users, Kind::BadRequest) => Err(okta.bad_search(error)),
+        (Probe::App, _) => Err(app::refused(okta, refusal, error)),
         (Probe::Groups, Kind::BadRequest) => Err(okta.bad_condition(error)),
         _ => Err(error),
     }

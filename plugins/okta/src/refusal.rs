@@ -102,6 +102,11 @@ impl Refusal {
         matches!(self.kind, Kind::NoAnswer | Kind::Failed)
     }
 
+    /// Does Okta itself say that there is no such thing? A proxy's 404 says nothing about anybody.
+    pub fn says_gone(&self) -> bool {
+        self.kind == Kind::NotFound && self.code.is_some()
+    }
+
     /// One line: what is wrong, what was being done, what Okta said.
     pub fn explain(&self, doing: &str) -> String {
         let mut text = format!("{} ({doing}: ", self.kind.says());
@@ -241,6 +246,10 @@ impl Kind {
 pub const ROLES: &str = "give the token's owner the role Read-only Administrator, Organization Administrator or Super \
                          Administrator; group and help-desk administrators see only their own groups' people. An \
                          OAuth app needs such a role as well as the scopes okta.users.read and okta.groups.read";
+
+/// What reading an application's people needs.
+pub const APP_ROLES: &str = "give the token's owner a role that sees applications, such as Read-only Administrator; an \
+                             OAuth app needs the scope okta.apps.read as well";
 
 /// What a body that isn't Okta's looks like.
 fn look(body: &[u8]) -> String {

@@ -16,15 +16,28 @@ pub struct Lookup {
     /// The groups of earlier lookups.
     pub resolved: Vec<RequiredGroup>,
     pub probe: bool,
+    /// The id of Okta's group of all users, where it may sync.
+    pub everyone: Option<String>,
 }
 
-/// The lookup of the required group of that index; nothing after the last.
-pub fn request(okta: &Okta, index: usize, resolved: Vec<RequiredGroup>, probe: bool) -> Option<Request> {
-    let wanted = okta.settings.groups.required.get(index)?;
+impl Lookup {
+    /// Before anything was looked for.
+    pub fn first(probe: bool, everyone: Option<String>) -> Self {
+        Self { index: 0, found: Vec::new(), resolved: Vec::new(), probe, everyone }
+    }
+
+    fn step(self) -> Step {
+        let Self { index, found, resolved, probe, everyone } = self;
+        Step::Required { index, found, resolved, probe, everyone }
+    }
+}
+
+/// The next lookup; nothing after the last.
+pub fn request(okta: &Okta, lookup: Lookup) -> Option<Request> {
+    let wanted = okta.settings.groups.required.get(lookup.index)?;
     let property = if is_id(wanted) { "id" } else { "profile.name" };
     let expression = format!("{property} eq {}", ask::quoted(wanted));
-    let step = Step::Required { index, found: Vec::new(), resolved, probe };
-    Some(ask::groups(&step, Some(("search", &expression)), ask::GROUPS_A_PAGE))
+    Some(ask::groups(&lookup.step(), Some(("search", &expression)), ask::GROUPS_A_PAGE))
 }
 
 pub fn page(
@@ -56,14 +69,12 @@ pub fn page(
         }
     }
     if let Some(next) = ask::following(request, response, listed.len())? {
-        let Lookup { index, found, resolved, probe } = lookup;
-        let next = Step::Required { index, found, resolved, probe }.note(next);
-        return Ok(Page { next: vec![next], ..Page::default() });
+        return Ok(Page { next: vec![lookup.step().note(next)], ..Page::default() });
     }
     match lookup.found.as_slice() {
         [] => Err(Error::settings(path, format!("okta has no group {wanted:?} that this credential sees"))
             .with_hint(format!("correct the name, or use the group's id; or {ROLES}"))),
-        [found] => Ok(found_page(okta, found.clone(), &lookup, wanted)),
+        [found] => Ok(found_page(okta, found.clone(), lookup, wanted)),
         several => {
             let ids: Vec<&str> = several.iter().map(|group| group.note.id.as_str()).collect();
             Err(Error::settings(path, format!("{} groups are named {wanted:?}", ids.len()))
@@ -73,19 +84,21 @@ pub fn page(
 }
 
 /// Reads the people of a group that was found, and goes on to the next lookup or to the groups.
-fn found_page(okta: &Okta, group: RequiredGroup, lookup: &Lookup, wanted: &str) -> Page {
+fn found_page(okta: &Okta, group: RequiredGroup, lookup: Lookup, wanted: &str) -> Page {
     let mut page = Page::default();
     if lookup.probe {
         page.extra.push(Attribute::new(format!("probe.required.{wanted}"), true));
     } else if !lookup.resolved.contains(&group) {
         let id = group.note.id.clone();
-        page.next.push(ask::members(&Step::People { group: group.clone() }, &id, ask::MEMBERS_A_PAGE));
+        let people = Step::People { group: group.clone(), everyone: lookup.everyone.clone() };
+        page.next.push(ask::members(&people, &id, ask::MEMBERS_A_PAGE));
     }
-    let mut resolved = lookup.resolved.clone();
+    let Lookup { index, mut resolved, probe, everyone, .. } = lookup;
     resolved.push(group);
-    match request(okta, lookup.index + 1, resolved.clone(), lookup.probe) {
+    let next = Lookup { index: index + 1, found: Vec::new(), resolved: resolved.clone(), probe, everyone };
+    match request(okta, next) {
         Some(next) => page.next.push(next),
-        None if lookup.probe => {}
+        None if probe => {}
         None => {
             let synced = resolved.into_iter().filter(|group| group.synced);
             let covered: Vec<String> = synced.map(|group| group.note.id).collect();
@@ -98,6 +111,7 @@ fn found_page(okta: &Okta, group: RequiredGroup, lookup: &Lookup, wanted: &str) 
 pub fn people_page(
     okta: &Okta,
     mut group: RequiredGroup,
+    everyone: Option<String>,
     request: &Request,
     response: &Response,
     body: &str,
@@ -108,12 +122,16 @@ pub fn people_page(
     if let (None, Some(reason)) = (&next, group.note.hides_its_members()) {
         return Err(Error::forbidden(reason).with_hint(ROLES));
     }
-    let membership = group.synced.then(|| Membership::some(&group.note.id, people.ids()));
+    let membership = group.synced.then(|| Membership::some(&group.note.id, people.members()));
+    let memberships = membership.into_iter().chain(people.not_in(everyone.as_deref())).collect();
     Ok(Page {
         users: people.users,
         problems: people.problems,
-        memberships: membership.into_iter().collect(),
-        next: next.into_iter().map(|next| Step::People { group: group.clone() }.note(next)).collect(),
+        memberships,
+        next: next
+            .into_iter()
+            .map(|next| Step::People { group: group.clone(), everyone: everyone.clone() }.note(next))
+            .collect(),
         ..Page::default()
     })
 }
@@ -121,7 +139,13 @@ pub fn people_page(
 /// Will the listing of groups hold this group? Where Okta evaluates an expression only Okta knows, so the group's
 /// members are then read once more, as those of any other.
 fn is_synced(okta: &Okta, listed: &Listed) -> bool {
-    okta.condition().is_none() && okta.scope.holds(&listed.group.id, &listed.group.name, &listed.kind)
+    okta.condition().is_none() && okta.scope.holds(listed)
+}
+
+/// Is this one of the groups that settings require?
+pub fn is_required(okta: &Okta, listed: &Listed) -> bool {
+    let settings = &okta.settings.groups;
+    settings.required.iter().any(|wanted| is_wanted(listed, wanted, settings.ignore_case))
 }
 
 /// Okta's search ignores case and may be made to find more than what was meant; only the very group counts.

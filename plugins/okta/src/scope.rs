@@ -1,6 +1,11 @@
+use rollcall_plugin::{Attributes, Group};
 use wildmatch::WildMatch;
 
-use crate::settings::GroupSettings;
+use crate::groups::Listed;
+use crate::settings::{AppNames, GroupSettings};
+
+/// What `groups.sources` calls Active Directory, whichever of its domains a group is from.
+const ACTIVE_DIRECTORY: &str = "active_directory";
 
 /// Which groups sync, by what is known of each: the part of the scope that Okta doesn't evaluate.
 #[derive(Debug, Clone)]
@@ -11,6 +16,8 @@ pub struct GroupScope {
     exclude_ids: Vec<String>,
     include_types: Vec<String>,
     exclude_types: Vec<String>,
+    sources: Vec<String>,
+    app_names: AppNames,
 }
 
 impl GroupScope {
@@ -26,12 +33,15 @@ impl GroupScope {
             exclude_ids: settings.exclude_ids.clone(),
             include_types: settings.include_types.clone(),
             exclude_types: settings.exclude_types.clone(),
+            sources: settings.sources.clone(),
+            app_names: settings.app_names,
         }
     }
 
-    /// A group is in scope when nothing excludes it, its type is among those included, and its name or id is:
-    /// what isn't given includes everything.
-    pub fn holds(&self, id: &str, name: &str, kind: &str) -> bool {
+    /// A group is in scope when nothing excludes it, its type is among those included, its source is if it was
+    /// imported, and its name or id is: what isn't given includes everything.
+    pub fn holds(&self, listed: &Listed) -> bool {
+        let Listed { group: Group { id, name, .. }, kind, .. } = listed;
         let any = |entries: &[String], value: &str| entries.iter().any(|entry| entry == value);
         let matches = |patterns: &[WildMatch]| patterns.iter().any(|pattern| pattern.matches(name));
         let excluded = any(&self.exclude_types, kind) || any(&self.exclude_ids, id) || matches(&self.exclude);
@@ -39,15 +49,141 @@ impl GroupScope {
         let included = (self.include.is_empty() && self.include_ids.is_empty())
             || any(&self.include_ids, id)
             || matches(&self.include);
-        !excluded && kind_included && included
+        !excluded && kind_included && included && self.holds_source(listed)
+    }
+
+    /// Groups that nothing was imported from, Okta's own, are not a matter of sources.
+    fn holds_source(&self, listed: &Listed) -> bool {
+        if self.sources.is_empty() || !listed.is_imported() {
+            return true;
+        }
+        let source = listed.group.attributes.text("source.id");
+        self.sources.iter().any(|wanted| match wanted.as_str() {
+            ACTIVE_DIRECTORY => listed.is_from_active_directory(),
+            id => source == Some(id),
+        })
+    }
+
+    /// False when Okta's group of all users is out of scope for sure, though its id is not known yet.
+    pub fn may_hold_everyone(&self) -> bool {
+        let everyone = Listed {
+            group: Group { name: "Everyone".to_owned(), ..Group::default() },
+            kind: "BUILT_IN".to_owned(),
+            count: None,
+        };
+        let by_id = Self { include: Vec::new(), include_ids: Vec::new(), ..self.clone() };
+        self.holds(&everyone) || (!self.include_ids.is_empty() && by_id.holds(&everyone))
+    }
+
+    /// The group under the name that the settings want. Names are unique among Okta's own groups only: one imported
+    /// from Active Directory may be called like one of another domain, of an application or of Okta.
+    pub fn named(&self, listed: Listed) -> Group {
+        let imported = listed.is_imported();
+        let mut group = listed.group;
+        if self.app_names == AppNames::Qualified && imported {
+            let attributes = &group.attributes;
+            let qualified =
+                attributes.text("profile.windowsDomainQualifiedName").filter(|name| !name.is_empty());
+            match (qualified, attributes.text("source.id")) {
+                (Some(name), _) => group.name = name.to_owned(),
+                (None, Some(source)) => group.name = format!("{} ({source})", group.name),
+                (None, None) => {}
+            }
+        }
+        group
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::groups;
+
+    /// A group as Okta sends it.
+    fn listed(id: &str, name: &str, kind: &str, more: Value) -> Listed {
+        let mut group = json!({"id": id, "type": kind, "profile": {"name": name}});
+        for (key, value) in more.as_object().unwrap() {
+            match key.as_str() {
+                "qualified" => group["profile"]["windowsDomainQualifiedName"] = value.clone(),
+                _ => group[key] = value.clone(),
+            }
+        }
+        groups::read(&json!([group]).to_string()).unwrap().0.remove(0)
+    }
+
+    /// One of each kind that has a source, and one that has none.
+    fn imported() -> [Listed; 4] {
+        let ad = json!(["okta:windows_security_principal"]);
+        [
+            listed(
+                "1",
+                "Ops",
+                "APP_GROUP",
+                json!({
+                    "objectClass": ad, "source": {"id": "0oaAD"}, "qualified": "ACME\\Ops"
+                }),
+            ),
+            listed(
+                "2",
+                "Ops",
+                "APP_GROUP",
+                json!({"objectClass": ["okta:user_group"], "source": {"id": "0oaHR"}}),
+            ),
+            listed("3", "Ops", "OKTA_GROUP", json!({"objectClass": ["okta:user_group"]})),
+            listed("4", "Ops", "APP_GROUP", json!({"objectClass": ad, "source": {"id": "0oaAD2"}})),
+        ]
+    }
+
+    #[test]
+    fn imported_groups_sync_by_their_source() {
+        for (sources, expected) in [
+            (json!([]), "1234"),
+            (json!(["active_directory"]), "134"),
+            (json!(["0oaAD"]), "13"),
+            (json!(["0oaHR", "active_directory"]), "1234"),
+            (json!(["0oaNone"]), "3"),
+        ] {
+            let scope = GroupScope::new(&serde_json::from_value(json!({"sources": sources})).unwrap());
+            let held: String = imported()
+                .iter()
+                .filter(|group| scope.holds(group))
+                .map(|one| one.group.id.clone())
+                .collect();
+            assert_eq!(held, expected, "{sources}");
+        }
+    }
+
+    #[test]
+    fn groups_of_one_name_are_told_apart() {
+        let names = |settings: Value| {
+            let scope = GroupScope::new(&serde_json::from_value(settings).unwrap());
+            imported().map(|group| scope.named(group).name)
+        };
+        assert_eq!(names(json!({})), ["Ops"; 4]);
+        assert_eq!(
+            names(json!({"app-names": "qualified"})),
+            ["ACME\\Ops", "Ops (0oaHR)", "Ops", "Ops (0oaAD2)"]
+        );
+    }
+
+    #[test]
+    fn everyone_is_looked_for_only_where_it_may_sync() {
+        for (settings, expected) in [
+            (json!({}), true),
+            (json!({"include": ["every*"]}), true),
+            (json!({"include": ["eng-*"]}), false),
+            (json!({"include": ["eng-*"], "include-ids": ["00g1"]}), true),
+            (json!({"include-ids": ["00g1"], "exclude": ["everyone"]}), false),
+            (json!({"exclude-types": ["BUILT_IN"]}), false),
+            (json!({"include-types": ["OKTA_GROUP"]}), false),
+            (json!({"sources": ["0oaAD"]}), true),
+        ] {
+            let scope = GroupScope::new(&serde_json::from_value(settings.clone()).unwrap());
+            assert_eq!(scope.may_hold_everyone(), expected, "{settings}");
+        }
+    }
 
     #[test]
     fn include_and_exclude() {
@@ -74,7 +210,7 @@ mod tests {
             let scope = GroupScope::new(&serde_json::from_value(settings.clone()).unwrap());
             let held: String = groups
                 .iter()
-                .filter(|(id, name, kind)| scope.holds(id, name, kind))
+                .filter(|(id, name, kind)| scope.holds(&listed(id, name, kind, json!({}))))
                 .map(|(id, ..)| *id)
                 .collect();
             assert_eq!(held, expected, "{settings}");

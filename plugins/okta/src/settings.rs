@@ -14,7 +14,20 @@ pub struct Settings {
     pub active_statuses: Vec<String>,
     /// More statuses that count as inactive: for one that Okta added after this plugin was made.
     pub inactive_statuses: Vec<String>,
+    /// Only the people and groups that are assigned to this application sync: its id or label.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    pub app: Option<String>,
+    pub users: UserSettings,
     pub groups: GroupSettings,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct UserSettings {
+    /// Okta's own expression, evaluated by Okta: only the users whom it finds sync.
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
+    pub search: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -36,8 +49,22 @@ pub struct GroupSettings {
     pub exclude_ids: Vec<String>,
     pub include_types: Vec<String>,
     pub exclude_types: Vec<String>,
+    /// Where imported groups sync from: ids of applications, or `active_directory`.
+    pub sources: Vec<String>,
+    /// What imported groups are called.
+    pub app_names: AppNames,
     /// Do upper and lower case mean the same in `required`, `include` and `exclude`?
     pub ignore_case: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "kebab-case")]
+pub enum AppNames {
+    #[default]
+    AsIs,
+    /// By Active Directory's qualified name (`ACME\Engineering`) or with the source's id: `Engineering (0oa…)`.
+    Qualified,
 }
 
 /// A timestamp of a user object, as Okta names it.
@@ -106,6 +133,8 @@ impl Default for Settings {
             timestamps: vec![Timestamp::Created, Timestamp::Activated, Timestamp::StatusChanged],
             active_statuses: ACTIVE.map(str::to_owned).to_vec(),
             inactive_statuses: Vec::new(),
+            app: None,
+            users: UserSettings::default(),
             groups: GroupSettings::default(),
         }
     }
@@ -123,6 +152,8 @@ impl Default for GroupSettings {
             exclude_ids: Vec::new(),
             include_types: Vec::new(),
             exclude_types: Vec::new(),
+            sources: Vec::new(),
+            app_names: AppNames::AsIs,
             ignore_case: true,
         }
     }
@@ -156,7 +187,44 @@ impl Settings {
             .with_hint("leave the setting out for the default, or name at least ACTIVE"));
         }
         self.groups.check()?;
+        self.check_scope()?;
         Ok(self)
+    }
+
+    /// Who syncs is said in one way: by an application, by a search or by required groups.
+    fn check_scope(&self) -> Result<(), Error> {
+        for (path, text) in [("app", &self.app), ("users.search", &self.users.search)] {
+            if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+                return Err(Error::settings(path, "the text is empty"));
+            }
+        }
+        let required = !self.groups.required.is_empty();
+        let clash = |path: &str, other: &str, hint: &str| {
+            Err(Error::settings(path, format!("{path} and {other} can't be used together")).with_hint(hint))
+        };
+        if self.app.is_some() {
+            if self.users.search.is_some() {
+                let hint =
+                    "everybody who has the application syncs; leave people out with the transform `rules`";
+                return clash("users.search", "app", hint);
+            }
+            if required {
+                let hint = "assign the required groups to the application in Okta, or leave app out";
+                return clash("groups.required", "app", hint);
+            }
+            for (key, expression) in [("search", &self.groups.search), ("filter", &self.groups.filter)] {
+                if expression.is_some() {
+                    let hint = "the groups that are assigned to the application sync: choose among them with include \
+                                and exclude";
+                    return clash(&format!("groups.{key}"), "app", hint);
+                }
+            }
+        }
+        if required && self.users.search.is_some() {
+            let hint = "people are read from the required groups; leave some out with the transform `rules`";
+            return clash("users.search", "groups.required", hint);
+        }
+        Ok(())
     }
 }
 
@@ -179,6 +247,7 @@ impl GroupSettings {
             ("exclude-ids", &self.exclude_ids),
             ("include-types", &self.include_types),
             ("exclude-types", &self.exclude_types),
+            ("sources", &self.sources),
         ] {
             if let Some(index) = entries.iter().position(|entry| entry.trim().is_empty()) {
                 return Err(Error::settings(format!("groups.{key}.{index}"), "the entry is empty"));
@@ -228,8 +297,8 @@ mod tests {
     fn what_the_manifest_describes_is_what_is_read() {
         let everything = json!({
             "attributes": ["*"], "timestamps": ["lastLogin"], "active-statuses": ["ACTIVE"], "inactive-statuses": ["X"],
-            "groups": {
-                "required": ["a"], "filter": "x", "include": ["a*"], "exclude": ["b"], "include-ids": ["c"],
+            "users": {}, "groups": {
+                "sources": ["active_directory"], "app-names": "qualified", "required": ["a"], "filter": "x", "include": ["a*"], "exclude": ["b"], "include-ids": ["c"],
                 "exclude-ids": ["d"], "include-types": ["OKTA_GROUP"], "exclude-types": ["BUILT_IN"],
                 "ignore-case": false
             }
@@ -237,7 +306,11 @@ mod tests {
         let schema = jsonschema::validator_for(&schema()).expect("the schema is a schema");
         assert!(schema.is_valid(&everything));
         read(everything.clone()).unwrap();
-        for (path, key) in [("", "colour"), ("/groups", "colour")] {
+        for one in [json!({"app": "0oa1"}), json!({"users": {"search": "x"}})] {
+            assert!(schema.is_valid(&one));
+            read(one).unwrap();
+        }
+        for (path, key) in [("", "colour"), ("/users", "colour"), ("/groups", "colour")] {
             let mut unknown = everything.clone();
             unknown.pointer_mut(path).unwrap()[key] = json!(1);
             assert!(!schema.is_valid(&unknown), "{path}/{key}");
@@ -271,6 +344,28 @@ mod tests {
                 "groups.filter",
                 "search and filter can't be used together",
             ),
+            (
+                json!({"app": "0oa1", "users": {"search": "x"}}),
+                "users.search",
+                "users.search and app can't be used together",
+            ),
+            (
+                json!({"app": "0oa1", "groups": {"required": ["x"]}}),
+                "groups.required",
+                "groups.required and app can't be used together",
+            ),
+            (
+                json!({"app": "0oa1", "groups": {"filter": "x"}}),
+                "groups.filter",
+                "groups.filter and app can't be used together",
+            ),
+            (
+                json!({"users": {"search": "x"}, "groups": {"required": ["x"]}}),
+                "users.search",
+                "users.search and groups.required can't be used together",
+            ),
+            (json!({"app": " "}), "app", "the text is empty"),
+            (json!({"users": {"search": " "}}), "users.search", "the text is empty"),
             (json!({"groups": {"search": " "}}), "groups.search", "the expression is empty"),
             (json!({"groups": {"include": ["a", " "]}}), "groups.include.1", "the entry is empty"),
         ] {

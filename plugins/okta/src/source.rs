@@ -1,22 +1,32 @@
+use std::borrow::Cow;
+
 use rollcall_plugin::{Attribute, Error, Membership, Page, Plugin, Request, Response, Scope, Source};
 
-use crate::ask::{self, GroupNote, Step};
+use crate::ask::{self, AppUse, GroupNote, Step};
+use crate::groups::Listed;
 use crate::refusal::{self, Kind, ROLES, Refusal};
+use crate::required::Lookup;
 use crate::scope::GroupScope;
 use crate::settings::Settings;
 use crate::users::UserReader;
-use crate::{groups, members, probe, required};
+use crate::{app, groups, members, person, probe, required};
 
 /// The Okta source.
 ///
 /// ```text
-/// users ─→ users ─→ …                 a full run without required groups
+/// everyone ─→ users ─→ users ─→ …     a full run of everybody, or of those whom users.search finds
 /// groups ─→ groups ─→ …
 ///   └→ members ─→ members ─→ …        for each group in scope that isn't empty or Everyone
 ///
-/// required ─→ required ─→ groups ─→ …  a full run with them: looked up one after the other,
-///   └→ people ─→ …  └→ people ─→ …     so that the listing of groups knows whose members are read already
+/// everyone ─→ required ─→ required ─→ groups ─→ …   a full run with required groups: looked up one after
+///               └→ people ─→ …  └→ people ─→ …       the other, so that the listing of groups knows whose
+///                                                    members are read already
+/// app users ─→ app users ─→ …         a full run of an application's people and groups
+/// app groups ─→ app groups ─→ …
+///   └→ members ─→ members ─→ …
 /// ```
+///
+/// One person is read by [`person`](crate::person).
 #[derive(Debug, Clone)]
 pub struct Okta {
     pub(crate) settings: Settings,
@@ -34,17 +44,24 @@ impl Plugin for Okta {
 }
 
 impl Source for Okta {
-    fn plan(&self, scope: &Scope, _known: &[Attribute]) -> Result<Vec<Request>, Error> {
+    fn plan(&self, scope: &Scope, known: &[Attribute]) -> Result<Vec<Request>, Error> {
         match scope {
-            Scope::Full => Ok(match required::request(self, 0, Vec::new(), false) {
-                Some(lookup) => vec![lookup],
-                None => vec![self.users_request(ask::USERS_A_PAGE), self.groups_request(&[])],
-            }),
+            // Whoever is deactivated has no application, so nobody has to be taken out of Everyone.
+            Scope::Full if self.settings.app.is_some() => Ok(app::find(self, AppUse::Read)),
+            Scope::Full => {
+                let mut requests = match self.scope.may_hold_everyone() {
+                    true => vec![ask::groups(&Step::Everyone, Some(ask::BUILT_IN), ask::BUILT_IN_A_PAGE)],
+                    false => self.people_requests(None),
+                };
+                if self.settings.groups.required.is_empty() {
+                    requests.push(self.groups_request(&[]));
+                }
+                Ok(requests)
+            }
             Scope::Probe => Ok(probe::plan(self)),
             Scope::Changes => Err(Error::unsupported("the okta plugin doesn't read changes alone yet")
                 .with_hint("run a full sync")),
-            Scope::User(_) => Err(Error::unsupported("the okta plugin doesn't read single people yet")
-                .with_hint("run a full sync")),
+            Scope::User(id) => person::plan(id, known),
         }
     }
 
@@ -56,17 +73,24 @@ impl Source for Okta {
         };
         let doing = step.doing();
         let page = match step {
-            Step::Users { seen } => self.users_page(seen, request, response, body),
+            Step::Everyone => self.everyone_page(request, response, body),
+            Step::Users { seen, everyone } => self.users_page(seen, everyone, request, response, body),
             Step::Groups { covered } => self.groups_page(covered, request, response, body),
             Step::Members { group, restarts } => members::page(group, restarts, request, response, body),
-            Step::Required { index, found, resolved, probe } => required::page(
+            Step::Required { index, found, resolved, probe, everyone } => required::page(
                 self,
-                required::Lookup { index, found, resolved, probe },
+                required::Lookup { index, found, resolved, probe, everyone },
                 request,
                 response,
                 body,
             ),
-            Step::People { group } => required::people_page(self, group, request, response, body),
+            Step::People { group, everyone } => {
+                required::people_page(self, group, everyone, request, response, body)
+            }
+            Step::FindApp { found, then } => app::found_page(self, found, then, request, response, body),
+            Step::AppUsers { app, seen } => app::users_page(self, &app, seen, request, response, body),
+            Step::AppGroups { app } => app::groups_page(self, &app, request, response, body),
+            Step::Person(note, step) => person::page(self, note, &step, request, response, body),
             Step::Probe(question) => probe::page(self, &question, body),
         };
         page.map_err(|mut error| {
@@ -80,8 +104,21 @@ impl Source for Okta {
 }
 
 impl Okta {
-    pub(crate) fn users_request(&self, limit: u32) -> Request {
-        ask::users(&Step::Users { seen: false }, &self.users.fields(), limit)
+    /// What leads to the people who sync. `everyone`: the id of Okta's group of all users, where it may sync.
+    fn people_requests(&self, everyone: Option<String>) -> Vec<Request> {
+        let lookup = required::request(self, Lookup::first(false, everyone.clone()));
+        vec![lookup.unwrap_or_else(|| {
+            let step = Step::Users { seen: false, everyone };
+            ask::users(&step, &self.users_search(), &self.users.fields(), ask::USERS_A_PAGE)
+        })]
+    }
+
+    /// The search that finds the users who sync: Okta's statuses are the plugin's matter.
+    pub(crate) fn users_search(&self) -> Cow<'static, str> {
+        match &self.settings.users.search {
+            None => ask::ALL_USERS.into(),
+            Some(expression) => format!("{} and ({expression})", ask::ALL_USERS).into(),
+        }
     }
 
     /// `covered`: the ids of groups whose members are read with their people.
@@ -97,9 +134,24 @@ impl Okta {
         search.or(groups.filter.as_deref().map(|expression| ("filter", expression)))
     }
 
+    fn everyone_page(&self, request: &Request, response: &Response, body: &str) -> Result<Page, Error> {
+        let (listed, problems) = groups::read(body)?;
+        let everyone = listed.iter().find(|listed| listed.is_everyone());
+        // Problems of groups are told by the listing of groups.
+        let next = match (everyone, ask::following(request, response, listed.len() + problems.len())?) {
+            (None, Some(next)) => vec![next],
+            (everyone, _) => {
+                let synced = everyone.filter(|everyone| self.scope.holds(everyone));
+                self.people_requests(synced.map(|everyone| everyone.group.id.clone()))
+            }
+        };
+        Ok(Page { next, ..Page::default() })
+    }
+
     fn users_page(
         &self,
         seen: bool,
+        everyone: Option<String>,
         request: &Request,
         response: &Response,
         body: &str,
@@ -108,12 +160,20 @@ impl Okta {
         let seen = seen || !people.is_empty();
         let next = ask::following(request, response, people.count())?;
         if next.is_none() && !seen {
-            return Err(nobody());
+            return Err(match self.settings.users.search {
+                None => nobody(),
+                Some(_) => nobody().with_hint(format!("correct the expression in users.search; or {ROLES}")),
+            });
         }
+        let not_in_everyone = people.not_in(everyone.as_deref());
         Ok(Page {
             users: people.users,
             problems: people.problems,
-            next: next.into_iter().map(|next| Step::Users { seen }.note(next)).collect(),
+            memberships: not_in_everyone.into_iter().collect(),
+            next: next
+                .into_iter()
+                .map(|next| Step::Users { seen, everyone: everyone.clone() }.note(next))
+                .collect(),
             ..Page::default()
         })
     }
@@ -126,23 +186,29 @@ impl Okta {
         body: &str,
     ) -> Result<Page, Error> {
         let (listed, problems) = groups::read(body)?;
-        let mut page = Page { problems, ..Page::default() };
-        page.next.extend(ask::following(request, response, listed.len() + page.problems.len())?);
-        for listed in listed {
-            let group = &listed.group;
-            if !self.scope.holds(&group.id, &group.name, &listed.kind) {
-                continue;
-            }
+        let next = ask::following(request, response, listed.len() + problems.len())?;
+        let mut page = self.listed_groups(listed, &covered);
+        page.problems = problems;
+        page.next.splice(0..0, next);
+        Ok(page)
+    }
+
+    /// The groups of a list that sync, with their members or what leads to them; the members of those in `covered`
+    /// are read with their people.
+    pub(crate) fn listed_groups(&self, listed: Vec<Listed>, covered: &[String]) -> Page {
+        let mut page = Page::default();
+        for listed in listed.into_iter().filter(|listed| self.scope.holds(listed)) {
+            let id = &listed.group.id;
             if listed.is_everyone() {
-                page.memberships.push(Membership::everyone(&group.id));
+                page.memberships.push(Membership::everyone(id));
             } else if listed.count == Some(0) {
-                page.memberships.push(Membership::some(&group.id, Vec::new()));
-            } else if !covered.contains(&group.id) {
+                page.memberships.push(Membership::some(id, Vec::new()));
+            } else if !covered.contains(id) {
                 page.next.push(members::request(GroupNote::of(&listed), 0));
             }
-            page.groups.push(listed.group);
+            page.groups.push(self.scope.named(listed));
         }
-        Ok(page)
+        page
     }
 
     fn refused(&self, step: &Step, request: &Request, refusal: &Refusal) -> Result<Page, Error> {
@@ -155,18 +221,33 @@ impl Okta {
         match step {
             Step::Members { group, restarts } => members::refused(group, *restarts, request, refusal),
             Step::Probe(question) => probe::refused(self, question, refusal),
+            Step::Person(note, asked) => person::refused(self, note, asked, refusal, error()),
             // An old cursor; of one that was never good the host gives up after some times.
             _ if refusal.kind == Kind::BadRequest && ask::has_cursor(request) => {
                 Err(Error { code: Error::RESTART.to_owned(), ..error() })
             }
             Step::Groups { .. } if refusal.kind == Kind::BadRequest => Err(self.bad_condition(error())),
-            Step::People { group } if matches!(refusal.kind, Kind::NotAllowed | Kind::NotFound) => {
+            Step::Users { .. } if refusal.kind == Kind::BadRequest => Err(self.bad_search(error())),
+            Step::FindApp { .. } | Step::AppUsers { .. } | Step::AppGroups { .. } => {
+                Err(app::refused(self, refusal, error()))
+            }
+            Step::People { group, .. } if matches!(refusal.kind, Kind::NotAllowed | Kind::NotFound) => {
                 Err(error().with_hint(format!(
                     "the members of {:?} decide who syncs, so the run can't go on without them: {ROLES}",
                     group.note.name
                 )))
             }
             _ => Err(error()),
+        }
+    }
+
+    /// Okta refused the search for users: where the admin wrote an expression, that is what is wrong.
+    pub(crate) fn bad_search(&self, error: Error) -> Error {
+        match self.settings.users.search {
+            None => error,
+            Some(_) => Error { code: Error::SETTINGS.to_owned(), ..error }
+                .with_hint("correct the expression in users.search; try it in Okta's API first")
+                .with_detail("path", "users.search"),
         }
     }
 

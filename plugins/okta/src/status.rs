@@ -9,6 +9,9 @@ pub struct Statuses {
     inactive: Vec<String>,
 }
 
+/// Deactivated for good, or until somebody activates them again.
+pub const DEPROVISIONED: &str = "DEPROVISIONED";
+
 /// The statuses that Okta documents.
 const KNOWN: [&str; 9] = [
     "STAGED",
@@ -18,7 +21,7 @@ const KNOWN: [&str; 9] = [
     "PASSWORD_EXPIRED",
     "LOCKED_OUT",
     "SUSPENDED",
-    "DEPROVISIONED",
+    DEPROVISIONED,
     // For moments, on the way to PROVISIONED or ACTIVE.
     "ACTIVATING",
 ];

@@ -6,14 +6,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use rollcall_plugin::{Attribute, Error, Problem, Subject, User};
+use rollcall_plugin::{Attribute, Error, Members, Membership, Problem, Subject, User};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::profile::{Properties, Text, filled, id_of, text_or_null};
 use crate::settings::{CORE, Settings, Timestamp};
-use crate::status::Statuses;
+use crate::status::{DEPROVISIONED, Statuses};
 
 /// How user objects become records.
 #[derive(Debug, Clone)]
@@ -30,12 +30,22 @@ pub struct UserReader {
 pub struct People {
     pub users: Vec<User>,
     pub problems: Vec<Problem>,
+    /// The ids of those who are deactivated: Okta may leave them in groups that a rule put them into, and yet they
+    /// are no members.
+    pub left: Vec<String>,
 }
 
 impl People {
     /// How many there are, with those that could not be read.
     pub fn count(&self) -> usize {
         self.users.len() + self.problems.len()
+    }
+
+    /// The ids of those who are members of a group that lists them: all but those who left.
+    pub fn members(&self) -> Vec<String> {
+        let mut ids = self.ids();
+        ids.retain(|id| !self.left.contains(id));
+        ids
     }
 
     /// The ids of all of them, with those that could not be read.
@@ -46,6 +56,12 @@ impl People {
             _ => None,
         });
         read.chain(unread).cloned().collect()
+    }
+
+    /// Takes those who left out of Okta's group of all users, if its id is given.
+    pub fn not_in(&self, everyone: Option<&str>) -> Option<Membership> {
+        let group = everyone.filter(|_| !self.left.is_empty())?;
+        Some(Membership { group: group.to_owned(), members: Members::Remove(self.left.clone()) })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -113,6 +129,9 @@ impl UserReader {
     fn add(&self, mut user: OktaUser<'_>, people: &mut People) -> Result<(), Error> {
         if user.id.is_empty() {
             return Err(no_id());
+        }
+        if user.status.as_deref() == Some(DEPROVISIONED) {
+            people.left.push(user.id.clone());
         }
         match self.record(&mut user) {
             Ok(record) => people.users.push(record),
@@ -426,7 +445,7 @@ mod tests {
             let people = read(json!({}), json!([good("a"), bad, good("c")]));
             let names: Vec<&str> = people.users.iter().map(|user| user.username.as_str()).collect();
             assert_eq!(names, ["a", "c"]);
-            assert_eq!(people.ids(), ["a", "c", "b"]);
+            assert_eq!(people.members(), ["a", "c", "b"]);
             let [problem] = people.problems.as_slice() else { panic!("one problem: {:?}", people.problems) };
             assert_eq!(problem.subject, Some(Subject::User("b".into())));
             assert_eq!(problem.error.code, code);

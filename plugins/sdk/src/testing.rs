@@ -20,6 +20,8 @@ pub struct Reading {
     pub groups: BTreeMap<String, Group>,
     /// By the group's id; several `some` are added up, sorted and without repetition.
     pub members: BTreeMap<String, Members>,
+    /// By the group's id: who is not a member, whatever else was said.
+    pub removed: BTreeMap<String, Vec<String>>,
     pub problems: Vec<Problem>,
     pub checkpoints: BTreeMap<String, String>,
     pub extra: Vec<Attribute>,
@@ -37,10 +39,17 @@ impl Reading {
     }
 
     fn add(&mut self, membership: Membership) {
+        if let Members::Remove(ids) = membership.members {
+            let removed = self.removed.entry(membership.group).or_default();
+            removed.extend(ids);
+            removed.sort();
+            removed.dedup();
+            return;
+        }
         let entry = self.members.entry(membership.group).or_insert_with(|| Members::Some(Vec::new()));
         match (entry, membership.members) {
             (Members::Unknown(_), _) => {}
-            (Members::Some(ids), Members::Some(more)) => {
+            (Members::Some(ids), Members::Some(more) | Members::Add(more)) => {
                 ids.extend(more);
                 ids.sort();
                 ids.dedup();

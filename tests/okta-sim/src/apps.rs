@@ -1,4 +1,5 @@
-//! `/api/v1/apps`, `/api/v1/apps/{id}`, `/api/v1/apps/{id}/users` and `/api/v1/apps/{id}/groups`.
+//! `/api/v1/apps`, `/api/v1/apps/{id}`, `/api/v1/apps/{id}/users`, `/api/v1/apps/{id}/users/{user}` and
+//! `/api/v1/apps/{id}/groups`.
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -72,6 +73,18 @@ pub(crate) fn users(call: &Call<'_>, id: &str) -> Result<Reply, ApiError> {
     Ok(call.page(&page, limit, cursor, |out, user| {
         render_app::app_user(out, call.org, (index, app), user, call.base, embed);
     }))
+}
+
+/// `GET /api/v1/apps/{id}/users/{user}`: the assignment of that user, if there is one.
+pub(crate) fn user(call: &Call<'_>, id: &str, user_id: &str) -> Result<Reply, ApiError> {
+    let (index, app) = find(call, id)?;
+    let user = ids::decode(IdKind::User, user_id)
+        .filter(|&user| call.org.app_users(app, user).next() == Some(user))
+        .ok_or_else(|| ApiError::not_found(user_id, "AppUser"))?;
+    let mut body = Vec::with_capacity(1024);
+    let embed = expands(call, "user");
+    render_app::app_user(&mut body, call.org, (index, app), user, call.base, embed);
+    Ok(Reply::ok(body))
 }
 
 /// `GET /api/v1/apps/{id}/groups`; `expand=group` embeds the group.

@@ -194,6 +194,7 @@ fn answer(
             | ["apps"]
             | ["apps", _]
             | ["apps", _, "users" | "groups"]
+            | ["apps", _, "users", _]
             | ["logs"]
     );
     if !known {
@@ -235,6 +236,7 @@ fn answer(
         ["apps"] => apps::list(&call),
         ["apps", id] => apps::get(&call, &decoded(id)),
         ["apps", id, "users"] => apps::users(&call, &decoded(id)),
+        ["apps", id, "users", user] => apps::user(&call, &decoded(id), &decoded(user)),
         ["apps", id, _] => apps::groups(&call, &decoded(id)),
         ["logs"] => logs::list(&call),
         _ => Err(ApiError::unknown_endpoint()),

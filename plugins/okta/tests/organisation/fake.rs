@@ -49,6 +49,25 @@ pub fn acme() -> Org {
     }
 }
 
+/// The id of an application, `Atlassian`, that three people and two groups have.
+pub const APP: &str = "0oaAAAAAAAAAAAAAAAAA";
+const APP_USERS: [&str; 3] = ["u1", "u2", "u5"];
+
+fn id_of(user: &Value) -> &str {
+    user["id"].as_str().expect("an id")
+}
+
+/// The searches that these tests use: equalities joined by `and`.
+fn finds(search: &str, user: &Value) -> bool {
+    search.replace(['(', ')'], "").split(" and ").all(|condition| match condition.split_once(" eq ") {
+        None => condition == "status pr",
+        Some((property, wanted)) => {
+            let value = property.split('.').fold(user, |value, name| &value[name]);
+            *value == serde_json::from_str::<Value>(wanted).expect("a quoted text")
+        }
+    })
+}
+
 pub fn refusal(status: u16, code: &str) -> Response {
     let body = json!({ "errorCode": code, "errorSummary": format!("summary of {code}"), "errorId": "oae1", "errorCauses": [] });
     Response::new(status, body.to_string()).with_header("x-okta-request-id", "Xreq")
@@ -59,10 +78,46 @@ impl Org {
         let (path, _) = request.path.split_once('?').unwrap_or((&request.path, ""));
         match path.split('/').skip(3).collect::<Vec<_>>().as_slice() {
             ["users", "me"] => Response::new(200, self.users[0].to_string()),
-            ["users"] => {
-                assert_eq!(query::get(&request.path, "search").as_deref(), Some("status pr"));
-                self.list(request, self.users.clone())
+            ["users", wanted] => match self.user(wanted) {
+                Some(user) => Response::new(200, user.to_string()),
+                None => refusal(404, "E0000007"),
+            },
+            ["users", id, "groups"] => {
+                let theirs = self.groups.iter().filter(|group| group.members.contains(id));
+                self.list(request, theirs.map(Group::json).collect())
             }
+            ["users"] => {
+                let search = query::get(&request.path, "search").expect("a search");
+                self.list(request, self.users.iter().filter(|user| finds(&search, user)).cloned().collect())
+            }
+            ["apps"] => {
+                let q = query::get(&request.path, "q").expect("a label").to_lowercase();
+                let all = [
+                    ("0oaAAAAAAAAAAAAAAAAA", "Atlassian"),
+                    ("0oaBBBBBBBBBBBBBBBBB", "Atlassian Test"),
+                    ("0oaCCCCCCCCCCCCCCCCC", "Twice"),
+                    ("0oaDDDDDDDDDDDDDDDDD", "twice"),
+                ];
+                let found = all.iter().filter(|(_, label)| label.to_lowercase().starts_with(&q));
+                self.list(request, found.map(|(id, label)| json!({"id": id, "label": label})).collect())
+            }
+            ["apps", APP, "users"] => {
+                let people = self.users.iter().filter(|user| APP_USERS.contains(&id_of(user)));
+                self.list(request, people.map(|user| {
+                    json!({"id": user["id"], "scope": "GROUP", "status": "PROVISIONED", "_embedded": {"user": user}})
+                }).collect())
+            }
+            ["apps", APP, "users", id] => match APP_USERS.contains(id) {
+                true => Response::new(200, json!({"id": id, "scope": "GROUP"}).to_string()),
+                false => refusal(404, "E0000007"),
+            },
+            ["apps", APP, "groups"] => {
+                let groups = self.groups.iter().filter(|group| ["g1", "g2"].contains(&group.id));
+                self.list(request, groups.map(|group| {
+                    json!({"id": group.id, "priority": 0, "_embedded": {"group": group.json()}})
+                }).collect())
+            }
+            ["apps", _, _] | ["apps", _, _, _] => refusal(404, "E0000007"),
             ["groups"] => {
                 let matching = self.groups.iter().filter(|group| group.matches(&request.path));
                 self.list(request, matching.map(Group::json).collect())
@@ -76,6 +131,14 @@ impl Org {
             },
             other => panic!("nobody asks for {other:?}"),
         }
+    }
+
+    /// By id, login or the part of a login before the @.
+    fn user(&self, wanted: &str) -> Option<&Value> {
+        self.users.iter().find(|user| {
+            let login = user["profile"]["login"].as_str().unwrap();
+            [id_of(user), login].contains(&&*wanted.replace("%40", "@"))
+        })
     }
 
     /// A page after the cursor. A full last page is followed by an empty one, as with Okta.

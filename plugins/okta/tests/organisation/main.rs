@@ -1,7 +1,10 @@
 //! Whole runs against an organisation that answers as Okta does.
 
+mod app;
 mod fake;
 mod full;
+mod person;
 mod probe;
 mod required;
+mod search;
 mod trouble;
