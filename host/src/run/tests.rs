@@ -409,7 +409,7 @@ fn take(organisation: &mut Organisation, step: &Step) {
     }
 }
 
-/// What a directory shows that follows the organisation and never removes anybody: by id.
+/// What a directory shows that follows the organisation, disables who left it and never removes anybody: by id.
 #[derive(Debug, Default)]
 struct Oracle {
     users: BTreeMap<String, (String, bool)>,
@@ -421,13 +421,16 @@ impl Oracle {
         for (id, user) in &organisation.users {
             self.users.insert(id.clone(), (user.username.clone(), user.active));
         }
+        for (id, (_, active)) in &mut self.users {
+            *active &= organisation.users.contains_key(id);
+        }
         for (id, (group, members)) in &organisation.groups {
             let Members::Some(ids) = members else { continue };
             let present: BTreeSet<String> =
                 ids.iter().filter(|id| organisation.users.contains_key(*id)).cloned().collect();
             let entry = self.groups.entry(id.clone()).or_default();
             entry.0.clone_from(&group.name);
-            // Absent people keep their memberships until cleanup decides.
+            // Absent people keep their memberships unless cleanup is told to remove them.
             entry.1.retain(|id| !organisation.users.contains_key(id));
             entry.1.extend(present);
         }
@@ -467,6 +470,7 @@ proptest! {
                         let report = world.sync_well().await;
                         prop_assert_eq!(report.outcome, Outcome::Done, "{:?}", report.problems);
                         oracle.follow(&organisation);
+                        prop_assert!(!world.sync_well().await.changes_anything());
                     }
                     Step::BrokenSync(n) => {
                         let path = if *n < 3 { "/groups".to_owned() } else { "/users/0".to_owned() };
