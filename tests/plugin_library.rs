@@ -30,7 +30,7 @@ fn an_unknown_name_tells_what_there_is() {
     let library = library(&[("a.wasm", &built("upper")), ("b.wasm", &built("pages"))]);
     let error = library.find("uper", None, None).unwrap_err();
     assert!(error.to_string().starts_with("there is no plugin uper; there is "), "{error}");
-    assert!(error.to_string().contains("pages, upper"), "{error}");
+    assert!(error.to_string().contains("pages, rules, upper"), "{error}");
     assert_eq!(error.hint().as_deref(), Some("did you mean `upper`?"));
 }
 

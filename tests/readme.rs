@@ -140,13 +140,57 @@ fn every_block_is_of_a_kind_that_is_tested() {
     for block in blocks(&readme()) {
         let known = match (block.language.as_str(), block.note.as_str()) {
             ("console", _) => true,
-            ("toml", "" | "settings" | "http" | "credential") => true,
+            ("toml", "" | "settings" | "references" | "http" | "credential") => true,
             ("toml" | "rust", _) => is_file(&block),
             ("cron", "") => true,
+            ("json", "") => true,
+            ("ini", "rollcall.service") => true,
             _ => false,
         };
         assert!(known, "README.md:{}: nothing tests a block `{} {}`", block.line, block.language, block.note);
     }
+}
+
+/// What the service manager starts is understood by this program, and the unit by the service manager, where there is
+/// one.
+#[test]
+fn the_unit_is_one_that_systemd_understands() {
+    let page = readme();
+    let unit = blocks(&page).into_iter().find(|block| block.language == "ini").unwrap().text();
+    let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    let (program, words) = start.split_once(' ').unwrap();
+    let world = World::new();
+    let help = world.run(&format!("rollcall {words} --help"));
+    assert!(help.status.success(), "{}", String::from_utf8_lossy(&help.stderr));
+    let path = world.path("rollcall.service");
+    fs::write(&path, unit.replace(program, env!("CARGO_BIN_EXE_rollcall"))).unwrap();
+    match std::process::Command::new("systemd-analyze").arg("verify").arg(&path).output() {
+        Err(_) => eprintln!("the unit was not verified: there is no systemd-analyze"),
+        Ok(verified) => {
+            let said = String::from_utf8_lossy(&verified.stderr);
+            // It also tells of other units that it comes across.
+            let about: Vec<&str> = said.lines().filter(|line| line.contains("rollcall")).collect();
+            assert_eq!(about, [""; 0]);
+        }
+    }
+}
+
+/// The example of an event has the keys of one.
+#[test]
+fn the_event_is_as_it_is_told() {
+    let shown = blocks(&readme()).into_iter().find(|block| block.language == "json").unwrap().text();
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let event = rollcall::service::Event {
+        event: rollcall::service::EventKind::Failed,
+        connector: "acme".into(),
+        run: Some(12),
+        at: "2026-11-24T03:00:07Z".parse().unwrap(),
+        message: "connector acme was not synced: reading GET /api/v1/users failed".into(),
+        causes: vec!["okta does not accept the credential".into()],
+        hint: Some("make a new API token".into()),
+        problems: 0,
+    };
+    assert_eq!(shown, serde_json::to_value(event).unwrap());
 }
 
 #[test]
@@ -166,7 +210,7 @@ fn every_configuration_is_valid() {
         let text = block.text();
         let configurations = match block.note.as_str() {
             "credential" => block.lines.iter().map(|line| connector(&format!("{line}\n"))).collect(),
-            "settings" | "http" | "" => vec![connector(CREDENTIAL) + &text],
+            "settings" | "references" | "http" | "" => vec![connector(CREDENTIAL) + &text],
             "trial.toml" => vec![text],
             _ => continue,
         };

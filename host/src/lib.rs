@@ -3,8 +3,8 @@
 //! The layers, each of which knows only those to its right:
 //!
 //! ```text
-//! cli → run → { plugin, http, directory } → model
-//!         ↘ config ↗
+//! cli → service → run → { plugin, http, directory } → model
+//!                   ↘ config ↗
 //! ```
 //!
 //! * [`model`]: the words that everything else speaks: users, groups, memberships, requests, pages.
@@ -13,12 +13,14 @@
 //! * [`directory`]: mirror and directory, behind the `Store` trait.
 //! * [`config`]: reads `rollcall.toml`.
 //! * [`run`]: collect → shape → plan → check → apply.
+//! * [`service`]: runs connectors by their schedules, and tells who wants to be told.
 //! * [`cli`]: one file a subcommand; prints, never decides.
 //!
 //! Below all of them: [`whole_file`] writes files that are there whole or not at all, [`failpoint`] names the instants
-//! at which tests kill the program.
+//! at which tests kill the program, [`clock`] says what time it is.
 
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod directory;
 pub mod failpoint;
@@ -26,4 +28,5 @@ pub mod http;
 pub mod model;
 pub mod plugin;
 pub mod run;
+pub mod service;
 pub mod whole_file;

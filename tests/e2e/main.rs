@@ -14,8 +14,13 @@ mod cli_views;
 mod crash;
 mod faults;
 mod lessons;
+mod okta;
 mod pacing;
 mod plugin_swap;
+mod rules;
+mod safety;
+#[cfg(debug_assertions)]
+mod serve;
 mod sync_all;
 mod sync_alone;
 mod sync_full;

@@ -156,6 +156,7 @@ fn a_directory_of_a_newer_version() {
     world.sync();
     let path = world.work().join("rollcall.db");
     let database = rusqlite::Connection::open(&path).unwrap();
+    let version: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     database.pragma_update(None, "user_version", 99).unwrap();
     drop(database);
     world.sim.reset_stats();
@@ -163,7 +164,7 @@ fn a_directory_of_a_newer_version() {
     world.run(&["users"]).exits(1).says(&["rollcall.db", "99"]);
     assert_eq!(world.sim.stats().total, 0);
     let database = rusqlite::Connection::open(&path).unwrap();
-    database.pragma_update(None, "user_version", 1).unwrap();
+    database.pragma_update(None, "user_version", version).unwrap();
     drop(database);
     assert_eq!(world.directory().users.len(), 2, "it was left alone");
 }

@@ -8,6 +8,7 @@ use super::connect::{Connections, label};
 use super::prompt::{Ask, Question};
 use super::report::Failure;
 use crate::config::{NewConnector, Plugins, is_name, is_variable, looks_like_a_secret};
+use crate::directory::LOCAL;
 use crate::http::SecretSource;
 use crate::model::{CredentialRule, Manifest};
 use crate::plugin::nearest;
@@ -177,6 +178,9 @@ fn name(
     let check = |name: &str| {
         if !is_name(name) {
             return Err("lower-case letters, digits and hyphens only, a letter first".to_owned());
+        }
+        if name == LOCAL {
+            return Err("`local` is whose entries are that no connector gave: choose another name".to_owned());
         }
         match situation.taken.contains(&name) {
             true => Err(format!("there is a connector `{name}` already")),

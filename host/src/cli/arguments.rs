@@ -9,9 +9,11 @@ use super::demo::DemoArguments;
 use super::doctor::DoctorArguments;
 use super::global::{ENVIRONMENT, Global};
 use super::groups::{GroupArguments, GroupsArguments};
+use super::held::{ApproveArguments, HeldArguments, RejectArguments};
 use super::init::InitArguments;
 use super::plan::PlanArguments;
 use super::plugin::PluginArgs;
+use super::rules::RulesCommand;
 use super::runs::{RunArguments, RunsArguments};
 use super::sync::SyncArguments;
 use super::users::{UserArguments, UsersArguments};
@@ -49,11 +51,21 @@ pub(super) enum Command {
     Doctor(DoctorArguments),
     Plan(PlanArguments),
     Sync(SyncArguments),
+    /// Sync connectors by their schedules, until it is told to stop.
+    ///
+    /// Runs in the foreground, for a service manager. A changed configuration and changed plugin files are taken over
+    /// without a restart; those that can't be used are refused, and what was in force stays. SIGTERM and Ctrl-C end it:
+    /// a run that reads stops, and goes on there the next time, one that applies its plan finishes.
+    #[command(after_help = "Examples:\n  rollcall serve\n  rollcall serve --json")]
+    Serve,
     /// Show the connectors, their last runs, and what the directory holds.
     #[command(after_help = "Examples:\n  rollcall status\n  rollcall status --json")]
     Status,
     Runs(RunsArguments),
     Run(RunArguments),
+    Held(HeldArguments),
+    Approve(ApproveArguments),
+    Reject(RejectArguments),
     Users(UsersArguments),
     User(UserArguments),
     Groups(GroupsArguments),
@@ -61,6 +73,8 @@ pub(super) enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     Plugin(PluginArgs),
+    #[command(subcommand)]
+    Rules(RulesCommand),
     Completions(CompletionsArguments),
 }
 

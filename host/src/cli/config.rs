@@ -162,10 +162,11 @@ fn check(config: &Config, output: Output) -> Result<Exit, Failure> {
 }
 
 /// All of a run's preparations that need neither secret nor network.
-fn check_connector(config: &Config, library: &Library, name: &str) -> Result<(), Failure> {
+pub(super) fn check_connector(config: &Config, library: &Library, name: &str) -> Result<(), Failure> {
     let plugins = open::plugins(config, library, name)?;
     open::endpoint(config, name, plugins.source.manifest())?;
     open::credential_rule(config, name, plugins.source.manifest())?;
+    open::references(config, name, plugins.source.manifest())?;
     Ok(())
 }
 

@@ -130,9 +130,9 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 fn synced(config: &Config, output: Output) -> Result<RunReport, Failure> {
-    let report = sync::sync(config, "demo", output, None)?;
+    let report = sync::sync(config, "demo", output, None, false)?;
     match report.outcome {
-        Outcome::Done | Outcome::Problems => Ok(report),
+        Outcome::Done | Outcome::Problems | Outcome::Held => Ok(report),
         Outcome::Failed => Err(Failure::silent(Exit::Failed)),
         Outcome::Cancelled => Err(Failure::silent(Exit::Interrupted)),
     }

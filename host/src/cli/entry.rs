@@ -14,8 +14,8 @@ use super::plugin::PluginCliError;
 use super::prompt::Terminal;
 use super::report::Failure;
 use super::{
-    completions, config, connector, demo, doctor, groups, init, logging, plan, plugin, runs, status, sync,
-    users,
+    completions, config, connector, demo, doctor, groups, held, init, logging, plan, plugin, rules, runs,
+    serve, status, sync, users,
 };
 use crate::config::ConfigError;
 
@@ -49,9 +49,13 @@ fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> R
         Command::Demo(arguments) => demo::run(&arguments, output),
         Command::Plan(arguments) => plan::run(&arguments, &global, output),
         Command::Sync(arguments) => sync::run(&arguments, &global, output),
+        Command::Serve => serve::run(&global, output),
         Command::Status => status::run(&global, output),
         Command::Runs(arguments) => runs::list(&arguments, &global, output),
         Command::Run(arguments) => runs::one(&arguments, &global, output),
+        Command::Held(arguments) => held::list(&arguments, &global, output),
+        Command::Approve(arguments) => held::approve(&arguments, &global, output),
+        Command::Reject(arguments) => held::reject(&arguments, &global, output),
         Command::Users(arguments) => users::list(&arguments, &global, output),
         Command::User(arguments) => users::one(&arguments, &global, output),
         Command::Groups(arguments) => groups::list(&arguments, &global, output),
@@ -61,6 +65,7 @@ fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> R
             plugin::run(&arguments, folder.as_deref(), output)?;
             Ok(Exit::Done)
         }
+        Command::Rules(command) => rules::run(&command, &global, output),
         Command::Doctor(arguments) => doctor::run(&arguments, &global, output),
         Command::Config(command) => config::run(&command, &global, output),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -72,6 +72,18 @@ pub fn ago(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// How far `then` is after `now`, in one unit: `now`, `in 5 s`, `in 3 min`, `in 2 h`, `in 5 d`.
+pub fn ahead(then: Timestamp, now: Timestamp) -> String {
+    let seconds = then.as_second() - now.as_second();
+    match seconds {
+        ..=0 => "now".to_owned(),
+        1..60 => format!("in {seconds} s"),
+        60..3600 => format!("in {} min", seconds / 60),
+        3600..172_800 => format!("in {} h", seconds / 3600),
+        _ => format!("in {} d", seconds / 86400),
+    }
+}
+
 /// Each line of the text broken between words where it is wider than `width`; what follows a break is as far
 /// in as the line was.
 pub fn wrap(text: &str, width: usize) -> String {
@@ -154,6 +166,21 @@ mod tests {
         assert_eq!(wrap("one two three\n  four five\n\nsix", 9), "one two\nthree\n  four\n  five\n\nsix");
         assert_eq!(wrap("a-very-long-word b", 4), "a-very-long-word\nb");
         assert_eq!(wrap("名前 名前", 8), "名前\n名前");
+    }
+
+    #[test]
+    fn times_to_come() {
+        let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+        for (seconds, text) in [
+            (-5, "now"),
+            (0, "now"),
+            (1, "in 1 s"),
+            (200, "in 3 min"),
+            (90_000, "in 25 h"),
+            (200_000, "in 2 d"),
+        ] {
+            assert_eq!(ahead(now + jiff::SignedDuration::from_secs(seconds), now), text);
+        }
     }
 
     #[test]

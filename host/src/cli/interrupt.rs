@@ -5,6 +5,7 @@ use std::thread;
 
 use tokio::runtime;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::progress;
@@ -34,6 +35,17 @@ impl Interrupt {
     pub fn never() -> Self {
         let (_, phase) = watch::channel(Phase::Working);
         Self { phase }
+    }
+
+    /// A token that is cancelled when it is set.
+    pub fn token(&self) -> CancellationToken {
+        let token = CancellationToken::new();
+        let (interrupt, set) = (self.clone(), token.clone());
+        tokio::spawn(async move {
+            interrupt.wait().await;
+            set.cancel();
+        });
+        token
     }
 
     pub fn is_set(&self) -> bool {

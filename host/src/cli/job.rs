@@ -6,7 +6,6 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
-use super::interrupt::Interrupt;
 use super::open::{self, ConnectorPlugins};
 use super::output::Output;
 use super::progress::Progress;
@@ -34,7 +33,8 @@ pub(super) fn existing_store(config: &Config) -> Result<SqliteStore, Failure> {
 /// What is around the runs of a command.
 pub(super) struct Surroundings {
     pub output: Output,
-    pub interrupt: Interrupt,
+    /// Ends the runs.
+    pub cancel: CancellationToken,
     /// What the runs spend together.
     pub budgets: Budgets,
 }
@@ -53,17 +53,12 @@ pub(super) async fn job(
     let heard = Arc::clone(&progress);
     let listener = Arc::new(move |event| heard.event(Event::Http(event)));
     let manifest = plugins.source.manifest();
-    let cancel = CancellationToken::new();
-    let (token, interrupt) = (cancel.clone(), around.interrupt.clone());
-    tokio::spawn(async move {
-        interrupt.wait().await;
-        token.cancel();
-    });
     let rules = hash("rollcall rules 1", |part| {
         for (transform, used) in plugins.transforms.iter().zip(&connector.transforms) {
             part_of_plugin(part, transform.identity(), &used.settings);
         }
     });
+    let references = open::references(config, name, manifest)?;
     let from = |endpoint: &Endpoint| Provenance {
         connector: name.to_owned(),
         plugin: used(plugins.source.identity()),
@@ -110,10 +105,12 @@ pub(super) async fn job(
         work: WorkFolder::beside(&config.directory)?,
         reading,
         rules,
+        references,
         policy: connector.policy.clone(),
+        override_limits: false,
         max_requests: connector.limits.requests_per_run,
         observer: progress,
-        cancel,
+        cancel: around.cancel.child_token(),
     })
 }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::exit::Exit;
 use super::report::Failure;
-use crate::config::{At, Config, ConfigError, Connector, Fault, PluginChoice, Step};
+use crate::config::{At, Config, ConfigError, Connector, Fault, PluginChoice, ReferenceChoice, Step};
 use crate::http::{Budgets, Client, ClientOptions, Credential, CredentialError, Endpoint, Listener};
-use crate::model::{Attribute, CredentialRule, HttpRules, Manifest, PluginError, Value};
+use crate::model::{Attribute, CredentialRule, HttpRules, Manifest, PluginError, ReferenceRule, Value};
 use crate::plugin::{
-    CallError, FindError, Library, Listed, LoadError, SettingsError, Setup, Source, Transform,
+    CallError, FindError, Library, Limits, Listed, LoadError, SettingsError, Setup, Source, Transform,
 };
+use crate::run::TrialTransform;
 
 /// The plugins of one connector, each configured.
 pub struct ConnectorPlugins {
@@ -38,6 +39,30 @@ pub fn plugins(config: &Config, library: &Library, name: &str) -> Result<Connect
     Ok(ConnectorPlugins { source, transforms })
 }
 
+/// The connector's transforms, each so that it tells what its rules do. One that has a setting `trace` tells each rule
+/// ([`TrialStep`](crate::run::TrialStep) has the form of its lines), another what came of all it does.
+pub fn trial(config: &Config, library: &Library, name: &str) -> Result<Vec<Arc<TrialTransform>>, Failure> {
+    let connector = config.connector(name)?;
+    let here = Place { config, path: vec!["connector".into(), name.into()] };
+    // A trace of many groups is long, and nobody's log.
+    let limits =
+        Limits { log_lines_per_run: 10_000_000, log_kib_per_run: 4 << 20, ..connector.limits.clone() };
+    let mut transforms = Vec::new();
+    for (index, transform) in connector.transforms.iter().enumerate() {
+        let here = here.under(["transform".into(), index.into()]);
+        let listed = here.find(library, &transform.plugin)?;
+        let mut settings = transform.settings.clone();
+        let traces = listed.manifest.settings["properties"]["trace"]["type"] == "boolean";
+        if let (true, Some(settings)) = (traces, settings.as_object_mut()) {
+            settings.insert("trace".into(), true.into());
+        }
+        let setup = Setup { connector: name, settings: &settings, limits: &limits };
+        let loaded = TrialTransform::new(traces, |heard| library.heard_transform(listed, setup, heard));
+        transforms.push(Arc::new(loaded.map_err(|error| here.explain(listed, error))?));
+    }
+    Ok(transforms)
+}
+
 /// Where the connector's requests go, and which of them its plugin may make.
 pub fn endpoint<'m>(
     config: &Config,
@@ -52,6 +77,30 @@ pub fn endpoint<'m>(
     let endpoint = Endpoint::parse(&config.connector(name)?.endpoint, rules)
         .map_err(|error| here.fault(["endpoint".into()], error.to_string(), error.hint()))?;
     Ok((endpoint, http))
+}
+
+/// The references between people: the manifest's, with what the connector says of them.
+pub fn references(config: &Config, name: &str, manifest: &Manifest) -> Result<Vec<ReferenceRule>, Failure> {
+    let choices = &config.connector(name)?.references;
+    if let Some(unknown) = choices.keys().find(|key| manifest.reference.iter().all(|rule| rule.name != **key))
+    {
+        let here = Place { config, path: vec!["connector".into(), name.into(), "references".into()] };
+        let message = format!("plugin {} has no reference `{unknown}`", manifest.name);
+        let known: Vec<&str> = manifest.reference.iter().map(|rule| rule.name.as_str()).collect();
+        let hint = match known.is_empty() {
+            true => "it has none".to_owned(),
+            false => format!("it has: {}", known.join(", ")),
+        };
+        return Err(here.fault([unknown.as_str().into()], message, Some(hint)));
+    }
+    let mut rules = manifest.reference.clone();
+    rules.retain(|rule| choices.get(&rule.name) != Some(&ReferenceChoice::Off));
+    for rule in &mut rules {
+        if let Some(ReferenceChoice::Key(key)) = choices.get(&rule.name) {
+            rule.key.clone_from(key);
+        }
+    }
+    Ok(rules)
 }
 
 /// How the connector authenticates. Reads no secret.
@@ -160,8 +209,7 @@ impl Place<'_> {
             LoadError::Kind { .. } => self.fault(["plugin".into()], error.to_string(), hint),
             // What the plugin itself found out about its settings.
             LoadError::Call(CallError::Answered { error, .. }) if error.code == "settings" => {
-                let path = named_path(&error).to_owned();
-                self.settings(&[SettingsError { path, message: error.message }], error.hint)
+                self.told_by_plugin(error)
             }
             error => {
                 let Manifest { name, version, .. } = &plugin.manifest;
@@ -170,6 +218,18 @@ impl Place<'_> {
                     .with_hint(hint)
             }
         }
+    }
+
+    /// A mistake within a setting's text, such as an expression, is shown at its very place.
+    fn told_by_plugin(&self, error: PluginError) -> Failure {
+        let path = named_path(&error).to_owned();
+        let Some(offset) = named_offset(&error) else {
+            return self.settings(&[SettingsError { path, message: error.message }], error.hint);
+        };
+        let mut steps = self.under(["settings".into()]).path;
+        steps.extend(Step::dotted(&path));
+        let message = SettingsError { path, message: error.message }.to_string();
+        ConfigError::from(self.config.fault(&steps, At::Within(offset), message, error.hint)).into()
     }
 
     fn settings(&self, errors: &[SettingsError], hint: Option<String>) -> Failure {
@@ -219,6 +279,14 @@ fn named_path(error: &PluginError) -> &str {
         _ => None,
     });
     named.unwrap_or_default()
+}
+
+/// How many bytes from the start of that setting's text.
+fn named_offset(error: &PluginError) -> Option<usize> {
+    error.details.iter().find_map(|Attribute { name, value }| match value {
+        Value::Integer(offset) if name == "offset" => usize::try_from(*offset).ok(),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

@@ -25,7 +25,8 @@ use crate::run::{self, Plan, RunError, RunReport, Turn};
     rollcall plan acme --json\n  \
     rollcall plan acme --csv > changes.csv\n  \
     rollcall plan acme --replay acme.jsonl.gz\n\n\
-    Exit codes: 0 done, 1 failed, 2 usage or configuration, 4 a sync would be done with problems.")]
+    Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 a sync would hold changes for a person, \
+    4 a sync would be done with problems.")]
 pub(super) struct PlanArguments {
     /// The connector.
     name: String,
@@ -109,7 +110,7 @@ pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) ->
     let config = &config;
     let tape = arguments.tape.tape(arguments.force);
     let shown = block_on(|interrupt| async move {
-        let around = Surroundings { output, interrupt, budgets: Budgets::default() };
+        let around = Surroundings { output, cancel: interrupt.token(), budgets: Budgets::default() };
         let job = job::job(config, name, plugins, &around, Turn::at_once(), tape).await?;
         let mut shown = Shown::default();
         let report =

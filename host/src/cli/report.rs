@@ -128,6 +128,12 @@ impl Failure {
         out
     }
 
+    /// For a log: what, why and what to do, without styles.
+    pub(super) fn plain(&self) -> String {
+        let text = anstream::adapter::strip_str(&self.text()).to_string();
+        text.strip_prefix("error: ").map(str::to_owned).unwrap_or(text)
+    }
+
     /// For programs.
     pub fn json(&self) -> impl Serialize + '_ {
         Object { error: Body { message: &self.what, causes: &self.causes, hint: self.hint.as_deref() } }

@@ -13,6 +13,7 @@ use super::output::Output;
 use super::plan::{ShownChange, ShownMembers};
 use super::report::Failure;
 use super::{changes_csv, show};
+use crate::clock;
 use crate::directory::{Reader, RunId, RunRow, Store, StoreError};
 use crate::run::{RunReport, history};
 
@@ -244,7 +245,7 @@ pub(super) fn changes(report: &RunReport) -> u64 {
 
 /// A kept time as how long ago it is.
 pub(super) fn since(at: &str) -> String {
-    at.parse::<Timestamp>().map_or_else(|_| at.to_owned(), |at| ago(at, Timestamp::now()))
+    at.parse::<Timestamp>().map_or_else(|_| at.to_owned(), |at| ago(at, clock::now()))
 }
 
 fn took(row: &RunRow) -> String {

@@ -9,7 +9,10 @@ use super::human::{count, duration, plural};
 use super::output::width;
 use super::table::Table;
 use crate::directory::{Change, ChangeKind};
-use crate::run::{Counts, Leaving, Outcome, ReportedProblem, RunReport};
+use crate::run::{
+    Counts, HeldReport, Leaving, LeftOut, Outcome, ReferenceCounts, ReportedProblem, RunReport,
+    UnresolvedReference,
+};
 
 /// Problems, absent entries and changes listed on a terminal before the rest is only counted; `--json` has all.
 const LISTED: usize = 20;
@@ -19,6 +22,7 @@ impl From<Outcome> for Exit {
         match outcome {
             Outcome::Done => Exit::Done,
             Outcome::Problems => Exit::Problems,
+            Outcome::Held => Exit::Held,
             Outcome::Failed | Outcome::Cancelled => Exit::Failed,
         }
     }
@@ -36,11 +40,29 @@ pub(super) fn report(report: &RunReport) -> String {
     if report.users.dropped + report.groups.dropped > 0 {
         let users = plural(report.users.dropped, "user", "users");
         let groups = plural(report.groups.dropped, "group", "groups");
-        text.push_str(&format!("\n{users} and {groups} are kept out by transforms."));
+        // Runs of earlier versions have counts only.
+        if report.left_out.is_empty() {
+            text.push_str(&format!("\n{users} and {groups} are kept out by transforms."));
+        } else {
+            text.push_str(&format!("\n\n{users} and {groups} are kept out by transforms:"));
+            let number = report.users.dropped + report.groups.dropped;
+            text.push_str(&listed(report.left_out.iter().map(left_out), number));
+        }
     }
     if report.memberships.ignored > 0 {
         let ignored = plural(report.memberships.ignored, "membership names", "memberships name");
         text.push_str(&format!("\n{ignored} a user whom nobody read: ignored."));
+    }
+    if let Some(held) = &report.held {
+        text.push_str(&held_back(held, report.run));
+    }
+    for sentence in &report.overridden {
+        text.push_str(&format!("\n\nLimits did not count: {sentence}."));
+    }
+    if !report.protected.is_empty() {
+        let number = report.protected.len() as u64;
+        text.push_str(&format!("\n\n{} protected:", plural(number, "entry is", "entries are")));
+        text.push_str(&listed(report.protected.iter().cloned(), number));
     }
     if !report.absent.is_empty() {
         let number = report.users.absent + report.groups.absent;
@@ -56,13 +78,46 @@ pub(super) fn report(report: &RunReport) -> String {
         text.push_str(&format!("\n\n{} as before for now:", plural(number, "entry stays", "entries stay")));
         text.push_str(&listed(report.leaving.iter().map(leaving), number));
     }
-    for note in &report.notes {
-        text.push_str(&format!("\n\n{note}"));
+    report.references.iter().filter(|one| one.unresolved > 0).for_each(|one| text.push_str(&references(one)));
+    if !report.notices.is_empty() {
+        let number = report.notices.len() as u64;
+        text.push_str(&format!("\n\n{}:", plural(number, "notice", "notices")));
+        text.push_str(&listed(report.notices.iter().map(problem), number));
     }
     if !report.problems.is_empty() {
         let number = report.problems.len() as u64 + report.further_problems;
         text.push_str(&format!("\n\n{}; each stayed as it was:", plural(number, "problem", "problems")));
         text.push_str(&listed(report.problems.iter().map(problem), number));
+    }
+    text
+}
+
+/// What is held, why, and how to let it through.
+fn held_back(held: &HeldReport, run: Option<i64>) -> String {
+    let mut parts = Vec::new();
+    if held.changes > 0 {
+        parts.push(plural(held.changes, "change", "changes"));
+    }
+    if held.memberships > 0 {
+        parts.push(plural(held.memberships, "membership", "memberships"));
+    }
+    let what =
+        if parts.is_empty() { "nothing, but somebody has to look".to_owned() } else { parts.join(" and ") };
+    let mut text = format!("\n\nHeld: {what}.");
+    held.reasons.iter().for_each(|reason| text.push_str(&format!("\n  {reason}")));
+    if !held.objects.is_empty() {
+        let lines = held.objects.iter().map(|entry| match entry.members {
+            Some(members) => format!("{} {} ({})", entry.change, entry.name, count(members)),
+            None => format!("{} {} {}", entry.change, entry.kind, entry.name),
+        });
+        text.push_str(&listed(lines, held.objects.len() as u64));
+    }
+    match run {
+        _ if parts.is_empty() => text.push_str("\n`--override-limits` lets one sync pass"),
+        Some(run) => {
+            text.push_str(&format!("\n`rollcall approve {run}` applies it, `rollcall reject {run}` drops it"))
+        }
+        None => {}
     }
     text
 }
@@ -78,6 +133,11 @@ fn headline(report: &RunReport) -> String {
         (Outcome::Done | Outcome::Problems, None) => "this is what a sync would do now",
         (Outcome::Done, _) => "done",
         (Outcome::Problems, _) => "done, with problems",
+        (Outcome::Held, None) => "a sync would hold changes for a person",
+        (Outcome::Held, _) if report.held.as_ref().is_some_and(|held| held.applied) => {
+            "done, but for changes that are held for a person"
+        }
+        (Outcome::Held, _) => "held for a person, nothing was changed",
         (Outcome::Failed, _) => "failed, nothing was changed",
         (Outcome::Cancelled, _) => "stopped, nothing was changed",
     };
@@ -136,6 +196,34 @@ fn requests(report: &RunReport) -> String {
 fn leaving(leaving: &Leaving) -> String {
     let Leaving { kind, id, name, reason, stays } = leaving;
     format!("{kind} {name} ({id}), {reason}: {stays}")
+}
+
+fn left_out(LeftOut { kind, name, id, reason }: &LeftOut) -> String {
+    format!("{kind} {name} ({id}): {reason}")
+}
+
+/// The references that lead nowhere, and what an admin can do when none of them leads anywhere.
+fn references(counts: &ReferenceCounts) -> String {
+    let ReferenceCounts { name, key, found, unresolved, listed: some } = counts;
+    let number = plural(*unresolved, "person is", "people are");
+    let mut text = format!("\n\n{number} without `{name}`, because nobody in the directory is meant:");
+    let names = some.iter().map(|one| {
+        let UnresolvedReference { user, id, value, why } = one;
+        let why = match why.as_str() {
+            "several" => format!("several people have it as `{key}`"),
+            "left-out" => "rules keep that person out".to_owned(),
+            _ => format!("nobody has it as `{key}`"),
+        };
+        format!("user {user} ({id}): {value:?}: {why}")
+    });
+    text.push_str(&listed(names, *unresolved));
+    if *found == 0 {
+        text.push_str(&format!(
+            "\n  hint: none was found; say in `references.{name}` of the connector what it holds, such as \"userName\", or \
+             false"
+        ));
+    }
+    text
 }
 
 fn problem(problem: &ReportedProblem) -> String {

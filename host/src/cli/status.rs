@@ -1,21 +1,27 @@
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::exit::Exit;
 use super::global::Global;
-use super::human::{count, plural};
+use super::human::{ago, ahead, count, plural};
 use super::output::Output;
 use super::report::Failure;
 use super::runs::{self, ShownRun};
 use super::table::Table;
+use crate::clock;
+use crate::config::{Config, ConfigError, Schedule};
 use crate::directory::{RunRow, SqliteStore, Store};
 use crate::run::{RunReport, history};
+use crate::service::{self, LastRuns, Next, Scheduler, State};
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
 struct Status {
     directory: Directory,
+    /// The `rollcall serve` that is at work; null if none is.
+    serve: Option<State>,
     connectors: Vec<ConnectorStatus>,
 }
 
@@ -39,17 +45,57 @@ struct ConnectorStatus {
     last_run: Option<ShownRun>,
     #[serde(skip)]
     row: Option<RunRow>,
+    /// Null where only a command syncs it.
+    schedule: Option<ConnectorSchedule>,
+}
+
+#[derive(Debug, Serialize)]
+struct ConnectorSchedule {
+    full: String,
+    /// Null for the machine's.
+    time_zone: Option<String>,
+    next: Option<NextRun>,
+}
+
+/// What `rollcall serve` does next, or would do if it were started now.
+#[derive(Debug, Serialize)]
+struct NextRun {
+    due: Timestamp,
+    begins: Timestamp,
+    #[serde(skip)]
+    shown: String,
+}
+
+impl ConnectorSchedule {
+    fn new(name: &str, schedule: &Schedule, last: LastRuns, now: Timestamp) -> Self {
+        let next = Scheduler::next_of(name, schedule, last.begun, now).map(|Next { due, begins }| {
+            let local = begins.to_zoned_datetime(schedule.zone.zone.clone());
+            let shown = format!("{}, {}", local.strftime("%a %Y-%m-%d %H:%M %Z"), ahead(begins, now));
+            NextRun { due, begins, shown }
+        });
+        Self { full: schedule.full.to_string(), time_zone: schedule.zone.written.clone(), next }
+    }
 }
 
 pub(super) fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
-    let config = global.load()?;
+    let config = match global.load() {
+        Ok(config) => config,
+        Err(error) => {
+            if matches!(error, ConfigError::Wrong { .. }) {
+                goes_on(global, output);
+            }
+            return Err(error.into());
+        }
+    };
     let mut directory = Directory { path: config.directory.display().to_string(), ..Directory::default() };
     let mut store = SqliteStore::open_existing(&config.directory)?;
-    let mut last_runs = BTreeMap::new();
+    let now = clock::now();
+    let (mut last_runs, mut lasts) = (BTreeMap::new(), BTreeMap::new());
     if let Some(store) = &mut store {
         for name in config.connectors.keys() {
             let last = history(store, &config.directory, |reader| reader.runs(Some(name), 1))?.pop();
             last_runs.insert(name, last);
+            lasts.insert(name, service::last_runs(store, &config.directory, name)?);
         }
     }
     let reader = store.as_mut().map(Store::read).transpose()?;
@@ -58,16 +104,31 @@ pub(super) fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
         (directory.users, directory.groups, directory.memberships) = reader.totals(None)?;
     }
     let mut connectors = Vec::new();
-    for name in config.connectors.keys() {
+    for (name, connector) in &config.connectors {
         let totals = reader.as_ref().map(|reader| reader.totals(Some(name))).transpose()?;
         let (users, groups, memberships) = totals.unwrap_or_default();
         let row = last_runs.remove(name).flatten();
         let last_run = row.as_ref().map(ShownRun::from);
-        connectors.push(ConnectorStatus { name: name.clone(), users, groups, memberships, last_run, row });
+        let schedule = connector.schedule.as_ref().map(|schedule| {
+            let last = lasts.remove(name).unwrap_or_default();
+            ConnectorSchedule::new(name, schedule, last, now)
+        });
+        let name = name.clone();
+        connectors.push(ConnectorStatus { name, users, groups, memberships, last_run, row, schedule });
     }
-    let status = Status { directory, connectors };
+    let status = Status { directory, serve: State::of(&config.directory), connectors };
     output.view(|| text(&status), || &status)?;
     Ok(Exit::Done)
+}
+
+/// Says that a service doesn't mind the mistake, as far as that can be known without a configuration.
+fn goes_on(global: &Global, output: Output) {
+    let database = global.database.clone().unwrap_or_else(|| Config::usual_database(&global.config));
+    if let Some(State { process, .. }) = State::of(&database) {
+        output.note(&format!(
+            "`rollcall serve` (process {process}) goes on with the configuration that was in force before."
+        ));
+    }
 }
 
 fn text(status: &Status) -> String {
@@ -106,5 +167,45 @@ fn text(status: &Status) -> String {
         ]);
     }
     text.push_str(&format!("\n\n{}", table.render(None)));
+    text.push_str(&schedules(status));
+    text
+}
+
+/// What happens by itself; nothing where nothing does.
+fn schedules(status: &Status) -> String {
+    let mut table = Table::new(["connector", "schedule", "time zone", "next run"]);
+    let mut rows = 0;
+    for (name, schedule) in
+        status.connectors.iter().filter_map(|connector| Some((&connector.name, connector.schedule.as_ref()?)))
+    {
+        rows += 1;
+        table.row([
+            name.clone(),
+            schedule.full.clone(),
+            schedule.time_zone.clone().unwrap_or_else(|| "this machine's".to_owned()),
+            schedule.next.as_ref().map_or_else(|| "-".to_owned(), |next| next.shown.clone()),
+        ]);
+    }
+    let mut text = String::new();
+    if rows > 0 {
+        text.push_str(&format!("\n\n{}", table.render(None)));
+    }
+    match &status.serve {
+        Some(State { process, since, refused }) => {
+            let since = ago(*since, clock::now());
+            text.push_str(&format!("\n\n`rollcall serve` is at work (process {process}, started {since})."));
+            if let Some(refused) = refused {
+                text.push_str(&format!(
+                    "\nA change is refused since {}, and what was in force before stays:\n  {}",
+                    ago(refused.since, clock::now()),
+                    refused.reason.replace('\n', "\n  ")
+                ));
+            }
+        }
+        None if rows > 0 => {
+            text.push_str("\n\nNo `rollcall serve` is at work: nothing is synced by itself.");
+        }
+        None => {}
+    }
     text
 }

@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::global::Global;
 use super::installed::library;
-use super::interrupt::{Interrupt, block_on};
+use super::interrupt::block_on;
 use super::job::Surroundings;
 use super::open::ConnectorPlugins;
 use super::output::Output;
@@ -16,7 +17,8 @@ use super::tape::{Tape, TapeArguments};
 use super::{job, open, show};
 use crate::config::Config;
 use crate::http::Budgets;
-use crate::run::{self, Ended, RunReport, Turn, Turns};
+use crate::run::{self, Ended, RunError, RunReport, Turn, Turns};
+use crate::service::AT_A_TIME;
 
 /// Read everything in scope and bring the directory in step with it.
 ///
@@ -27,7 +29,8 @@ use crate::run::{self, Ended, RunReport, Turn, Turns};
     rollcall sync acme\n  \
     rollcall sync --all --json\n  \
     rollcall sync acme --record acme.jsonl.gz\n\n\
-    Exit codes: 0 done, 1 failed, 2 usage or configuration, 4 done with problems.")]
+    Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 changes are held for a person, \
+    4 done with problems.")]
 pub(super) struct SyncArguments {
     /// The connector.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
@@ -40,16 +43,16 @@ pub(super) struct SyncArguments {
     /// Let --record overwrite the file, and --replay apply what is older than the connector's last run.
     #[arg(long, requires = "tape")]
     force: bool,
+    /// Let this one sync go over the limits of [connector.NAME.safety]; protected entries stay protected.
+    #[arg(long, conflicts_with = "all")]
+    override_limits: bool,
 }
-
-/// Connectors that run at a time with `--all`. Most of the time each waits for its provider; more of them would need
-/// more memory and be no faster.
-const AT_A_TIME: usize = 4;
 
 pub(super) fn run(arguments: &SyncArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
     if let Some(name) = &arguments.name {
-        let report = sync(&config, name, output, arguments.tape.tape(arguments.force))?;
+        let report =
+            sync(&config, name, output, arguments.tape.tape(arguments.force), arguments.override_limits)?;
         output.result(|| show::report(&report), || &report)?;
         return Ok(report.outcome.into());
     }
@@ -66,40 +69,45 @@ pub(super) fn sync(
     name: &str,
     output: Output,
     tape: Option<Tape>,
+    override_limits: bool,
 ) -> Result<RunReport, Failure> {
     config.connector(name)?;
     let library = library(&config.plugins)?;
     let plugins = open::plugins(config, &library, name)?;
     let ended = block_on(|interrupt| async move {
-        let around = Surroundings { output, interrupt, budgets: Budgets::default() };
-        one(config, name, plugins, &around, Turn::at_once(), tape).await
+        let around = Surroundings { output, cancel: interrupt.token(), budgets: Budgets::default() };
+        Ok(one(config, name, plugins, &around, Turn::at_once(), tape, override_limits).await??)
     })?;
     tell(ended.error.map(Failure::from));
     Ok(ended.report)
 }
 
-async fn one(
+/// One run: how it ended, or why it could not begin.
+pub(super) async fn one(
     config: &Config,
     name: &str,
     plugins: ConnectorPlugins,
     around: &Surroundings,
     turn: Turn,
     tape: Option<Tape>,
-) -> Result<Ended, Failure> {
+    override_limits: bool,
+) -> Result<Result<Ended, RunError>, Failure> {
     let mut store = tokio::task::block_in_place(|| job::store(config))?;
-    let job = job::job(config, name, plugins, around, turn, tape).await?;
-    run::sync(&job, &mut store).await.map_err(Failure::from)
+    let mut job = job::job(config, name, plugins, around, turn, tape).await?;
+    job.override_limits = override_limits;
+    Ok(run::sync(&job, &mut store).await)
 }
 
 /// Every connector. Those of one provider and credential spend one budget together.
 fn all(config: Config, output: Output) -> Result<Exit, Failure> {
     let library = library(&config.plugins)?;
-    let names: Vec<String> = config.connectors.keys().cloned().collect();
+    let names = config.order.clone();
     // Here, because it may compile.
     let opened: Vec<_> = names.iter().map(|name| open::plugins(&config, &library, name)).collect();
     let config = Arc::new(config);
     block_on(|interrupt| async move {
-        let around = Arc::new(Surroundings { output, interrupt, budgets: Budgets::default() });
+        let around =
+            Arc::new(Surroundings { output, cancel: interrupt.token(), budgets: Budgets::default() });
         let (begun, mut runs) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             let places = Arc::new(Semaphore::new(AT_A_TIME));
@@ -110,8 +118,9 @@ fn all(config: Config, output: Output) -> Result<Exit, Failure> {
                 let turn = turns.give();
                 let run = tokio::spawn(async move {
                     let _place = place;
-                    stop_if_asked(&around.interrupt, &name)?;
-                    one(&config, &name, opened?, &around, turn, None).await
+                    stop_if_asked(&around.cancel, &name)?;
+                    let ended = one(&config, &name, opened?, &around, turn, None, false).await?;
+                    ended.map_err(Failure::from)
                 });
                 // Nobody listens any more when the results can't be printed.
                 if begun.send(run).is_err() {
@@ -150,8 +159,8 @@ fn all(config: Config, output: Output) -> Result<Exit, Failure> {
     })
 }
 
-fn stop_if_asked(interrupt: &Interrupt, name: &str) -> Result<(), Failure> {
-    match interrupt.is_set() {
+fn stop_if_asked(cancel: &CancellationToken, name: &str) -> Result<(), Failure> {
+    match cancel.is_cancelled() {
         true => {
             Err(Failure::new(Exit::Failed, format!("connector {name} was not synced: stopped by request")))
         }

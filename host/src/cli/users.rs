@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use clap::Args;
 use roaring::RoaringBitmap;
 use serde::Serialize;
@@ -6,13 +8,14 @@ use serde_json::Value;
 use super::entries::{PastChange, fields, only, past_changes, told};
 use super::exit::Exit;
 use super::global::Global;
-use super::groups;
 use super::job::existing_store;
 use super::listing::{ListArguments, Listing, in_words};
 use super::output::Output;
 use super::report::Failure;
+use super::{groups, installed};
 use crate::config::Config;
-use crate::directory::{EntryKind, Order, Reader, Store, StoreError, UserEntry, UserFilter, fold};
+use crate::directory::{EntryKind, Order, Reader, Store, StoreError, UserEntry, UserFilter, UserKey, fold};
+use crate::model::ReferenceRule;
 
 /// List the directory's users, by name.
 #[derive(Debug, Args)]
@@ -53,10 +56,23 @@ pub(super) struct UserArguments {
     who: String,
 }
 
+/// Somebody to whom another user refers.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Referenced {
+    key: u32,
+    user_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<String>,
+}
+
 /// A user as `--json` prints one.
 #[derive(Debug, Serialize)]
 struct WholeUser<'a> {
     user: Value,
+    /// Whom the user's references mean, by attribute.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    references: &'a BTreeMap<String, Referenced>,
     groups: &'a [String],
     changes: &'a [PastChange],
 }
@@ -161,9 +177,16 @@ pub(super) fn one(arguments: &UserArguments, global: &Global, output: Output) ->
     }
     groups.sort_by_key(|name| fold(name));
     let changes = past_changes(reader.as_ref(), EntryKind::User, user.key.0)?;
+    let references = referenced(&config, reader.as_ref(), &user)?;
     output.view(
         || {
-            let mut text = fields(&user.to_json());
+            let mut shown = user.to_json();
+            for (name, Referenced { key, user_name, display_name }) in &references {
+                let who = display_name.as_ref().filter(|name| *name != user_name);
+                let who = who.map_or_else(|| user_name.clone(), |name| format!("{name}, {user_name}"));
+                shown["attributes"][name] = format!("{key} ({who})").into();
+            }
+            let mut text = fields(&shown);
             text.push_str(&format!("\n\nGroups ({}):", groups.len()));
             groups
                 .iter()
@@ -171,9 +194,33 @@ pub(super) fn one(arguments: &UserArguments, global: &Global, output: Output) ->
             text.push_str(&told(&changes));
             text
         },
-        || WholeUser { user: user.to_json(), groups: &groups, changes: &changes },
+        || WholeUser { user: user.to_json(), references: &references, groups: &groups, changes: &changes },
     )?;
     Ok(Exit::Done)
+}
+
+/// Whom the user's references mean. What a connector refers with is in its plugin's manifest; of one that is no longer
+/// configured nobody knows.
+fn referenced(
+    config: &Config,
+    reader: &dyn Reader,
+    user: &UserEntry,
+) -> Result<BTreeMap<String, Referenced>, Failure> {
+    let mut found = BTreeMap::new();
+    let Ok(connector) = config.connector(&user.connector) else { return Ok(found) };
+    // A plugin folder that can't be read is no reason not to show somebody.
+    let Ok(library) = installed::find(&config.plugins) else { return Ok(found) };
+    let choice = &connector.plugin;
+    let Ok(plugin) = library.find(&choice.name, choice.version.as_deref(), choice.sha256.as_deref()) else {
+        return Ok(found);
+    };
+    for ReferenceRule { name, .. } in &plugin.manifest.reference {
+        let key = user.value(name).and_then(|value| u32::try_from(value.as_i64()?).ok());
+        let Some(other) = key.map(|key| reader.user(UserKey(key))).transpose()?.flatten() else { continue };
+        let UserEntry { key: UserKey(key), user_name, display_name, .. } = other;
+        found.insert(name.clone(), Referenced { key, user_name, display_name });
+    }
+    Ok(found)
 }
 
 /// The one user who is meant.

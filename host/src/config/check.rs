@@ -9,21 +9,30 @@ use semver::Version;
 use serde_json::Value;
 use url::Url;
 
-use super::connector::{Connector, Credential, HttpOptions, PluginChoice, TransformUse};
+use super::connector::{Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice, TransformUse};
 use super::fault::{ConfigError, Fault, Source};
-use super::load::{DEFAULT_DATABASE, Plugins};
+use super::load::{DEFAULT_DATABASE, Plugins, list};
+use super::notify::Notify;
 use super::position::{At, Step};
 use super::read::read;
 use super::written;
+use crate::directory::{LOCAL, UserEntry};
 use crate::http::{Allow, SecretSource};
 use crate::model::Method;
-use crate::plugin::Limits;
-use crate::run::Policy;
+use crate::plugin::{Limits, nearest};
+use crate::run::safety::{Bound, LimitKind, NamePattern, OnLimit, Safety};
+use crate::run::{Entries, GroupNames, PersonCondition, Policy};
 
-pub(super) fn check(
-    source: &Source,
-    base: &Path,
-) -> Result<(PathBuf, Plugins, BTreeMap<String, Connector>), ConfigError> {
+/// Everything that the file says.
+pub(super) struct Checked {
+    pub directory: PathBuf,
+    pub order: Vec<String>,
+    pub plugins: Plugins,
+    pub connectors: BTreeMap<String, Connector>,
+    pub notify: Notify,
+}
+
+pub(super) fn check(source: &Source, base: &Path) -> Result<Checked, ConfigError> {
     let file = read(source).map_err(|fault| ConfigError::Wrong { faults: vec![fault] })?;
     let mut checker = Checker { source, base, faults: Vec::new() };
     let directory = checker
@@ -33,6 +42,8 @@ pub(super) fn check(
         path: checker.path(&keys(&["plugins", "path"]), file.plugins.path),
         limits: Limits::default().with(&file.plugins.limits),
     };
+    let notify = checker.notify(&keys(&["notify"]), file.notify);
+    let order = checker.order(file.directory.order, file.connector.keys().map(String::as_str));
     let connectors = file
         .connector
         .into_iter()
@@ -42,7 +53,7 @@ pub(super) fn check(
         })
         .collect();
     match checker.faults {
-        faults if faults.is_empty() => Ok((directory, plugins, connectors)),
+        faults if faults.is_empty() => Ok(Checked { directory, order, plugins, connectors, notify }),
         faults => Err(ConfigError::wrong(faults)),
     }
 }
@@ -84,22 +95,43 @@ pub(super) fn under(path: &[Step], key: impl Into<Step>) -> Vec<Step> {
 }
 
 pub(super) struct Checker<'a> {
-    pub(super) source: &'a Source,
+    pub source: &'a Source,
     base: &'a Path,
-    pub(super) faults: Vec<Fault>,
+    pub faults: Vec<Fault>,
 }
 
 impl Checker<'_> {
-    pub(super) fn wrong(&mut self, path: &[Step], message: impl Into<String>, hint: Option<&str>) {
+    pub fn wrong(&mut self, path: &[Step], message: impl Into<String>, hint: Option<&str>) {
         self.faults.push(self.source.fault(path, At::Value, message.into(), hint.map(str::to_owned)));
     }
 
-    fn path(&mut self, path: &[Step], written: Option<PathBuf>) -> Option<PathBuf> {
+    pub fn path(&mut self, path: &[Step], written: Option<PathBuf>) -> Option<PathBuf> {
         let written = written?;
         if written.as_os_str().is_empty() {
             self.wrong(path, "a path can't be empty", None);
         }
         Some(self.base.join(written))
+    }
+
+    /// Every connector once: those that are named, and the others by name.
+    fn order<'a>(
+        &mut self,
+        written: Vec<String>,
+        connectors: impl Iterator<Item = &'a str> + Clone,
+    ) -> Vec<String> {
+        let path = keys(&["directory", "order"]);
+        for (index, name) in written.iter().enumerate() {
+            if !connectors.clone().any(|connector| connector == name) {
+                let hint = nearest(name, connectors.clone()).map(|meant| format!("did you mean `{meant}`?"));
+                let message = format!("there is no connector `{name}`");
+                self.wrong(&under(&path, index), message, hint.as_deref());
+            } else if written[..index].contains(name) {
+                self.wrong(&under(&path, index), format!("`{name}` is in the order twice"), None);
+            }
+        }
+        let others = connectors.filter(|name| !written.iter().any(|first| first == name));
+        let others: Vec<String> = others.map(str::to_owned).collect();
+        written.into_iter().chain(others).collect()
     }
 
     fn connector(&mut self, name: &str, written: written::Connector, limits: &Limits) -> Option<Connector> {
@@ -109,10 +141,24 @@ impl Checker<'_> {
             let hint = "a name begins with a lower-case letter and goes on with lower-case letters, digits and hyphens";
             self.faults.push(self.source.fault(&path, At::Key, message, Some(hint.to_owned())));
         }
+        if name == LOCAL {
+            let message =
+                "`local` can't be the name of a connector: it is whose entries are that no connector gave";
+            self.faults.push(self.source.fault(
+                &path,
+                At::Key,
+                message.to_owned(),
+                Some("choose another name".to_owned()),
+            ));
+        }
         self.endpoint(&under(&path, "endpoint"), &written.endpoint);
         let plugin = self.plugin(&path, written.plugin, written.plugin_version, written.plugin_sha256);
         let credential = self.credential(&under(&path, "credential"), written.credential);
+        let schedule =
+            written.schedule.and_then(|schedule| self.schedule(&under(&path, "schedule"), schedule));
+        let entries = self.entries(&under(&path, "entries"), &written.entries);
         let settings = self.settings(&under(&path, "settings"), written.settings);
+        let references = self.references(&under(&path, "references"), written.references);
         let http = self.http(&under(&path, "http"), written.http);
         let cleanup = self.cleanup(&under(&path, "cleanup"), written.cleanup);
         let transforms = written.transform.into_iter().enumerate().map(|(index, transform)| {
@@ -130,8 +176,137 @@ impl Checker<'_> {
         let transforms = transforms.collect();
         let credential = credential?;
         let (endpoint, limits) = (written.endpoint, limits.with(&written.limits));
-        let policy = Policy { cleanup };
-        Some(Connector { plugin, endpoint, credential, settings, http, limits, transforms, policy })
+        let safety = self.safety(&under(&path, "safety"), written.safety);
+        let policy = Policy { safety, entries, cleanup };
+        Some(Connector {
+            plugin,
+            endpoint,
+            credential,
+            schedule,
+            settings,
+            references,
+            http,
+            limits,
+            transforms,
+            policy,
+        })
+    }
+
+    fn references(
+        &mut self,
+        path: &[Step],
+        written: BTreeMap<String, toml::Value>,
+    ) -> BTreeMap<String, ReferenceChoice> {
+        let mut choices = BTreeMap::new();
+        for (name, value) in written {
+            let path = under(path, name.as_str());
+            let choice = match value {
+                toml::Value::Boolean(false) => ReferenceChoice::Off,
+                toml::Value::String(key) => {
+                    let own = ["id", "userName", "email"].into_iter();
+                    match own.into_iter().find(|own| key != *own && key.eq_ignore_ascii_case(own)) {
+                        Some(own) => {
+                            let hint = format!("write it `\"{own}\"`");
+                            self.wrong(&path, format!("`{key}` is no key of people"), Some(&hint));
+                        }
+                        None if key.trim().is_empty() => self.wrong(&path, "a key can't be empty", None),
+                        None => {}
+                    }
+                    ReferenceChoice::Key(key)
+                }
+                _ => {
+                    let hint = "what it holds of the other person, such as `\"id\"`, `\"userName\"`, `\"email\"` or \
+                        `\"profile.employeeNumber\"`; or `false`";
+                    self.wrong(&path, format!("`{name}` has to be a text or `false`"), Some(hint));
+                    continue;
+                }
+            };
+            choices.insert(name, choice);
+        }
+        choices
+    }
+
+    fn safety(&mut self, path: &[Step], written: written::Safety) -> Safety {
+        let mut safety = Safety::default();
+        let limits = [
+            written.disables,
+            written.deletes,
+            written.removals,
+            written.renames,
+            written.listing,
+            written.groups_emptied,
+        ];
+        for (kind, value) in LimitKind::ALL.into_iter().zip(limits) {
+            let Some(value) = value else { continue };
+            match bound(&value) {
+                Some(bound) => safety.bounds[kind as usize] = bound,
+                None => {
+                    let message = format!("`{}` has to be a limit", kind.key());
+                    let hint = "a number such as `50`, a part such as `\"5%\"`, both as \
+                        `{ count = 50, percent = 5 }`, or `\"none\"`";
+                    self.wrong(&under(path, kind.key()), message, Some(hint));
+                }
+            }
+        }
+        match written.on_limit.as_deref() {
+            None => {}
+            Some("withhold") => safety.on_limit = OnLimit::Withhold,
+            Some("hold") => safety.on_limit = OnLimit::Hold,
+            Some(other) => {
+                let hint = "`withhold` applies what is within the limits, `hold` nothing";
+                self.wrong(&under(path, "on-limit"), format!("there is no `{other}`"), Some(hint));
+            }
+        }
+        for (index, text) in written.protect.iter().enumerate() {
+            match PersonCondition::parse(text) {
+                Ok(condition) => safety.protect.push(condition),
+                Err(mistake) => {
+                    let message = format!("the condition is wrong: {}", mistake.message);
+                    self.wrong(&under(&under(path, "protect"), index), message, mistake.hint().as_deref());
+                }
+            }
+        }
+        for (index, text) in written.protect_groups.iter().enumerate() {
+            if text.is_empty() {
+                let at = under(&under(path, "protect-groups"), index);
+                self.wrong(&at, "a pattern can't be empty", Some("such as `\"admins-*\"`"));
+            }
+            safety.protect_groups.push(NamePattern::new(text));
+        }
+        safety
+    }
+
+    fn entries(&mut self, path: &[Step], written: &written::Entries) -> Entries {
+        let group_names = written.group_names.as_deref().and_then(|name| {
+            let known = GroupNames::ALL.map(GroupNames::as_str);
+            let found = GroupNames::ALL.into_iter().find(|names| names.as_str() == name);
+            if found.is_none() {
+                let hint = match nearest(name, known) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("known here: {}", list(known.into_iter())),
+                };
+                self.wrong(&under(path, "group-names"), "`group-names` has another value", Some(&hint));
+            }
+            found
+        });
+        for (index, name) in written.only_at_creation.iter().enumerate() {
+            let at = under(&under(path, "only-at-creation"), index);
+            let is = |field: &&str| field.eq_ignore_ascii_case(name);
+            if let Some(field) = Entries::FIELDS.iter().copied().find(is).filter(|field| field != name) {
+                let hint = format!("did you mean `{field}`?");
+                self.wrong(&at, format!("`{name}` is no field"), Some(&hint));
+            } else if name.is_empty()
+                || (UserEntry::FIELDS.iter().any(is) && !Entries::FIELDS.contains(&name.as_str()))
+            {
+                let hint = format!(
+                    "{} can be, and attributes by their names, such as `profile.title`",
+                    list(Entries::FIELDS.into_iter())
+                );
+                self.wrong(&at, format!("`{name}` can't be set only at creation"), Some(&hint));
+            }
+        }
+        let only_at_creation = written.only_at_creation.clone();
+        Entries { group_names: group_names.unwrap_or_default(), only_at_creation }
     }
 
     fn plugin(
@@ -198,18 +373,7 @@ impl Checker<'_> {
         }
         let secret = match (env, file, command) {
             (Some(name), None, None) => {
-                let at = under(path, "env");
-                if looks_like_a_secret(&name) {
-                    let message =
-                        "`env` names an environment variable; this looks like the secret itself".to_owned();
-                    let hint = "put the secret into a variable, such as OKTA_TOKEN, and write its name here; if others \
-                        can read this file, revoke the secret";
-                    self.faults.push(self.source.concealed(&at, message, Some(hint.to_owned())));
-                } else if !is_variable(&name) {
-                    let message = "`env` has to be the name of an environment variable".to_owned();
-                    let hint = "letters, digits and underscores, such as OKTA_TOKEN".to_owned();
-                    self.faults.push(self.source.concealed(&at, message, Some(hint)));
-                }
+                self.variable(&under(path, "env"), &name);
                 SecretSource::Env(name)
             }
             (None, Some(file), None) => SecretSource::File(self.path(&under(path, "file"), Some(file))?),
@@ -232,6 +396,20 @@ impl Checker<'_> {
             }
         };
         Some(Credential { secret, scheme, username })
+    }
+
+    /// The name of an environment variable, and no secret.
+    pub fn variable(&mut self, at: &[Step], name: &str) {
+        if looks_like_a_secret(name) {
+            let message = "`env` names an environment variable; this looks like the secret itself".to_owned();
+            let hint = "put the secret into a variable, such as OKTA_TOKEN, and write its name here; if others \
+                can read this file, revoke the secret";
+            self.faults.push(self.source.concealed(at, message, Some(hint.to_owned())));
+        } else if !is_variable(name) {
+            let message = "`env` has to be the name of an environment variable".to_owned();
+            let hint = "letters, digits and underscores, such as OKTA_TOKEN".to_owned();
+            self.faults.push(self.source.concealed(at, message, Some(hint)));
+        }
     }
 
     fn settings(&mut self, path: &[Step], table: toml::Table) -> Value {
@@ -298,7 +476,7 @@ impl Checker<'_> {
         }
     }
 
-    pub(super) fn number(
+    pub fn number(
         &mut self,
         path: &[Step],
         key: &str,
@@ -349,6 +527,27 @@ impl Checker<'_> {
                 allow
             })
             .collect()
+    }
+}
+
+fn bound(written: &toml::Value) -> Option<Bound> {
+    let number = |value: &toml::Value| u64::try_from(value.as_integer()?).ok();
+    let percent = |percent: u64| (percent <= 100).then_some(percent);
+    match written {
+        toml::Value::Integer(_) => Some(Bound { count: Some(number(written)?), percent: None }),
+        toml::Value::String(text) if text == "none" => Some(Bound::NONE),
+        toml::Value::String(text) => {
+            let digits =
+                text.strip_suffix('%').filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+            Some(Bound { count: None, percent: Some(percent(digits.parse().ok()?)?) })
+        }
+        toml::Value::Table(table) if table.keys().all(|key| ["count", "percent"].contains(&key.as_str())) => {
+            let count = table.get("count").map(|value| number(value).ok_or(())).transpose().ok()?;
+            let part = table.get("percent").map(|value| number(value).and_then(percent).ok_or(()));
+            let bound = Bound { count, percent: part.transpose().ok()? };
+            (bound != Bound::NONE).then_some(bound)
+        }
+        _ => None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use serde::Deserialize;
 
 use super::check::{Checker, under};
-use super::position::Step;
+use super::position::{At, Step};
 use crate::run::{
     Cleanup, CleanupRule, Grace, GroupCleanup, Inactivity, MembershipCleanup, PersonCondition, UserCleanup,
 };
@@ -154,7 +154,7 @@ impl Checker<'_> {
             Ok(condition) => Some(condition),
             Err(mistake) => {
                 let (message, hint) = (mistake.message.clone(), mistake.hint());
-                self.faults.push(self.source.fault_within(path, mistake.place.offset, message, hint));
+                self.faults.push(self.source.fault(path, At::Within(mistake.place.offset), message, hint));
                 None
             }
         }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -5,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
+use super::schedule::Schedule;
 use crate::http::{Allow, SecretSource};
 use crate::plugin::Limits;
 use crate::run::Policy;
@@ -16,14 +18,27 @@ pub struct Connector {
     /// As written; the manifest's endpoint rules are applied to it where it is used.
     pub endpoint: String,
     pub credential: Credential,
+    /// Without one only a person's command syncs it.
+    pub schedule: Option<Schedule>,
     /// A JSON object. Handed to the plugin once it matches the manifest's schema.
     pub settings: Value,
+    /// What the references between people hold here, by name, where that is not what the plugin's manifest says.
+    pub references: BTreeMap<String, ReferenceChoice>,
     pub http: HttpOptions,
     /// What the plugin and the transforms may use: its own limits over those of `[plugins.limits]`.
     pub limits: Limits,
     /// In the order of the file.
     pub transforms: Vec<TransformUse>,
     pub policy: Policy,
+}
+
+/// What an organisation uses a reference between people for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReferenceChoice {
+    /// It is not resolved.
+    Off,
+    /// What of the other person it holds: `id`, `userName`, `email`, or the name of an attribute.
+    Key(String),
 }
 
 /// Which plugin: by its manifest's name, and optionally exactly which.

@@ -6,12 +6,15 @@ use serde_json::{Map, Value, json};
 
 use super::check::looks_like_a_secret;
 use super::cleanup::{GROUPS, MEMBERSHIPS, USERS, word};
-use super::connector::{Connector, Credential, HttpOptions, PluginChoice};
+use super::connector::{Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice};
 use super::load::Config;
+use super::notify::Notify;
 use super::position::{SECRET_KEYS, Step, line_of};
+use super::schedule::Schedule;
 use super::template::{key, toml};
-use crate::http::SecretSource;
+use crate::http::{SecretSource, WebhookUrl};
 use crate::plugin::Limit;
+use crate::run::safety::{Bound, LimitKind, NamePattern, OnLimit, Safety};
 use crate::run::{Cleanup, PersonCondition};
 
 /// What stands for a value that is not shown.
@@ -68,6 +71,9 @@ impl Config {
         let mut directory = self.table(&["directory".into()], "[directory]");
         let path = Value::from(self.directory.display().to_string());
         directory.put("path", Some(path), self.directory_origin.unwrap_or(Origin::Default));
+        if directory.line(&["order".into()]).is_some() {
+            directory.put("order", Some(self.order.as_slice().into()), Origin::Default);
+        }
         tables.push(directory.table);
 
         let mut plugins = self.table(&["plugins".into()], "[plugins]");
@@ -78,6 +84,9 @@ impl Config {
             limits.put(limit.key(), Some(self.plugins.limits.get(*limit).into()), Origin::Default);
         }
         tables.push(limits.table);
+        let mut notify = self.table(&["notify".into()], "[notify]");
+        notify.notify(&self.notify);
+        tables.push(notify.table);
         for (name, connector) in &self.connectors {
             self.connector_tables(name, connector, schema, &mut tables);
         }
@@ -100,9 +109,32 @@ impl Config {
         own.credential(&connector.credential);
         tables.push(own.table);
 
+        if let Some(schedule) = &connector.schedule {
+            let mut own = self.table(&under("schedule"), &format!("[connector.{name}.schedule]"));
+            own.schedule(schedule);
+            tables.push(own.table);
+        }
+
+        let mut entries = self.table(&under("entries"), &format!("[connector.{name}.entries]"));
+        let names = connector.policy.entries.group_names.as_str();
+        entries.put("group-names", Some(names.into()), Origin::Default);
+        let only = connector.policy.entries.only_at_creation.clone();
+        entries.put("only-at-creation", Some(only.into()), Origin::Default);
+        tables.push(entries.table);
+
         let mut settings = self.table(&under("settings"), &format!("[connector.{name}.settings]"));
         settings.settings(&schema(&connector.plugin).unwrap_or_default(), &connector.settings, &[]);
         tables.push(settings.table);
+
+        let mut references = self.table(&under("references"), &format!("[connector.{name}.references]"));
+        for (name, choice) in &connector.references {
+            let value = match choice {
+                ReferenceChoice::Off => false.into(),
+                ReferenceChoice::Key(key) => key.as_str().into(),
+            };
+            references.put(name, Some(value), Origin::Default);
+        }
+        tables.push(references.table);
 
         let mut http = self.table(&under("http"), &format!("[connector.{name}.http]"));
         http.http(&connector.http);
@@ -116,6 +148,10 @@ impl Config {
         tables.push(limits.table);
 
         self.cleanup_tables(name, &under("cleanup"), &connector.policy.cleanup, tables);
+        let mut safety = self.table(&under("safety"), &format!("[connector.{name}.safety]"));
+        safety.safety(&connector.policy.safety);
+        tables.push(safety.table);
+
         for (index, transform) in connector.transforms.iter().enumerate() {
             let path = [under("transform").as_slice(), &[Step::from(index)]].concat();
             let mut own = self.table(&path, &format!("[[connector.{name}.transform]]"));
@@ -225,6 +261,39 @@ impl Gathering<'_> {
         self.put("credential.username", credential.username.as_deref().map(Value::from), Origin::Default);
     }
 
+    fn schedule(&mut self, schedule: &Schedule) {
+        // `schedule = "@daily"` has no line for the key `full`.
+        let short = self.line(&[]).map_or(Origin::Default, Origin::Line);
+        let table = self.line(&["full".into()]).map_or(short, Origin::Line);
+        self.put("full", Some(schedule.full.to_string().into()), table);
+        self.put("time-zone", schedule.zone.written.as_deref().map(Value::from), Origin::Default);
+        self.put("jitter-seconds", Some(schedule.jitter.as_secs().into()), Origin::Default);
+        let alert = schedule.alert_after.map(|after| (after.as_secs() / 3600).into());
+        self.put("alert-after-hours", alert, Origin::Default);
+    }
+
+    fn notify(&mut self, notify: &Notify) {
+        let (program, arguments) = (notify.command.iter().take(1), notify.command.iter().skip(1));
+        // As of a credential's command.
+        let shown: Vec<&str> = program.map(String::as_str).chain(arguments.map(|_| HIDDEN)).collect();
+        self.put("command", (!shown.is_empty()).then(|| shown.into()), Origin::Default);
+        let webhook = notify.webhook.as_ref().map(|webhook| match webhook {
+            WebhookUrl::Written(_) => ("url", HIDDEN.to_owned()),
+            WebhookUrl::Secret(SecretSource::Env(name)) => ("env", name.clone()),
+            WebhookUrl::Secret(SecretSource::File(path)) => ("file", path.display().to_string()),
+            WebhookUrl::Secret(SecretSource::Command(_)) => ("command", HIDDEN.to_owned()),
+        });
+        if let Some((key, value)) = webhook {
+            self.put(&format!("webhook.{key}"), Some(value.into()), Origin::Default);
+        }
+        let on: Vec<&str> = notify.on.iter().map(|occasion| occasion.as_str()).collect();
+        self.put(
+            "on",
+            (!notify.command.is_empty() || notify.webhook.is_some()).then(|| on.into()),
+            Origin::Default,
+        );
+    }
+
     fn http(&mut self, http: &HttpOptions) {
         let allowed: Vec<String> =
             http.allow.iter().map(|allow| format!("{} {}", allow.method.as_str(), allow.path)).collect();
@@ -242,6 +311,28 @@ impl Gathering<'_> {
         ] {
             self.put(key, value, Origin::Default);
         }
+    }
+
+    fn safety(&mut self, safety: &Safety) {
+        for kind in LimitKind::ALL {
+            let Bound { count, percent } = safety.bound(kind);
+            let value = match (count, percent) {
+                (None, None) => Value::from("none"),
+                (Some(count), None) => Value::from(count),
+                (None, Some(percent)) => Value::from(format!("{percent}%")),
+                (Some(count), Some(percent)) => json!({ "count": count, "percent": percent }),
+            };
+            self.put(kind.key(), Some(value), Origin::Default);
+        }
+        let on_limit = match safety.on_limit {
+            OnLimit::Withhold => "withhold",
+            OnLimit::Hold => "hold",
+        };
+        self.put("on-limit", Some(on_limit.into()), Origin::Default);
+        let people: Vec<&str> = safety.protect.iter().map(PersonCondition::text).collect();
+        self.put("protect", Some(people.into()), Origin::Default);
+        let groups: Vec<&str> = safety.protect_groups.iter().map(NamePattern::text).collect();
+        self.put("protect-groups", Some(groups.into()), Origin::Default);
     }
 
     /// Written settings, and the defaults of those that are not written, in the order of the schema.
@@ -303,6 +394,13 @@ settings.webhook = "SeCrEt"
 settings.api-token = "SeCrEt"
 settings.other = "00SeCrEtSeCrEtSeCrEtSeCrEtSeCrEtSeCrEtSeCr"
 settings.unknown = 1
+schedule = "@daily"
+[notify]
+command = ["page", "SeCrEt"]
+webhook.url = "https://hooks.example.com/SeCrEt"
+[connector.acme.references]
+manager = "userName"
+buddy = false
 [connector.acme.http]
 share = 1
 [connector.acme.limits]

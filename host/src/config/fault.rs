@@ -135,22 +135,22 @@ impl Source {
         self.fault_at(locate(&self.text, path, At::Value), message, hint, true)
     }
 
-    /// A fault in the text of a value, this many bytes from its start. Where a text has escapes, its places are not
-    /// those of the file: the whole value is shown.
-    pub fn fault_within(&self, path: &[Step], offset: usize, message: String, hint: Option<String>) -> Fault {
-        let span = locate(&self.text, path, At::Value).map(|span| {
-            let raw = self.text.get(span.clone()).unwrap_or_default();
-            let literal = raw.starts_with('\'');
-            let quote = if raw.starts_with("\"\"\"") || raw.starts_with("'''") { 3 } else { 1 };
-            let newline = usize::from(quote == 3 && raw[quote..].starts_with('\n'));
-            let start = span.start + quote + newline + offset;
-            let is_text = raw.starts_with(['"', '\'']);
-            match is_text && (literal || !raw.contains('\\')) && start < span.end {
-                true => start..(start + 1).min(span.end),
-                false => span,
-            }
+    /// Like [`fault`](Source::fault), of the bytes `part` of a text value; of all of it where the file writes it with
+    /// escapes.
+    pub fn fault_within(
+        &self,
+        path: &[Step],
+        (text, part): (&str, Range<usize>),
+        message: String,
+        hint: Option<String>,
+    ) -> Fault {
+        let whole = locate(&self.text, path, At::Value);
+        let inner = whole.clone().and_then(|whole| {
+            let start = whole.start + 1;
+            let plain = self.text.get(start..whole.end.checked_sub(1)?)? == text;
+            plain.then_some(start + part.start..start + part.end)
         });
-        self.fault_at(span, message, hint, false)
+        self.fault_at(inner.or(whole), message, hint, false)
     }
 
     pub fn fault_at(

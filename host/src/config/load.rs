@@ -7,6 +7,7 @@ use super::check;
 use super::connector::Connector;
 use super::effective::Origin;
 use super::fault::{ConfigError, Fault, Source};
+use super::notify::Notify;
 use super::position::{At, Step};
 use crate::plugin::{Limits, nearest};
 
@@ -21,8 +22,12 @@ pub(super) const DEFAULT_DATABASE: &str = "rollcall.db";
 pub struct Config {
     /// The database file, resolved against the folder of the configuration.
     pub directory: PathBuf,
+    /// Every connector, in the order in which `sync --all` applies: of two that bring the same new name, the first
+    /// has it.
+    pub order: Vec<String>,
     pub plugins: Plugins,
     pub connectors: BTreeMap<String, Connector>,
+    pub notify: Notify,
     pub(super) source: Source,
     /// Who named the database, if it was not the file.
     pub(super) directory_origin: Option<Origin>,
@@ -46,8 +51,14 @@ impl Config {
     /// Checks `text` as if it were in the file `path`, which need not exist.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let source = Source { file: path.to_owned(), text: text.to_owned() };
-        let (directory, plugins, connectors) = check::check(&source, &folder(path))?;
-        Ok(Self { directory, plugins, connectors, source, directory_origin: None })
+        let check::Checked { directory, order, plugins, connectors, notify } =
+            check::check(&source, &folder(path))?;
+        Ok(Self { directory, order, plugins, connectors, notify, source, directory_origin: None })
+    }
+
+    /// Where the database is unless a file that can't be read says otherwise.
+    pub fn usual_database(file: &Path) -> PathBuf {
+        folder(file).join(DEFAULT_DATABASE)
     }
 
     /// Takes another database than the file names; relative to the working folder.
@@ -172,5 +183,31 @@ mod tests {
         assert_eq!(hint("zzz"), "it has `acme`");
         let empty = Config::parse(Path::new("rollcall.toml"), "").unwrap();
         assert_eq!(empty.connector("acme").unwrap_err().hint().unwrap(), "`rollcall connector add` adds one");
+    }
+
+    #[test]
+    fn the_stated_order_goes_before_that_of_names() {
+        let connector = |name: &str| {
+            format!(
+                "[connector.{name}]\nplugin = \"okta\"\nendpoint = \"a.okta.com\"\ncredential = {{ env = \"T\" }}\n"
+            )
+        };
+        let three = ["a", "b", "hr"].map(connector).concat();
+        let parse = |order: &str| {
+            Config::parse(Path::new("rollcall.toml"), &format!("[directory]\n{order}\n{three}"))
+        };
+        assert_eq!(parse("").unwrap().order, ["a", "b", "hr"]);
+        assert_eq!(parse("order = [\"hr\", \"b\"]").unwrap().order, ["hr", "b", "a"]);
+        let ConfigError::Wrong { faults } = parse("order = [\"b\", \"hh\", \"b\"]").unwrap_err() else {
+            panic!("not a mistake of the file")
+        };
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "rollcall.toml:2:15: there is no connector `hh`",
+                "rollcall.toml:2:21: `b` is in the order twice",
+            ]
+        );
     }
 }

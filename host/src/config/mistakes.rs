@@ -49,13 +49,19 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("table mistyped", GOOD.replace("[connector", "[connectors")),
         ("key mistyped", GOOD.replace("endpoint", "end-point")),
         ("key in snake case", with("plugin_version = \"1.0.0\"")),
-        ("key unknown", with("schedule = \"hourly\"")),
+        ("key unknown", with("cadence = \"hourly\"")),
         ("key of another table", format!("share = 0.5\n{GOOD}")),
         ("table of another table", with("[http]\nshare = 0.5")),
         ("setting beside the settings", with("groups.include = [\"a\"]")),
         ("key cut short", with("limits.memory = 5")),
         ("key mistyped in a table", with("[connector.acme.http]\nparalel = 4")),
         ("key mistyped in the directory", "[directory]\nfile = \"a.db\"".to_owned()),
+        (
+            "only-at-creation of what never changes",
+            with("entries.only-at-creation = [\"email\", \"active\"]"),
+        ),
+        ("group-names mistyped", with("entries.group-names = \"fallow\"")),
+        ("group-names unknown", with("entries.group-names = \"rename\"")),
         ("plugin missing", GOOD.replace("plugin = \"okta\"\n", "")),
         ("endpoint missing", GOOD.replace("endpoint = \"acme.okta.com\"\n", "")),
         (
@@ -71,10 +77,15 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("fraction for a whole number", with("http.attempts = 2.5")),
         ("text as number", GOOD.replace("\"okta\"", "1")),
         ("list as text", with("http.allow = \"POST /a\"")),
+        ("reference as yes", with("references.manager = true")),
+        ("reference without a key", with("references.manager = \" \"")),
+        ("reference in another case", with("references.manager = \"username\"")),
+        ("references as text", with("references = \"id\"")),
         ("table as list", with("settings = []")),
         ("connector as text", "[connector]\nacme = \"okta\"".to_owned()),
         ("path as number", "[directory]\npath = 1".to_owned()),
         ("path empty", "[directory]\npath = \"\"".to_owned()),
+        ("the name of local entries", GOOD.replace("connector.acme", "connector.local")),
         ("connector name", GOOD.replace("acme]", "\"Acme Inc\"]")),
         ("plugin is a file", GOOD.replace("\"okta\"", "\"plugins/okta.wasm\"")),
         ("plugin version", with("plugin-version = \">= 1\"")),
@@ -116,6 +127,28 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("cleanup of another kind", with("cleanup.users = \"remove\"")),
         ("condition of cleanup", with("cleanup.except = ['isMember(\"a\") && usrName == \"b\"']")),
         ("setting that is no number", with("settings.ratios = [1.0, nan]")),
+        ("schedule with four fields", with("schedule = \"0 3 * *\"")),
+        ("schedule name mistyped", with("schedule = \"@dayly\"")),
+        ("schedule as number", with("schedule = 3")),
+        ("schedule without time", with("schedule = { time-zone = \"UTC\" }")),
+        ("schedule with a wrong hour", with("[connector.acme.schedule]\nfull = \"0 24 * * *\"")),
+        ("schedule with a wrong day", with("schedule = { full = '0 3 * * mon-frie' }")),
+        ("schedule that never comes", with("schedule = \"0 3 31 feb,apr *\"")),
+        ("schedule key mistyped", with("schedule = { full = \"@daily\", timezone = \"UTC\" }")),
+        ("time zone unknown", with("schedule = { full = \"@daily\", time-zone = \"Europe/Berln\" }")),
+        ("time zone as offset", with("schedule = { full = \"@daily\", time-zone = \"+02:00\" }")),
+        ("jitter out of range", with("schedule = { full = \"@daily\", jitter-seconds = 100_000 }")),
+        ("alert out of range", with("schedule = { full = \"@daily\", alert-after-hours = 0 }")),
+        ("notify command empty", with("[notify]\ncommand = []")),
+        ("notify on a mistyped word", with("[notify]\non = [\"failed\", \"problem\"]")),
+        ("webhook without address", with("[notify]\nwebhook = {}")),
+        ("webhook with two addresses", with("[notify]\nwebhook = { env = \"HOOK\", file = \"hook\" }")),
+        ("webhook not encrypted", with("[notify]\nwebhook = { url = \"http://hooks.example.com/SeCrEt\" }")),
+        ("webhook as text", with("[notify]\nwebhook = \"https://hooks.example.com/SeCrEt\"")),
+        ("limit", with("safety.disables = \"5\"\nsafety.deletes = { percent = 101 }\nsafety.renames = {}")),
+        ("on-limit unknown", with("safety.on-limit = \"stop\"")),
+        ("group pattern empty", with("safety.protect-groups = [\"\"]")),
+        ("protect misspelt", with("safety.protect = [\"usrName == 'ann'\"]")),
         (
             "several",
             with("plugin-sha256 = \"\"\nhttp.share = 2.0\nhttp.attempts = 0").replace("acme]", "Acme]"),
@@ -139,14 +172,29 @@ pub(super) const EVERYTHING: &str = r#"
         path = "plugins"
         [plugins.limits]
         memory-mib = 64
+        [notify]
+        command = ["/usr/local/bin/page", "rollcall"]
+        webhook = { env = "ROLLCALL_WEBHOOK" }
+        on = ["failed", "problems"]
         [connector.acme]
         plugin = "okta"
         plugin-version = "0.1.0"
         plugin-sha256 = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
         endpoint = "https://acme.okta.com"
         credential = { command = ["pass", "okta"], scheme = "basic", username = "svc" }
+        [connector.acme.schedule]
+        full = "0 3 * * mon-fri"
+        time-zone = "Europe/Berlin"
+        jitter-seconds = 300
+        alert-after-hours = 48
+        [connector.acme.entries]
+        group-names = "pin"
+        only-at-creation = ["displayName", "profile.title"]
         [connector.acme.settings]
         since = 2026-01-01
+        [connector.acme.references]
+        manager = "profile.employeeNumber"
+        buddy = false
         [connector.acme.http]
         parallel = 1
         share = 1
@@ -181,6 +229,14 @@ pub(super) const EVERYTHING: &str = r#"
         created = "created"
         users = "disable"
         spare = 'isMember("admins")'
+        [connector.acme.safety]
+        disables = { count = 50, percent = 5 }
+        deletes = "none"
+        removals = "20%"
+        renames = 100
+        on-limit = "hold"
+        protect = ["'break-glass' in groups"]
+        protect-groups = ["admins-*"]
         [[connector.acme.transform]]
         plugin = "rules"
         settings = { strict = true }

@@ -29,25 +29,32 @@
 //! * [`edit`] changes the file the way a careful person would: nothing but the lines in question.
 
 mod check;
+mod check_service;
 mod cleanup;
 mod connector;
+mod cron;
 pub mod edit;
 mod effective;
 mod fault;
 mod load;
 #[cfg(test)]
 mod mistakes;
+mod notify;
 mod position;
 mod read;
+mod schedule;
 mod schema;
 mod template;
 mod written;
 
 pub use check::{is_name, is_variable, looks_like_a_secret};
-pub use connector::{Connector, Credential, HttpOptions, PluginChoice, TransformUse};
+pub use connector::{Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice, TransformUse};
+pub use cron::{Cron, CronMistake};
 pub use effective::{EffectiveTable, EffectiveValue, Origin};
 pub use fault::{ConfigError, Fault};
 pub use load::{Config, DEFAULT_FILE, Plugins};
+pub use notify::{Notify, Occasion};
 pub use position::{At, Step};
+pub use schedule::{Schedule, Zone, later};
 pub use schema::schema;
 pub use template::{NewConnector, new_file};

@@ -40,6 +40,8 @@ impl From<usize> for Step {
 pub enum At {
     Key,
     Value,
+    /// This many bytes from the start of the text that the value stands for: a place in an expression.
+    Within(usize),
 }
 
 /// The bytes of `text` that the path leads to, or as near as the text goes: the innermost key or header that
@@ -63,8 +65,11 @@ pub(super) fn locate(text: &str, path: &[Step], at: At) -> Option<Range<usize>> 
         let Some((key, next)) = inner else { break };
         found = key.or(found);
         node = next;
-        if at == At::Value && std::ptr::eq(step, &path[path.len() - 1]) {
+        if at != At::Key && std::ptr::eq(step, &path[path.len() - 1]) {
             found = node.value_span().or(found);
+            if let (At::Within(offset), Some(value), Some(span)) = (at, node.text(), &found) {
+                found = Some(within(text, span, value, offset));
+            }
         }
     }
     found
@@ -128,6 +133,14 @@ impl<'a> Node<'a> {
         }
     }
 
+    fn text(self) -> Option<&'a str> {
+        match self {
+            Node::Item(item) => item.as_str(),
+            Node::Value(value) => value.as_str(),
+            Node::Table(_) => None,
+        }
+    }
+
     /// Not for tables with a header: what shows those is the key in the header.
     fn value_span(self) -> Option<Range<usize>> {
         match self {
@@ -135,6 +148,63 @@ impl<'a> Node<'a> {
             node => node.span(),
         }
     }
+}
+
+/// Where in the file the byte at `offset` of a string's value stands, up to the end of the name that begins there.
+/// `span` is the string with its quotes, of whichever of the four notations.
+fn within(text: &str, span: &Range<usize>, value: &str, offset: usize) -> Range<usize> {
+    let raw = &text[span.clone()];
+    let escapes = raw.starts_with('"');
+    let quotes = if raw.starts_with("\"\"\"") || raw.starts_with("'''") { 3 } else { 1 };
+    let inside = raw.get(quotes..raw.len().saturating_sub(quotes)).unwrap_or_default();
+    // The line break after three opening quotes is not part of the value.
+    let mut at = match quotes {
+        3 => ["\r\n", "\n"].into_iter().find(|one| inside.starts_with(one)).map_or(0, str::len),
+        _ => 0,
+    };
+    let mut read = 0;
+    while let Some(Unit { written, stands_for }) =
+        unit(&inside[at..], value.get(read..).unwrap_or_default(), escapes)
+        // A backslash that joins two lines stands for nothing: the place is after it.
+        && (read + stands_for <= offset)
+    {
+        at += written;
+        read += stands_for;
+    }
+    let start = span.start + quotes + at;
+    let name = inside[at..].chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.'));
+    let length: usize = name.map(char::len_utf8).sum();
+    start..start + length
+}
+
+/// How many bytes of the file stand for how many bytes of a string's value.
+struct Unit {
+    written: usize,
+    stands_for: usize,
+}
+
+fn unit(written: &str, value: &str, escapes: bool) -> Option<Unit> {
+    let first = written.chars().next()?;
+    if written.starts_with("\r\n") && !value.starts_with('\r') {
+        return Some(Unit { written: 2, stands_for: 1 });
+    }
+    if first != '\\' || !escapes {
+        return Some(Unit { written: first.len_utf8(), stands_for: first.len_utf8() });
+    }
+    let kind = written[1..].chars().next()?;
+    if kind.is_whitespace() {
+        let blank = written[1..].find(|c: char| !c.is_whitespace()).unwrap_or(written.len() - 1);
+        return Some(Unit { written: 1 + blank, stands_for: 0 });
+    }
+    let digits = match kind {
+        'x' => 2,
+        'u' => 4,
+        'U' => 8,
+        _ => return Some(Unit { written: 1 + kind.len_utf8(), stands_for: 1 }),
+    };
+    let code = written.get(2..2 + digits).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+    let character = code.and_then(char::from_u32)?;
+    Some(Unit { written: 2 + digits, stands_for: character.len_utf8() })
 }
 
 /// Line and column, both from 1; a column is a character.
@@ -209,7 +279,7 @@ fn shown(line: &str, hidden: &[Range<usize>], range: Range<usize>) -> String {
 pub(super) const SECRET_KEYS: [&str; 9] =
     ["token", "api-token", "api_token", "apitoken", "secret", "password", "api-key", "api_key", "apikey"];
 
-/// The values of [`SECRET_KEYS`], and of a `credential` that is not a table, quoted or not.
+/// The values of [`SECRET_KEYS`], and of a `credential` or `webhook` that is not a table, quoted or not.
 fn secrets(line: &str) -> Vec<Range<usize>> {
     let mut hidden = Vec::new();
     for (equals, _) in line.match_indices('=') {
@@ -226,8 +296,10 @@ fn secrets(line: &str) -> Vec<Range<usize>> {
         let value = &line[equals + 1..];
         let start = equals + 1 + (value.len() - value.trim_start().len());
         let value = value.trim_start();
+        // Whoever knows a webhook's address may post to it.
         let suspect = SECRET_KEYS.contains(&key.to_lowercase().as_str())
-            || (key == "credential" && !value.starts_with('{') && !value.is_empty());
+            || key == "url"
+            || (["credential", "webhook"].contains(&key) && !value.starts_with('{') && !value.is_empty());
         if !suspect {
             continue;
         }
@@ -302,6 +374,29 @@ plugin = "more"
         );
         assert_eq!(place(text, &path(&["settings", "groups"]), At::Value), "acme");
         assert_eq!(place(text, &["plugins".into()], At::Key), "nowhere");
+    }
+
+    #[test]
+    fn a_place_within_a_text_is_found_in_every_notation() {
+        for text in [
+            r#"a = "aä\n\"x\" == nobody""#,
+            r#"a = "\u0061\U000000E4\n\"x\" == nobody""#,
+            "a = 'aä == nobody'",
+            "a = '''aä\n\"x\" == nobody'''",
+            "a = '''\naä\n\"x\" == nobody'''",
+            "a = '''\r\naä\r\n == nobody'''\r\n",
+            "a = \"\"\"\naä\n\"x\" == nobody\"\"\"",
+            "a = \"\"\"\naä \\\n   == \\\n\n   nobody\"\"\"",
+        ] {
+            let value = toml::from_str::<toml::Table>(text).unwrap()["a"].as_str().unwrap().to_owned();
+            let offset = value.find("nobody").unwrap();
+            let span = locate(text, &["a".into()], At::Within(offset)).unwrap();
+            assert_eq!((&text[span.clone()], Some(span.start)), ("nobody", text.find("nobody")), "{text}");
+        }
+        let start = |offset| locate("a = 'b +'", &["a".into()], At::Within(offset)).unwrap().start;
+        assert_eq!((start(3), start(99)), (8, 8), "what is missing at the end is missed before the quote");
+        assert_eq!(place("a = [1, 'x y']", &["a".into(), 1.into()], At::Within(2)), "y");
+        assert_eq!(place("a = 1", &["a".into()], At::Within(2)), "1");
     }
 
     #[test]

@@ -5,16 +5,22 @@
 //! types within the same ranges, and a file that the parser refuses is refused by the schema, unless no schema could
 //! see what is wrong with it.
 
+use crate::directory::LOCAL;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::cleanup::{CONFIRM, GRACE_DAYS, GRACE_RUNS, GROUPS, INACTIVE_DAYS, MEMBERSHIPS, USERS};
 use super::connector::HttpOptions;
 use super::load::DEFAULT_DATABASE;
+use super::notify::{Notify, Occasion};
+use super::schedule::Schedule;
+use crate::directory::UserEntry;
 use crate::model::{Manifest, PluginKind};
 use crate::plugin::{Limit, Limits};
-use crate::run::{Cleanup, Inactivity};
+use crate::run::safety::LimitKind;
+use crate::run::{Cleanup, Entries, GroupNames, Inactivity};
 
 /// The JSON Schema (2020-12) of a configuration; `plugins` are those whose settings it knows. A connector of another
 /// plugin may have any settings.
@@ -23,6 +29,12 @@ pub fn schema(plugins: &[&Manifest]) -> Value {
         "The directory database.",
         json!({
             "path": file("The database; the first sync makes it.", Some(DEFAULT_DATABASE)),
+            "order": {
+                "description": "Which connector goes before which when several bring the same new name; those not named follow by name.",
+                "type": "array",
+                "items": { "type": "string", "pattern": NAME },
+                "uniqueItems": true,
+            },
         }),
         &[],
     );
@@ -39,10 +51,11 @@ pub fn schema(plugins: &[&Manifest]) -> Value {
         json!({
             "directory": directory,
             "plugins": own_plugins,
+            "notify": notify(),
             "connector": {
                 "description": "The providers that are read, by name.",
                 "type": "object",
-                "propertyNames": { "pattern": NAME },
+                "propertyNames": { "pattern": NAME, "not": { "const": LOCAL } },
                 "additionalProperties": connector(plugins),
             },
         }),
@@ -77,10 +90,32 @@ fn connector(plugins: &[&Manifest]) -> Value {
         "examples": examples(sources.iter().filter_map(|plugin| Some(plugin.endpoint.as_ref()?.example.as_str()))),
     });
     properties["credential"] = credential();
+    properties["schedule"] = schedule();
+    properties["references"] = json!({
+        "description": "What the references between people that the plugin knows hold here, by their name; false: they \
+            are not resolved.",
+        "type": "object",
+        "additionalProperties": {
+            "description": "What it holds of the other person: `id`, `userName`, `email`, or the name of an attribute.",
+            "anyOf": [{ "const": false }, {
+                "type": "string",
+                "pattern": r"\S",
+                "not": { "anyOf": [
+                    // Only written so are they a person's own fields.
+                    { "pattern": "^(I[dD]|iD)$" },
+                    { "pattern": "^[Uu][Ss][Ee][Rr][Nn][Aa][Mm][Ee]$", "not": { "const": "userName" } },
+                    { "pattern": "^[Ee][Mm][Aa][Ii][Ll]$", "not": { "const": "email" } },
+                ] },
+            }],
+            "examples": ["id", "userName", "email", "profile.employeeNumber"],
+        },
+    });
+    properties["entries"] = entries();
     properties["http"] = http();
     properties["limits"] =
         limits("What this connector's plugins may use, where that is not what [plugins.limits] says.", false);
     properties["cleanup"] = cleanup();
+    properties["safety"] = safety();
     properties["transform"] = json!({
         "description": "Transforms, in the order in which they shape.",
         "type": "array",
@@ -179,6 +214,116 @@ fn credential() -> Value {
         },
     ]);
     credential
+}
+
+fn schedule() -> Value {
+    let default = Duration::ZERO;
+    // Where the times are wrong only the parser sees.
+    let cron = r"^\s*(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|[^\s@]\S*(\s+\S+){4})\s*$";
+    let mut schedule = table(
+        "When `rollcall serve` syncs it: a cron expression, or a table.",
+        json!({
+            "full": {
+                "description": "When everything is read: minute, hour, day of month, month and day of week, or @daily and the like.",
+                "type": "string",
+                "pattern": cron,
+                "examples": ["0 3 * * *", "*/15 * * * *", "@daily"],
+            },
+            "time-zone": {
+                "description": "The IANA time zone that the times are in; without it the machine's.",
+                "type": "string",
+                "minLength": 1,
+                "examples": ["Europe/Berlin", "America/New_York", "UTC"],
+            },
+            "jitter-seconds": {
+                "description": "How much later than its time a run may begin, so that not all begin in one second.",
+                "type": "integer",
+                "default": default.as_secs(),
+                "minimum": Schedule::JITTER_SECONDS.start(),
+                "maximum": Schedule::JITTER_SECONDS.end(),
+            },
+            "alert-after-hours": {
+                "description": "How long no run may have succeeded before [notify] tells of it.",
+                "type": "integer",
+                "minimum": Schedule::ALERT_AFTER_HOURS.start(),
+                "maximum": Schedule::ALERT_AFTER_HOURS.end(),
+            },
+        }),
+        &["full"],
+    );
+    schedule["type"] = json!(["string", "object"]);
+    schedule["pattern"] = cron.into();
+    schedule
+}
+
+fn notify() -> Value {
+    let mut webhook = table(
+        "Where what is to be told is posted as JSON. Whoever knows the address may post to it: keep it out of this file.",
+        json!({
+            "url": {
+                "description": "The address itself, https only.",
+                "type": "string",
+                "pattern": r"^([Hh][Tt][Tt][Pp][Ss]://|[Hh][Tt][Tt][Pp]://(localhost|127\.|\[::1\]))\S+$",
+            },
+            "env": {
+                "description": "The environment variable that holds the address.",
+                "type": "string",
+                "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
+                "not": { "pattern": "^(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9]).{20,}$" },
+            },
+            "file": file("The file whose whole content is the address.", None),
+        }),
+        &[],
+    );
+    webhook["oneOf"] = json!([{ "required": ["url"] }, { "required": ["env"] }, { "required": ["file"] }]);
+    table(
+        "Who is told of what `rollcall serve` meets, once for each standing problem.",
+        json!({
+            "command": {
+                "description": "The program, with its arguments, that gets it as JSON on its input. No shell is used.",
+                "type": "array",
+                "items": { "type": "string" },
+                "prefixItems": [{ "type": "string", "minLength": 1 }],
+                "minItems": 1,
+            },
+            "webhook": webhook,
+            "on": {
+                "description": "What is told.",
+                "type": "array",
+                "default": Notify::default().on,
+                "items": { "enum": Occasion::ALL },
+            },
+        }),
+        &[],
+    )
+}
+
+fn entries() -> Value {
+    let kept_anyway: Vec<&str> =
+        UserEntry::FIELDS.into_iter().filter(|field| !Entries::FIELDS.contains(field)).collect();
+    table(
+        "How far entries follow the provider.",
+        json!({
+            "group-names": {
+                "description": "What a group is called that got another name: hold keeps the old one and tells of it, \
+                    follow renames it, pin keeps the first one. Applications' permission schemes refer to names.",
+                "default": GroupNames::default(),
+                "enum": GroupNames::ALL,
+            },
+            "only-at-creation": {
+                "description": "Fields and attributes of users that are set when an entry is made and kept from then on.",
+                "type": "array",
+                "default": [],
+                "items": {
+                    "type": "string",
+                    "minLength": 1,
+                    "not": { "enum": kept_anyway },
+                    "examples": ["displayName", "profile.title"],
+                },
+            },
+        }),
+        &[],
+    )
 }
 
 fn http() -> Value {
@@ -320,6 +465,52 @@ fn cleanup() -> Value {
 
 fn words<T>(words: &[(&'static str, T)]) -> Vec<&'static str> {
     words.iter().map(|(word, _)| *word).collect()
+}
+
+fn safety() -> Value {
+    let mut properties = json!({
+        "on-limit": {
+            "description": "What happens when a plan is over a limit: only what is over it is held, or all of it.",
+            "enum": ["withhold", "hold"],
+            "default": "withhold",
+        },
+        "protect": {
+            "description": "Conditions, in CEL: people whom no run may disable, delete or anonymise.",
+            "type": "array",
+            "items": { "type": "string" },
+            "default": [],
+        },
+        "protect-groups": {
+            "description": "Names of groups that no run may delete or empty; `*` stands for any text.",
+            "type": "array",
+            "items": { "type": "string", "minLength": 1 },
+            "default": [],
+        },
+    });
+    for kind in LimitKind::ALL {
+        let bound = kind.default_bound();
+        let mut default = Map::new();
+        default.extend(bound.count.map(|count| ("count".to_owned(), count.into())));
+        default.extend(bound.percent.map(|percent| ("percent".to_owned(), percent.into())));
+        properties[kind.key()] = json!({
+            "description": format!("{} A number, a percentage, both, or \"none\".", kind.help()),
+            "default": default,
+            "oneOf": [
+                { "type": "integer", "minimum": 0 },
+                { "type": "string", "pattern": "^(none|(100|[0-9]{1,2})%)$" },
+                {
+                    "type": "object",
+                    "properties": {
+                        "count": { "type": "integer", "minimum": 0 },
+                        "percent": { "type": "integer", "minimum": 0, "maximum": 100 },
+                    },
+                    "additionalProperties": false,
+                    "minProperties": 1,
+                },
+            ],
+        });
+    }
+    table("How much a run may do without asking, and to whom never anything.", properties, &[])
 }
 
 fn limits(help: &str, defaults: bool) -> Value {

@@ -1,9 +1,12 @@
 //! The file as it is written: what serde reads. Every rule beyond "which keys, of which type" is in `check`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use crate::plugin::LimitOverrides;
 
@@ -12,6 +15,7 @@ use crate::plugin::LimitOverrides;
 pub(super) struct File {
     pub directory: Directory,
     pub plugins: Plugins,
+    pub notify: Notify,
     pub connector: BTreeMap<String, Connector>,
 }
 
@@ -19,6 +23,7 @@ pub(super) struct File {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a table")]
 pub(super) struct Directory {
     pub path: Option<PathBuf>,
+    pub order: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -36,6 +41,12 @@ pub(super) struct Connector {
     pub plugin_sha256: Option<String>,
     pub endpoint: String,
     pub credential: Credential,
+    pub schedule: Option<Schedule>,
+    /// What references hold, by name: text, or `false`.
+    #[serde(default)]
+    pub references: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    pub entries: Entries,
     #[serde(default)]
     pub settings: toml::Table,
     #[serde(default)]
@@ -45,7 +56,31 @@ pub(super) struct Connector {
     #[serde(default)]
     pub cleanup: super::cleanup::Written,
     #[serde(default)]
+    pub safety: Safety,
+    #[serde(default)]
     pub transform: Vec<Transform>,
+}
+
+/// Limits are whatever is written, because each can be a number, a text or a table.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct Safety {
+    pub disables: Option<toml::Value>,
+    pub deletes: Option<toml::Value>,
+    pub removals: Option<toml::Value>,
+    pub renames: Option<toml::Value>,
+    pub listing: Option<toml::Value>,
+    pub groups_emptied: Option<toml::Value>,
+    pub on_limit: Option<String>,
+    pub protect: Vec<String>,
+    pub protect_groups: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct Entries {
+    pub group_names: Option<String>,
+    pub only_at_creation: Vec<String>,
 }
 
 /// Exactly one of `env`, `file` and `command`; three optional keys rather than an untagged enum, because then
@@ -83,4 +118,62 @@ pub(super) struct Transform {
     pub plugin_sha256: Option<String>,
     #[serde(default)]
     pub settings: toml::Table,
+}
+
+/// `schedule = "@daily"`, or a table.
+#[derive(Debug)]
+pub(super) enum Schedule {
+    Short(String),
+    Table(ScheduleTable),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "text or a table")]
+pub(super) struct ScheduleTable {
+    pub full: String,
+    pub time_zone: Option<String>,
+    pub jitter_seconds: Option<i64>,
+    pub alert_after_hours: Option<i64>,
+}
+
+/// By hand, because an untagged enum could not say which key is wrong.
+impl<'de> Deserialize<'de> for Schedule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Schedule;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text or a table")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Schedule, E> {
+                Ok(Schedule::Short(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Schedule, A::Error> {
+                ScheduleTable::deserialize(MapAccessDeserializer::new(map)).map(Schedule::Table)
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct Notify {
+    pub command: Option<Vec<String>>,
+    pub webhook: Option<Webhook>,
+    pub on: Option<Vec<String>>,
+}
+
+/// Exactly one of them, like [`Credential`].
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(super) struct Webhook {
+    pub url: Option<String>,
+    pub env: Option<String>,
+    pub file: Option<PathBuf>,
 }

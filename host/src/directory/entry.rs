@@ -3,6 +3,9 @@ use serde_json::{Map, Value as Json};
 
 use crate::model::{Attribute, Group, User, Value};
 
+/// Whose the entries and memberships are that people made here and no connector gave. No connector has this name.
+pub const LOCAL: &str = "local";
+
 /// A directory user's immutable key: set at creation, kept through renames, adoption, anonymising and return,
 /// never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -61,6 +64,17 @@ impl UserEntry {
             email: user.email,
             active: user.active,
             attributes: normal_attributes(user.attributes),
+        }
+    }
+
+    /// Gives the attribute that value, or takes it away.
+    pub fn set_attribute(&mut self, name: &str, value: Option<Value>) {
+        let found = self.attributes.binary_search_by(|attribute| attribute.name.as_str().cmp(name));
+        match (found, value) {
+            (Ok(at), Some(value)) => self.attributes[at].value = value,
+            (Ok(at), None) => drop(self.attributes.remove(at)),
+            (Err(at), Some(value)) => self.attributes.insert(at, Attribute { name: name.to_owned(), value }),
+            (Err(_), None) => {}
         }
     }
 

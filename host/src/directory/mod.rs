@@ -17,17 +17,21 @@
 
 mod change;
 mod entry;
+mod held;
 mod lookup;
+mod patch;
 mod plain;
 mod sqlite;
 mod store;
 
 pub use change::{Change, ChangeKind, EntryKind, MembershipChange};
-pub use entry::{GroupEntry, GroupKey, UserEntry, UserKey, fold};
+pub use entry::{GroupEntry, GroupKey, LOCAL, UserEntry, UserKey, fold};
+pub use held::{HeldChange, HeldMembers, HeldState};
 pub use lookup::plain_text;
+pub use patch::PatchError;
 pub use plain::write_record;
 pub use sqlite::{Health, SqliteStore, Writing};
 pub use store::{
     ConnectorId, Counters, GroupFilter, MembersState, MirrorGroup, MirrorUser, Order, Reader, RunId, RunRow,
-    RunStart, Store, StoreError, StoreResult, UserFilter, Writer,
+    RunStart, Store, StoreError, StoreResult, Told, UserFilter, Writer,
 };

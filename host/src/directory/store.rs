@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::{Change, ChangeKind, EntryKind, MembershipChange};
 use super::entry::{GroupEntry, GroupKey, UserEntry, UserKey};
+use super::held::{HeldChange, HeldMembers, HeldState};
 use crate::model::{Group, User};
 
 /// A connector, by the store's number for its name.
@@ -185,6 +186,15 @@ pub struct GroupFilter {
     pub order: Order,
 }
 
+/// Something that is told once: what about a connector, and to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    pub connector: String,
+    /// Its runs, or their silence.
+    pub aspect: &'static str,
+    pub channel: &'static str,
+}
+
 /// Where mirror and directory are kept. Calls block.
 pub trait Store: Send {
     /// The connector's number, given at first sight.
@@ -196,6 +206,11 @@ pub trait Store: Send {
 
     /// Notes how a run ended that applied nothing.
     fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()>;
+
+    /// The cause that was told, if one was and is not over.
+    fn told(&mut self, of: &Told) -> StoreResult<Option<String>>;
+    fn set_told(&mut self, of: &Told, cause: &str, at: jiff::Timestamp) -> StoreResult<()>;
+    fn forget_told(&mut self, of: &Told) -> StoreResult<()>;
 
     /// One consistent view.
     fn read(&mut self) -> StoreResult<Box<dyn Reader + '_>>;
@@ -261,6 +276,12 @@ pub trait Reader {
         run: RunId,
         each: &mut dyn FnMut(MembershipChange) -> bool,
     ) -> StoreResult<()>;
+    /// What a run held, in the order of the plan.
+    fn held_changes(&self, run: RunId) -> StoreResult<Vec<HeldChange>>;
+    /// By group key.
+    fn held_members(&self, run: RunId) -> StoreResult<Vec<HeldMembers>>;
+    /// The runs of which something waits; of one connector, or of all.
+    fn holding_runs(&self, connector: Option<&str>) -> StoreResult<Vec<RunId>>;
     /// What changed one entry, the newest first: run, when it started, the change.
     fn last_changes(
         &self,
@@ -304,6 +325,18 @@ pub trait Writer {
 
     fn add_change(&mut self, run: RunId, sequence: u32, change: &Change) -> StoreResult<()>;
     fn add_membership_change(&mut self, run: RunId, change: &MembershipChange) -> StoreResult<()>;
+    fn hold_change(&mut self, run: RunId, sequence: u32, reason: &str, change: &Change) -> StoreResult<()>;
+    fn hold_members(&mut self, run: RunId, reason: &str, change: &MembershipChange) -> StoreResult<()>;
+    fn decide_change(&mut self, run: RunId, sequence: u32, state: HeldState) -> StoreResult<()>;
+    fn decide_members(
+        &mut self,
+        run: RunId,
+        group: GroupKey,
+        connector: ConnectorId,
+        state: HeldState,
+    ) -> StoreResult<()>;
+    /// What still waits of the connector's earlier runs is superseded.
+    fn supersede_held(&mut self, connector: ConnectorId) -> StoreResult<()>;
     fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()>;
 
     fn commit(self: Box<Self>) -> StoreResult<()>;

@@ -7,7 +7,7 @@
 //!
 //! Inside, from the outside in: `grant` and `path` (may this be sent?), `client` (the story of a request),
 //! `budgets` → `pacer` → `bucket` and `parallel` (when may it go?), `retry` and `cause` (is it worth repeating?), `courtesy` (a repetition says so), `wire`
-//! (one attempt). `cassette` keeps what came of it and repeats it.
+//! (one attempt). `cassette` keeps what came of it and repeats it. `webhook` posts messages of ours.
 
 mod bucket;
 mod budgets;
@@ -34,6 +34,7 @@ mod telling;
 #[cfg(test)]
 mod tls_tests;
 mod transport;
+mod webhook;
 mod wire;
 
 pub use budgets::Budgets;
@@ -48,3 +49,4 @@ pub use options::ClientOptions;
 pub use secret::SecretSource;
 pub use telling::{HttpTotals, Listener};
 pub use transport::{HttpEvent, Transport};
+pub use webhook::{WebhookError, WebhookUrl};

@@ -82,7 +82,7 @@ pub enum Members {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Membership {
-    /// The group's provider id.
+    /// The group's provider id. Nothing, with [`Members::Remove`]: all groups.
     pub group: String,
     pub members: Members,
 }

@@ -33,6 +33,9 @@ pub struct Manifest {
     /// Sources: how the provider tells its rate limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<RateLimitRules>,
+    /// Sources: the attributes that name another person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reference: Vec<ReferenceRule>,
     /// JSON Schema (2020-12) of the connector's settings, with `default` and `description` for forms.
     #[serde(default = "any_object")]
     pub settings: serde_json::Value,
@@ -45,6 +48,21 @@ impl Manifest {
 
 fn any_object() -> serde_json::Value {
     serde_json::json!({ "type": "object", "additionalProperties": false })
+}
+
+/// An attribute of people that names another person, such as a manager. The host finds out who that is: in the
+/// directory the attribute [`name`](Self::name) holds the key of that person's entry, which no rename changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ReferenceRule {
+    /// The attribute that holds the reference: `profile.managerId`.
+    pub attribute: String,
+    /// What of the other person it holds: `id`, `userName`, `email`, or the name of an attribute. A connector may
+    /// say another one.
+    pub key: String,
+    /// What the resolved reference is called: `manager`.
+    #[serde(rename = "as")]
+    pub name: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

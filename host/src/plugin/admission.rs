@@ -185,6 +185,7 @@ impl Sandbox {
             connector: "NAME".into(),
             limits: Arc::new(limits.clone()),
             meter: Arc::new(Meter::default()),
+            listener: None,
         };
         let mut guest = Guest::new(&mould).map_err(Refusal::Start)?;
         let found = match kind {

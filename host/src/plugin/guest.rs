@@ -7,7 +7,7 @@ use wasmtime::component::{ComponentNamedList, Instance, InstancePre, Lift, Lower
 
 use super::bindings::{http, source, transform, types};
 use super::limits::{Limit, Limits};
-use super::state::{Meter, State};
+use super::state::{LogListener, Meter, State};
 use super::stop::StopReason;
 use crate::model::PluginKind;
 
@@ -125,6 +125,7 @@ pub(super) struct Mould {
     pub connector: String,
     pub limits: Arc<Limits>,
     pub meter: Arc<Meter>,
+    pub listener: Option<LogListener>,
 }
 
 /// One instance of a plugin in a store of its own.
@@ -141,7 +142,8 @@ impl Guest {
     /// Instantiates under the limits.
     pub fn new(mould: &Mould) -> Result<Self, StopReason> {
         let limits = mould.limits.clone();
-        let state = State::new(mould.label.clone(), limits.clone(), mould.meter.clone(), mould.wasi);
+        let state = State::new(mould.label.clone(), limits.clone(), mould.meter.clone(), mould.wasi)
+            .heard_by(mould.listener.clone());
         let mut store = Store::new(mould.instance.engine(), state);
         store.limiter(|state| state);
         // Bytes that one call may lift out of the sandbox.

@@ -16,6 +16,7 @@ use super::manifest::{ManifestError, read_manifest};
 use super::nearest::nearest;
 use super::pool::Pool;
 use super::settings::{SettingsError, validate_settings};
+use super::state::LogListener;
 use crate::model::{Manifest, PluginKind};
 
 include!(concat!(env!("OUT_DIR"), "/builtin.rs"));
@@ -26,6 +27,8 @@ pub struct Library {
     sandbox: Sandbox,
     plugins: BTreeMap<String, Listed>,
     unusable: Vec<Unusable>,
+    /// Files' bytes, where they are to outlive the files. By sha256.
+    held: BTreeMap<String, Arc<[u8]>>,
 }
 
 /// A plugin that can be used, as its manifest describes it.
@@ -170,7 +173,8 @@ impl Library {
     ///
     /// When the folder can't be read, or two of its files give a plugin of one name.
     pub fn open(folder: Option<&Path>, sandbox: Sandbox) -> Result<Self, LibraryError> {
-        let mut library = Self { sandbox, plugins: BTreeMap::new(), unusable: Vec::new() };
+        let mut library =
+            Self { sandbox, plugins: BTreeMap::new(), unusable: Vec::new(), held: BTreeMap::new() };
         for bytes in BUILT_IN {
             match read_manifest(bytes) {
                 Ok(manifest) => library.add(listed(manifest, bytes, Place::BuiltIn))?,
@@ -277,15 +281,30 @@ impl Library {
     /// A configured source: its settings checked, admitted, one instance configured. Blocks, as its calls do:
     /// to be called on a blocking thread.
     pub fn source(&self, plugin: &Listed, setup: Setup<'_>) -> Result<Arc<dyn Source>, LoadError> {
-        Ok(Arc::new(self.configured::<SourceFunctions>(plugin, setup)?))
+        Ok(Arc::new(self.configured::<SourceFunctions>(plugin, setup, None)?))
     }
 
     /// A configured transform, like [`Library::source`].
     pub fn transform(&self, plugin: &Listed, setup: Setup<'_>) -> Result<Arc<dyn Transform>, LoadError> {
-        Ok(Arc::new(self.configured::<TransformFunctions>(plugin, setup)?))
+        Ok(Arc::new(self.configured::<TransformFunctions>(plugin, setup, None)?))
     }
 
-    fn configured<F: Functions>(&self, plugin: &Listed, setup: Setup<'_>) -> Result<Pool<F>, LoadError> {
+    /// A configured transform whose lines at debug level go to the listener and not into the log.
+    pub fn heard_transform(
+        &self,
+        plugin: &Listed,
+        setup: Setup<'_>,
+        listener: LogListener,
+    ) -> Result<Arc<dyn Transform>, LoadError> {
+        Ok(Arc::new(self.configured::<TransformFunctions>(plugin, setup, Some(listener))?))
+    }
+
+    fn configured<F: Functions>(
+        &self,
+        plugin: &Listed,
+        setup: Setup<'_>,
+        listener: Option<LogListener>,
+    ) -> Result<Pool<F>, LoadError> {
         let label = || format!("{} {}", plugin.manifest.name, plugin.manifest.version);
         if plugin.manifest.kind != F::KIND {
             return Err(LoadError::Kind { plugin: label(), found: plugin.manifest.kind, wanted: F::KIND });
@@ -293,7 +312,7 @@ impl Library {
         validate_settings(&plugin.manifest, setup.settings)
             .map_err(|errors| LoadError::Settings { plugin: label(), errors })?;
         let admitted = self.admit(plugin, setup.limits)?;
-        Ok(Pool::new(admitted, setup.settings.to_string(), setup.connector, setup.limits)?)
+        Ok(Pool::new(admitted, setup.settings.to_string(), setup.connector, setup.limits, listener)?)
     }
 
     /// Admits a plugin whose bytes are still those that were listed.
@@ -303,8 +322,20 @@ impl Library {
         Ok(self.sandbox.admit(&self.bytes(plugin)?, expected, limits)?)
     }
 
+    /// Keeps the files' bytes, so that the plugins stay what they are when their files change. A process that lives
+    /// long wants that.
+    pub fn hold(&mut self) -> Result<(), LoadError> {
+        for listed in self.plugins.values().filter(|listed| listed.place != Place::BuiltIn) {
+            self.held.insert(listed.sha256.clone(), self.bytes(listed)?.into());
+        }
+        Ok(())
+    }
+
     /// The component's bytes.
-    pub fn bytes(&self, plugin: &Listed) -> Result<Cow<'static, [u8]>, LoadError> {
+    pub fn bytes(&self, plugin: &Listed) -> Result<Cow<'_, [u8]>, LoadError> {
+        if let Some(held) = self.held.get(&plugin.sha256) {
+            return Ok(Cow::Borrowed(held));
+        }
         let unreadable = |reason: String| LoadError::Read {
             plugin: format!("{} {}", plugin.manifest.name, plugin.manifest.version),
             place: plugin.place.to_string(),

@@ -1,11 +1,12 @@
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use regex::Regex;
 use wasm_encoder::{ComponentSection, CustomSection};
 
 use super::anatomy::{NotAComponent, sections};
-use crate::model::{CredentialRule, Manifest, PluginKind};
+use crate::model::{CredentialRule, Manifest, PluginKind, ReferenceRule};
 
 /// The contract that this host speaks.
 pub const API: &str = "0.1";
@@ -170,6 +171,7 @@ fn faults(manifest: &Manifest) -> Vec<Fault> {
     faults.kind_tables(manifest);
     faults.http(manifest);
     faults.credentials(manifest);
+    faults.references(manifest);
     if let Some(endpoint) = &manifest.endpoint {
         let path = &endpoint.base_path;
         if !path.is_empty() && (!is_plain_path(path) || path.ends_with('/')) {
@@ -222,6 +224,7 @@ impl Faults {
             ("http", manifest.http.is_some()),
             ("credential", !manifest.credential.is_empty()),
             ("rate-limit", manifest.rate_limit.is_some()),
+            ("reference", !manifest.reference.is_empty()),
         ];
         for (table, present) in tables {
             match (manifest.kind, present) {
@@ -233,6 +236,20 @@ impl Faults {
                     self.add(table, "is for sources: a transform makes no requests")
                 }
                 _ => {}
+            }
+        }
+    }
+
+    fn references(&mut self, manifest: &Manifest) {
+        let mut names = BTreeSet::new();
+        for ReferenceRule { attribute, key, name } in &manifest.reference {
+            for (field, text) in [("attribute", attribute), ("key", key), ("as", name)] {
+                if text.trim().is_empty() {
+                    self.add(&format!("reference.{field}"), "can't be empty");
+                }
+            }
+            if !names.insert(name) {
+                self.add("reference.as", format!("is {name:?} twice"));
             }
         }
     }
@@ -435,6 +452,17 @@ properties.color = { enum = ["red", "green"] }
                 "{ enum = [\"red\", \"green\"] }",
                 "{ type = 5 }",
                 "`settings.properties.color.type` is no valid",
+            ),
+            (
+                "summary",
+                "reference = [{ attribute = \"boss\", key = \"\", as = \"manager\" }]\nsummary",
+                "`reference.key` can't be empty",
+            ),
+            (
+                "summary",
+                "reference = [{ attribute = \"a\", key = \"id\", as = \"b\" }, \
+                 { attribute = \"c\", key = \"id\", as = \"b\" }]\nsummary",
+                "`reference.as` is \"b\" twice",
             ),
             ("summary", "api = \"0.1\"\nsummary", "`api` is stamped by the build"),
         ] {

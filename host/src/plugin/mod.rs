@@ -48,4 +48,5 @@ pub use manifest::{
 };
 pub use nearest::nearest;
 pub use settings::{SettingsError, validate_settings};
+pub use state::LogListener;
 pub use stop::StopReason;

@@ -6,7 +6,7 @@ use super::bindings::{copied, types};
 use super::call::{CallError, Identity, Source, Transform};
 use super::guest::{ExportFault, Functions, Guest, Mould, SourceFunctions, TransformFunctions};
 use super::limits::{Limit, LimitReached, Limits};
-use super::state::Meter;
+use super::state::{LogListener, Meter};
 use super::stop::StopReason;
 use super::weight::{Weight, records};
 use crate::model::{
@@ -54,6 +54,7 @@ impl<F: Functions> Pool<F> {
         settings: String,
         connector: &str,
         limits: &Limits,
+        listener: Option<LogListener>,
     ) -> Result<Self, CallError> {
         let most = thread::available_parallelism().map_or(1, usize::from);
         let mould = Mould {
@@ -63,6 +64,7 @@ impl<F: Functions> Pool<F> {
             connector: connector.to_owned(),
             limits: Arc::new(limits.clone()),
             meter: Arc::new(Meter::default()),
+            listener,
         };
         let pool = Self {
             identity: admitted.identity,

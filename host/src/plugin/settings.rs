@@ -157,6 +157,7 @@ mod tests {
             http: None,
             credential: vec![],
             rate_limit: None,
+            reference: Vec::new(),
             settings: json!({
                 "type": "object",
                 "additionalProperties": false,

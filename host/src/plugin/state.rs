@@ -15,6 +15,10 @@ use super::bindings::host;
 use super::limits::{Limit, LimitReached, Limits};
 use super::stop::PANIC;
 
+/// Hears what a plugin writes into the log at debug level, a line at a time: a trace, which holds people's data and
+/// is for whoever asked for it.
+pub type LogListener = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// What a run has used of a plugin so far, over all of its instances.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
@@ -73,6 +77,8 @@ enum Loggable {
 /// What a plugin's store holds for the host.
 pub(super) struct State {
     plugin: Arc<str>,
+    /// Who hears its lines at debug level, in place of the log.
+    listener: Option<LogListener>,
     limits: Arc<Limits>,
     meter: Arc<Meter>,
     /// Bytes of all linear memories.
@@ -86,7 +92,13 @@ pub(super) struct State {
 impl State {
     pub fn new(plugin: Arc<str>, limits: Arc<Limits>, meter: Arc<Meter>, wasi: bool) -> Self {
         let wasi = wasi.then(|| Box::new(Wasi::empty()));
-        Self { plugin, limits, meter, memory: 0, table_elements: 0, panic: None, wasi }
+        Self { plugin, listener: None, limits, meter, memory: 0, table_elements: 0, panic: None, wasi }
+    }
+
+    /// Lines at debug level go there, and not to the log.
+    pub fn heard_by(mut self, listener: Option<LogListener>) -> Self {
+        self.listener = listener;
+        self
     }
 
     /// Bytes of all linear memories.
@@ -136,6 +148,10 @@ impl State {
         // A control character could forge lines of our log or move a terminal's cursor.
         let text = message[..cut].replace(char::is_control, " ");
         let note = if cut < message.len() { " (cut: log limit)" } else { "" };
+        if let (host::Level::Debug, Some(listener)) = (level, &self.listener) {
+            listener(&text);
+            return Ok(());
+        }
         match level {
             host::Level::Debug => tracing::debug!(plugin, "{text}{note}"),
             host::Level::Info => tracing::info!(plugin, "{text}{note}"),
@@ -334,6 +350,24 @@ mod tests {
         assert_eq!(lines.log(0, &bounds).unwrap_err().limit, Limit::LogLines);
         assert!(text.log(1 << 20, &bounds).is_ok());
         assert_eq!(text.log(0, &bounds).unwrap_err().limit, Limit::LogBytes);
+    }
+
+    #[test]
+    fn a_listener_hears_the_lines_at_debug_level_within_the_limits() {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let lines = Arc::clone(&heard);
+        let listener: LogListener = Arc::new(move |line| lines.lock().unwrap().push(line.to_owned()));
+        let bounds = Arc::new(limits("log-lines-per-run = 3"));
+        let state = State::new("p".into(), bounds, Arc::default(), false).heard_by(Some(listener));
+        for (level, line) in [
+            (host::Level::Debug, "one\u{1b}"),
+            (host::Level::Info, "for the log"),
+            (host::Level::Debug, "two"),
+            (host::Level::Debug, "too many"),
+        ] {
+            state.line(level, line).unwrap();
+        }
+        assert_eq!(*heard.lock().unwrap(), ["one ", "two"]);
     }
 
     #[test]

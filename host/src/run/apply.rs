@@ -28,6 +28,8 @@ pub fn apply(
     write_mirror(writer.as_mut(), run, plan, work_folder)?;
     FailPoint::MirrorWritten.pass();
     write_directory(writer.as_mut(), run, plan, work_folder)?;
+    writer.supersede_held(plan.connector)?;
+    plan.held.write(writer.as_mut(), run)?;
     for (name, value) in &plan.reading.checkpoints {
         writer.set_checkpoint(plan.connector, name, value)?;
     }

@@ -111,7 +111,7 @@ async fn without_confirming_the_list_counts_and_that_is_said_of_a_plugin_that_ca
             organisation.unlisted.insert("bob".into());
         });
         let report = world.sync_well().await;
-        assert_eq!((report.users.disabled, report.notes.len()), (1, usize::from(no_single)));
+        assert_eq!((report.users.disabled, report.notices.len()), (1, usize::from(no_single)));
         assert!(!world.requests().iter().any(|path| path.starts_with("/user/")));
     }
 }

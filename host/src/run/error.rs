@@ -13,6 +13,8 @@ use crate::plugin::CallError;
 pub enum RunError {
     #[error("another run of connector {connector} is at work{}", by_process(*process))]
     Busy { connector: String, process: Option<u32> },
+    #[error("another `rollcall serve` is at work on {path}{}", by_process(*process))]
+    Served { path: PathBuf, process: Option<u32> },
     #[error("stopped by request: nothing was applied")]
     Cancelled,
     #[error("the plugin could not say what to read")]
@@ -79,6 +81,9 @@ impl RunError {
     pub fn hint(&self) -> Option<String> {
         match self {
             RunError::Busy { .. } => Some("wait until it has ended; `rollcall status` shows it".into()),
+            RunError::Served { .. } => {
+                Some("one is enough: it serves every connector; `rollcall status` shows it".into())
+            }
             RunError::Cancelled => {
                 Some("run it again: pages that were already read are not requested again".into())
             }

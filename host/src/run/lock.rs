@@ -15,6 +15,8 @@ use super::error::RunError;
 const PEEKS: u32 = 4;
 const PEEK: Duration = Duration::from_millis(10);
 
+const SERVICE: &str = "_serve.lock";
+
 /// The folder beside the database where spools, staged changes and locks lie. Its owner's only.
 #[derive(Debug, Clone)]
 pub struct WorkFolder(PathBuf);
@@ -66,19 +68,32 @@ impl WorkFolder {
 
     /// One run at a time for a connector: refuses while another holds it.
     pub fn lock_connector(&self, connector: &str) -> Result<Lock, RunError> {
-        let path = self.0.join(format!("{connector}.lock"));
+        self.lock_alone(&format!("{connector}.lock"))?
+            .map_err(|process| RunError::Busy { connector: connector.to_owned(), process })
+    }
+
+    /// One service at a time for a database: refuses while another holds it. No connector's name begins with `_`.
+    pub fn lock_service(&self, database: &Path) -> Result<Lock, RunError> {
+        self.lock_alone(SERVICE)?.map_err(|process| RunError::Served { path: database.to_owned(), process })
+    }
+
+    /// The process that serves the database, if one does. Makes nothing.
+    pub fn serving(database: &Path) -> Option<u32> {
+        let path = Self::path_beside(database).join(SERVICE);
+        let mut file = File::open(path).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => holder(&mut file),
+            _ => None,
+        }
+    }
+
+    /// Holds the lock, or says who does.
+    fn lock_alone(&self, name: &str) -> Result<Result<Lock, Option<u32>>, RunError> {
+        let path = self.0.join(name);
         let mut file = open(&path)?;
         match try_lock(&file) {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                // Who holds it is a courtesy: a reader that races the writer just says less.
-                let _ = file.read_to_string(&mut text);
-                return Err(RunError::Busy {
-                    connector: connector.to_owned(),
-                    process: text.trim().parse().ok(),
-                });
-            }
+            Err(TryLockError::WouldBlock) => return Ok(Err(holder(&mut file))),
             Err(TryLockError::Error(source)) => return Err(work_file(&path, "locked")(source)),
         }
         let written = file
@@ -86,7 +101,7 @@ impl WorkFolder {
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .and_then(|_| writeln!(file, "{}", std::process::id()));
         written.map_err(work_file(&path, "written"))?;
-        Ok(Lock(file))
+        Ok(Ok(Lock(file)))
     }
 
     /// Whether a run of the connector holds its lock now. Makes nothing: what is not there is not at work.
@@ -164,6 +179,13 @@ fn try_lock(file: &File) -> Result<(), TryLockError> {
         }
     }
     file.try_lock()
+}
+
+/// Who holds a lock is a courtesy: a reader that races the writer just says less.
+fn holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
 }
 
 fn open(path: &Path) -> Result<File, RunError> {

@@ -13,6 +13,7 @@ mod cleanup_tests;
 mod collect;
 mod condition;
 mod confirm;
+mod entries;
 mod error;
 mod event;
 mod frontier;
@@ -23,10 +24,14 @@ mod plan;
 mod policy;
 mod probe;
 mod reading;
+#[cfg(test)]
+mod reference_tests;
+mod references;
 mod replay;
 mod report;
 #[expect(clippy::module_inception, reason = "the story of a run is one concept of the run's folder")]
 mod run;
+pub mod safety;
 mod shape;
 mod spool;
 mod staging;
@@ -36,11 +41,13 @@ mod stop_tests;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod turn;
 
 pub use answers::Answers;
 pub use cleanup::{Cleanup, CleanupRule, Grace, GroupCleanup, Inactivity, MembershipCleanup, UserCleanup};
 pub use condition::{GroupCondition, PersonCondition};
+pub use entries::{Entries, GroupNames};
 pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};
 pub use history::history;
@@ -49,9 +56,13 @@ pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};
 pub use policy::Policy;
 pub use probe::{ProbeError, probe};
 pub use report::{
-    Counts, Leaving, MembershipCounts, Milliseconds, NamedEntry, Outcome, ReportedError, ReportedProblem,
-    RequestCounts, RunReport,
+    Counts, HeldEntry, HeldReport, Leaving, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome,
+    ReferenceCounts, ReportedError, ReportedProblem, RequestCounts, RunReport, UnresolvedReference,
 };
-pub use run::{Ended, Job, plan, sync};
+pub use run::{Ended, Job, plan, sync, with_causes};
 pub use staging::StagedUser;
+pub use trial::{
+    Found, GroupOutcome, Subjects, Trial, TrialChange, TrialOutcome, TrialStep, TrialTransform,
+    find_in_mirror, groups_of_mirror,
+};
 pub use turn::{Turn, Turns};

@@ -1,10 +1,14 @@
 //! What an admin decided about a connector's entries: what a plan is made by, besides the reading and the rules.
 
 use super::cleanup::Cleanup;
+use super::entries::Entries;
+use super::safety::Safety;
 
 /// One connector's policy; the default is what a connector has whose configuration says nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Policy {
+    pub safety: Safety,
+    pub entries: Entries,
     /// What happens to those who leave.
     pub cleanup: Cleanup,
 }

@@ -12,9 +12,10 @@ use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use super::collect::work_file;
 use super::error::RunError;
+use super::references::References;
 use super::spool::{Frame, SpoolReader};
 use crate::directory::{ConnectorId, MembersState, MirrorGroup, Reader, RunId, UserKey};
-use crate::model::{Group, Members, Membership, Page, Problem, Subject, User};
+use crate::model::{Group, Members, Membership, Page, Problem, ReferenceRule, Subject, User};
 
 const NO_PAGE: u32 = u32::MAX;
 
@@ -93,16 +94,27 @@ pub struct Reading {
     pub users_seen: u64,
     pub groups_seen: u64,
     pub memberships_seen: u64,
+    /// People who are members of no group, whatever pages say of any.
+    in_no_group: RoaringBitmap,
+    /// One for each kind of reference that the connector has.
+    pub references: Vec<References>,
 }
 
 impl Reading {
     /// Reads the spool once and joins it with the mirror and the directory.
-    pub fn load(spool: &Path, reader: &dyn Reader, connector: ConnectorId) -> Result<Self, RunError> {
+    pub fn load(
+        spool: &Path,
+        reader: &dyn Reader,
+        connector: ConnectorId,
+        references: &[ReferenceRule],
+    ) -> Result<Self, RunError> {
         let mut attempts = FxHashMap::default();
         loop {
             let mut reading = Self::known(reader, connector)?;
+            reading.references = references.iter().cloned().map(References::new).collect();
             if reading.scan(spool, &mut attempts)? {
                 reading.resolve(reader)?;
+                reading.resolve_references(reader)?;
                 return Ok(reading);
             }
         }
@@ -163,6 +175,7 @@ impl Reading {
             self.users_seen += u64::from(!self.states[index].seen());
             self.states[index].digest = digest(user);
             self.states[index].page = ordinal;
+            self.references.iter_mut().for_each(|references| references.take_in(index as u32, user));
         }
         for group in page.groups {
             let state = self.groups.entry(group.id.clone()).or_default();
@@ -187,6 +200,13 @@ impl Reading {
     }
 
     fn take_in_members(&mut self, membership: Membership) {
+        if membership.group.is_empty() {
+            if let Members::Remove(ids) = membership.members {
+                let people: Vec<u32> = ids.iter().map(|id| self.person(id)).collect();
+                self.in_no_group.extend(people);
+            }
+            return;
+        }
         let mut given = std::mem::take(&mut self.groups.entry(membership.group.clone()).or_default().given);
         given.any = true;
         match membership.members {
@@ -264,11 +284,35 @@ impl Reading {
             members.retain(|index| !unread(index) || self.states[*index as usize].known.is_some());
             given.removed.sort_unstable();
             members.retain(|index| given.removed.binary_search(index).is_err());
+            if !self.in_no_group.is_empty() {
+                members.retain(|index| !self.in_no_group.contains(*index));
+            }
             members.shrink_to_fit();
             self.memberships_seen += members.iter().filter(|index| !unread(index)).count() as u64;
             group.members = members;
         }
         self.unknown.sort();
+        Ok(())
+    }
+
+    /// Finds out whom references mean: those who are read, and those who could not be and so stay as they were.
+    fn resolve_references(&mut self, reader: &dyn Reader) -> Result<(), RunError> {
+        if self.references.is_empty() {
+            return Ok(());
+        }
+        for (index, state) in self.states.iter().enumerate().filter(|(_, state)| state.unreadable) {
+            let Some(known) = state.known else { continue };
+            if let Some(record) = reader.mirror_user_record(known.number)? {
+                let person = index as u32;
+                self.references.iter_mut().for_each(|references| references.take_in_key(person, &record));
+            }
+        }
+        let states = &self.states;
+        let counts = |person: u32| {
+            let state = &states[person as usize];
+            state.seen() || state.unreadable
+        };
+        self.references.iter_mut().for_each(|references| references.resolve(counts));
         Ok(())
     }
 
@@ -293,6 +337,15 @@ impl Reading {
 
     pub fn is_empty(&self) -> bool {
         self.states.is_empty()
+    }
+
+    /// Of the people whom the last complete reading gave, how many this one does not give; and how many they are.
+    pub fn missing(&self) -> (u64, u64) {
+        let given = |state: &&PersonState| state.known.is_some_and(|known| known.absent_since.is_none());
+        let known = self.states.iter().filter(given);
+        known.fold((0, 0), |(missing, all), state| {
+            (missing + u64::from(!state.seen() && !state.unreadable), all + 1)
+        })
     }
 
     pub fn id(&self, index: u32) -> &str {

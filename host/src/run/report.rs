@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{PluginError, Problem, Subject};
+use crate::model::{PluginError, Problem, ReferenceRule, Subject};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ pub enum Outcome {
     Done,
     /// Everything was applied except for the entries named in the problems, which stayed as they were.
     Problems,
+    /// Changes wait for a person: see [`HeldReport`] for whether the rest was applied.
+    Held,
     /// Nothing was applied.
     Failed,
     /// Nothing was applied, because someone stopped the run.
@@ -24,6 +26,7 @@ impl Outcome {
         match self {
             Outcome::Done => "done",
             Outcome::Problems => "problems",
+            Outcome::Held => "held",
             Outcome::Failed => "failed",
             Outcome::Cancelled => "cancelled",
         }
@@ -121,6 +124,86 @@ pub struct Leaving {
     pub stays: String,
 }
 
+/// A person or group whom rules keep out of the directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// `user` or `group`.
+    pub kind: String,
+    /// As the provider has it.
+    pub name: String,
+    /// The provider's.
+    pub id: String,
+    /// Which transform, and why: what the admin wrote, or what the rule is.
+    pub reason: String,
+}
+
+/// References between people of one kind, such as their managers. Only those of people in the directory count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferenceCounts {
+    /// What the directory calls it: `manager`.
+    pub name: String,
+    /// What of the other person it holds: `id`, `userName`, `email`, or the name of an attribute.
+    pub key: String,
+    /// Those that lead to somebody in the directory.
+    pub found: u64,
+    /// Those that lead to nobody there: these people are without the attribute.
+    pub unresolved: u64,
+    /// The first of these.
+    pub listed: Vec<UnresolvedReference>,
+}
+
+/// A reference that leads to nobody in the directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnresolvedReference {
+    /// Whose reference it is.
+    pub user: String,
+    /// The provider's id.
+    pub id: String,
+    pub value: String,
+    /// `nobody`: no person has that key; `several`: more than one has; `left-out`: that person is not in the directory.
+    pub why: String,
+}
+
+impl ReferenceCounts {
+    pub fn new(rule: &ReferenceRule) -> Self {
+        let (name, key) = (rule.name.clone(), rule.key.clone());
+        Self { name, key, found: 0, unresolved: 0, listed: Vec::new() }
+    }
+
+    /// True while another one would be listed.
+    pub fn lists(&self) -> bool {
+        self.listed.len() < RunReport::LISTED
+    }
+}
+
+/// What a run held back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldReport {
+    /// Whether everything else was applied; false where the configuration says that all of it is held.
+    pub applied: bool,
+    /// One sentence for each limit that the plan is over.
+    pub reasons: Vec<String>,
+    /// Held changes of entries.
+    pub changes: u64,
+    /// Held memberships.
+    pub memberships: u64,
+    /// The entries, each with what would happen to it, up to [`RunReport::LISTED`].
+    pub objects: Vec<HeldEntry>,
+}
+
+/// An entry of which something is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldEntry {
+    /// `disable`, `delete`, `remove-member`, …
+    pub change: String,
+    /// `user` or `group`.
+    pub kind: String,
+    pub name: String,
+    /// How many memberships, of a group's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<u64>,
+}
+
 /// Why a run failed, as the command line tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedError {
@@ -149,6 +232,9 @@ pub struct RunReport {
     pub problems: Vec<ReportedProblem>,
     /// Problems beyond the listed ones.
     pub further_problems: u64,
+    /// What somebody should know and nothing failed at, up to [`LISTED`](Self::LISTED): names that were held.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<ReportedProblem>,
     /// Entries that a complete reading no longer returned, up to [`LISTED`](Self::LISTED).
     pub absent: Vec<NamedEntry>,
     /// Whom cleanup leaves as they are for now, up to [`LISTED`](Self::LISTED).
@@ -157,9 +243,20 @@ pub struct RunReport {
     /// Those beyond the listed ones.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub further_leaving: u64,
-    /// What else there is to say, a sentence each.
+    /// Where the connector has references between people, and any person has one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
+    pub references: Vec<ReferenceCounts>,
+    /// Whom rules keep out, up to [`LISTED`](Self::LISTED): groups, then people, in the order of their names.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldReport>,
+    /// Limits that the run was over and that somebody let it pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overridden: Vec<String>,
+    /// What did not happen to protected entries, up to [`LISTED`](Self::LISTED).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub protected: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ReportedError>,
 }
@@ -169,7 +266,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl RunReport {
-    /// How many problems and absent entries a report names, so that a broken organisation does not fill the
+    /// How many problems, absent entries and people left out a report names, so that a broken organisation does not fill the
     /// database.
     pub const LISTED: usize = 1000;
 
@@ -187,10 +284,15 @@ impl RunReport {
             milliseconds: Milliseconds::default(),
             problems: Vec::new(),
             further_problems: 0,
+            notices: Vec::new(),
             absent: Vec::new(),
             leaving: Vec::new(),
             further_leaving: 0,
-            notes: Vec::new(),
+            references: Vec::new(),
+            left_out: Vec::new(),
+            held: None,
+            overridden: Vec::new(),
+            protected: Vec::new(),
             error: None,
         }
     }
@@ -208,6 +310,18 @@ impl RunReport {
             self.leaving.push(leaving);
         } else {
             self.further_leaving += 1;
+        }
+    }
+
+    pub fn add_left_out(&mut self, left_out: LeftOut) {
+        if self.left_out.len() < Self::LISTED {
+            self.left_out.push(left_out);
+        }
+    }
+
+    pub fn add_notice(&mut self, notice: ReportedProblem) {
+        if self.notices.len() < Self::LISTED {
+            self.notices.push(notice);
         }
     }
 

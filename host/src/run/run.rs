@@ -18,12 +18,14 @@ use super::plan::{Plan, PlanInputs, build};
 use super::policy::Policy;
 use super::reading::Reading;
 use super::report::{Milliseconds, Outcome, ReportedError, RequestCounts, RunReport};
+use super::safety;
 use super::spool::SpoolKey;
 use super::turn::Turn;
+use crate::clock;
 use crate::directory::{ConnectorId, Reader, RunStart, Store};
 use crate::failpoint::FailPoint;
 use crate::http::HttpTotals;
-use crate::model::{Attribute, Scope};
+use crate::model::{Attribute, ReferenceRule, Scope};
 use crate::plugin::{Source, Transform};
 
 /// What a run of one connector works with.
@@ -37,7 +39,11 @@ pub struct Job {
     pub reading: [u8; 32],
     /// Hash of the transforms and their settings.
     pub rules: [u8; 32],
+    /// References between people: what the plugin's manifest says, with what the connector says instead.
+    pub references: Vec<ReferenceRule>,
     pub policy: Policy,
+    /// Limits are noted and not enforced.
+    pub override_limits: bool,
     /// Requests that the plugin may ask for in this run.
     pub max_requests: u64,
     pub observer: Arc<dyn Observer>,
@@ -83,6 +89,9 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
             job.observer.event(Event::Step(Step::Apply));
             report.outcome = outcome_of(&report);
             job.measure(&mut report, clock);
+            if report.held.as_ref().is_some_and(|held| !held.applied) {
+                return safety::hold(store, run, &plan, &report, timestamp());
+            }
             apply(store, run, &mut plan, &report, timestamp(), job.work.path())
         })
     }
@@ -183,7 +192,7 @@ fn plan_reading(
     let reader = store.read()?;
     job.observer.event(Event::Step(Step::Shape));
     let clock = Instant::now();
-    let reading = Reading::load(&spool, reader.as_ref(), connector)?;
+    let reading = Reading::load(&spool, reader.as_ref(), connector, &job.references)?;
     check_reading(&reading)?;
     let now = job.answers.recorded().unwrap_or(started);
     let absent = absentees(&reading, &Judge::new(reader.as_ref(), connector, &job.policy.cleanup, now))?;
@@ -209,20 +218,26 @@ fn plan_reading(
         cancel: &job.cancel,
     };
     let clock = Instant::now();
-    let plan = build(&inputs, reading, report)?;
+    let mut plan = build(&inputs, reading, report)?;
+    safety::guard(&mut plan, &inputs, job.override_limits, report)?;
     FailPoint::Planned.pass();
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, milliseconds, "planned");
     Ok(plan)
 }
 
-fn with_causes(error: &dyn std::error::Error) -> String {
+/// The error's text and those of its sources.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn outcome_of(report: &RunReport) -> Outcome {
-    if report.problems.is_empty() { Outcome::Done } else { Outcome::Problems }
+    match (&report.held, report.problems.is_empty()) {
+        (Some(_), _) => Outcome::Held,
+        (None, true) => Outcome::Done,
+        (None, false) => Outcome::Problems,
+    }
 }
 
 /// What the host tells a plugin that has no clock.
@@ -231,12 +246,12 @@ fn known() -> Vec<Attribute> {
 }
 
 fn now() -> i64 {
-    Timestamp::now().as_second()
+    clock::now().as_second()
 }
 
 /// Now, to the millisecond: what a person can use of a time.
-fn timestamp() -> Timestamp {
-    let now = Timestamp::now();
+pub(super) fn timestamp() -> Timestamp {
+    let now = clock::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 

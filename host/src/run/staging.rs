@@ -79,7 +79,7 @@ impl Staging {
     /// Ends writing.
     pub fn finish(self) -> io::Result<StagingReader> {
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        Ok(StagingReader { file, at: u64::MAX })
+        Ok(StagingReader { file, at: u64::MAX, end: self.end })
     }
 }
 
@@ -87,9 +87,22 @@ impl Staging {
 pub struct StagingReader {
     file: File,
     at: u64,
+    end: u64,
 }
 
 impl StagingReader {
+    /// Adds an item that takes another's place.
+    pub fn put(&mut self, item: &impl Serialize) -> io::Result<Staged> {
+        let bytes = postcard::to_allocvec(item).map_err(io::Error::other)?;
+        let staged =
+            Staged { offset: self.end, length: u32::try_from(bytes.len()).map_err(io::Error::other)? };
+        self.file.seek(SeekFrom::Start(self.end))?;
+        self.at = u64::MAX;
+        self.file.write_all(&bytes)?;
+        self.end += bytes.len() as u64;
+        Ok(staged)
+    }
+
     pub fn get<T: for<'de> Deserialize<'de>>(&mut self, staged: Staged) -> io::Result<T> {
         if self.at != staged.offset {
             self.file.seek(SeekFrom::Start(staged.offset))?;

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::answers::Answers;
+use super::entries::{Entries, GroupNames};
 use super::event::Silent;
 use super::lock::WorkFolder;
 use super::policy::Policy;
@@ -204,6 +205,7 @@ pub fn manifest() -> Manifest {
         http: None,
         credential: Vec::new(),
         rate_limit: None,
+        reference: Vec::new(),
         settings: serde_json::json!({}),
     }
 }
@@ -241,7 +243,13 @@ impl World {
             work: WorkFolder::beside(&database).expect("a work folder"),
             reading: [1; 32],
             rules: [2; 32],
-            policy: Policy::default(),
+            references: Vec::new(),
+            // Those of a group's rename are end-to-end tests.
+            policy: Policy {
+                entries: Entries { group_names: GroupNames::Follow, ..Entries::default() },
+                ..Policy::default()
+            },
+            override_limits: false,
             max_requests: 1000,
             observer: Arc::new(Silent),
             cancel: CancellationToken::new(),

@@ -7,26 +7,17 @@ use serde::{Deserialize, Serialize};
 /// What a request is for. Travels with it as its context.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
-    /// Looking for Okta's group of all users, whom the pages of users then tell who of them is not in it.
-    Everyone,
-    /// A page of the listing of all users. `seen`: an earlier page held some. `everyone`: the id of Okta's group of
-    /// all users, where it may sync.
-    Users { seen: bool, everyone: Option<String> },
+    /// A page of the listing of all users. `seen`: an earlier page held some.
+    Users { seen: bool },
     /// A page of the listing of groups. The members of those in `covered` are read with their people.
     Groups { covered: Vec<String> },
     /// A page of a group's members, of which only the ids matter.
     Members { group: GroupNote, restarts: u8 },
     /// Looking for the required group of this index. `found`: what earlier pages held; `resolved`: the groups
     /// of earlier indexes.
-    Required {
-        index: usize,
-        found: Vec<RequiredGroup>,
-        resolved: Vec<RequiredGroup>,
-        probe: bool,
-        everyone: Option<String>,
-    },
+    Required { index: usize, found: Vec<RequiredGroup>, resolved: Vec<RequiredGroup>, probe: bool },
     /// A page of the people of a required group.
-    People { group: RequiredGroup, everyone: Option<String> },
+    People { group: RequiredGroup },
     /// Looking for the application that the settings name by its label. `found`: what earlier pages held.
     FindApp { found: Vec<String>, then: AppUse },
     /// A page of the people who are assigned to the application of that id. `seen`: an earlier page held some.
@@ -126,7 +117,6 @@ impl Step {
     /// What is being done, for messages: "listing users".
     pub fn doing(&self) -> String {
         match self {
-            Step::Everyone => "looking for the group of everybody".to_owned(),
             Step::Users { .. } | Step::Probe(Probe::Users) => "listing users".to_owned(),
             Step::Groups { .. } | Step::Probe(Probe::Groups | Probe::BuiltIn) => "listing groups".to_owned(),
             Step::Members { group, .. } => format!("listing members of group {:?}", group.name),
@@ -164,9 +154,6 @@ pub const MEMBERS_A_PAGE: u32 = 1000;
 pub const APP_USERS_A_PAGE: u32 = 500;
 pub const APP_GROUPS_A_PAGE: u32 = 200;
 pub const APPS_A_PAGE: u32 = 200;
-/// Okta has two groups of its own: Everyone and Okta Administrators.
-pub const BUILT_IN: (&str, &str) = ("filter", "type eq \"BUILT_IN\"");
-pub const BUILT_IN_A_PAGE: u32 = 20;
 /// Pages aren't made smaller than this.
 const FEWEST_A_PAGE: u32 = 25;
 

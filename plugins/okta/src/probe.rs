@@ -22,17 +22,20 @@ use crate::source::{Okta, nobody};
 
 /// Enough to see that something is there.
 const A_FEW: u32 = 5;
+/// Okta has two groups of its own.
+const BUILT_IN: u32 = 20;
 
 pub fn plan(okta: &Okta) -> Vec<Request> {
     let users = ask::users(&Step::Probe(Probe::Users), &okta.users_search(), &okta.users.fields(), A_FEW);
     let groups = ask::groups(&Step::Probe(Probe::Groups), okta.condition(), A_FEW);
+    let built_in = Some(("filter", "type eq \"BUILT_IN\""));
     let mut requests = vec![
         Step::Probe(Probe::Me).request("user", "/api/v1/users/me"),
         users,
         groups,
-        ask::groups(&Step::Probe(Probe::BuiltIn), Some(ask::BUILT_IN), ask::BUILT_IN_A_PAGE),
+        ask::groups(&Step::Probe(Probe::BuiltIn), built_in, BUILT_IN),
     ];
-    requests.extend(required::request(okta, Lookup::first(true, None)));
+    requests.extend(required::request(okta, Lookup::first(true)));
     requests.extend(app::find(okta, AppUse::Probe));
     requests
 }

@@ -16,19 +16,17 @@ pub struct Lookup {
     /// The groups of earlier lookups.
     pub resolved: Vec<RequiredGroup>,
     pub probe: bool,
-    /// The id of Okta's group of all users, where it may sync.
-    pub everyone: Option<String>,
 }
 
 impl Lookup {
     /// Before anything was looked for.
-    pub fn first(probe: bool, everyone: Option<String>) -> Self {
-        Self { index: 0, found: Vec::new(), resolved: Vec::new(), probe, everyone }
+    pub fn first(probe: bool) -> Self {
+        Self { index: 0, found: Vec::new(), resolved: Vec::new(), probe }
     }
 
     fn step(self) -> Step {
-        let Self { index, found, resolved, probe, everyone } = self;
-        Step::Required { index, found, resolved, probe, everyone }
+        let Self { index, found, resolved, probe } = self;
+        Step::Required { index, found, resolved, probe }
     }
 }
 
@@ -90,12 +88,12 @@ fn found_page(okta: &Okta, group: RequiredGroup, lookup: Lookup, wanted: &str) -
         page.extra.push(Attribute::new(format!("probe.required.{wanted}"), true));
     } else if !lookup.resolved.contains(&group) {
         let id = group.note.id.clone();
-        let people = Step::People { group: group.clone(), everyone: lookup.everyone.clone() };
+        let people = Step::People { group: group.clone() };
         page.next.push(ask::members(&people, &id, ask::MEMBERS_A_PAGE));
     }
-    let Lookup { index, mut resolved, probe, everyone, .. } = lookup;
+    let Lookup { index, mut resolved, probe, .. } = lookup;
     resolved.push(group);
-    let next = Lookup { index: index + 1, found: Vec::new(), resolved: resolved.clone(), probe, everyone };
+    let next = Lookup { index: index + 1, found: Vec::new(), resolved: resolved.clone(), probe };
     match request(okta, next) {
         Some(next) => page.next.push(next),
         None if probe => {}
@@ -111,7 +109,6 @@ fn found_page(okta: &Okta, group: RequiredGroup, lookup: Lookup, wanted: &str) -
 pub fn people_page(
     okta: &Okta,
     mut group: RequiredGroup,
-    everyone: Option<String>,
     request: &Request,
     response: &Response,
     body: &str,
@@ -123,15 +120,12 @@ pub fn people_page(
         return Err(Error::forbidden(reason).with_hint(ROLES));
     }
     let membership = group.synced.then(|| Membership::some(&group.note.id, people.members()));
-    let memberships = membership.into_iter().chain(people.not_in(everyone.as_deref())).collect();
+    let memberships = membership.into_iter().chain(people.in_no_group()).collect();
     Ok(Page {
         users: people.users,
         problems: people.problems,
         memberships,
-        next: next
-            .into_iter()
-            .map(|next| Step::People { group: group.clone(), everyone: everyone.clone() }.note(next))
-            .collect(),
+        next: next.into_iter().map(|next| Step::People { group: group.clone() }.note(next)).collect(),
         ..Page::default()
     })
 }

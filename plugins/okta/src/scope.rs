@@ -64,17 +64,6 @@ impl GroupScope {
         })
     }
 
-    /// False when Okta's group of all users is out of scope for sure, though its id is not known yet.
-    pub fn may_hold_everyone(&self) -> bool {
-        let everyone = Listed {
-            group: Group { name: "Everyone".to_owned(), ..Group::default() },
-            kind: "BUILT_IN".to_owned(),
-            count: None,
-        };
-        let by_id = Self { include: Vec::new(), include_ids: Vec::new(), ..self.clone() };
-        self.holds(&everyone) || (!self.include_ids.is_empty() && by_id.holds(&everyone))
-    }
-
     /// The group under the name that the settings want. Names are unique among Okta's own groups only: one imported
     /// from Active Directory may be called like one of another domain, of an application or of Okta.
     pub fn named(&self, listed: Listed) -> Group {
@@ -166,23 +155,6 @@ mod tests {
             names(json!({"app-names": "qualified"})),
             ["ACME\\Ops", "Ops (0oaHR)", "Ops", "Ops (0oaAD2)"]
         );
-    }
-
-    #[test]
-    fn everyone_is_looked_for_only_where_it_may_sync() {
-        for (settings, expected) in [
-            (json!({}), true),
-            (json!({"include": ["every*"]}), true),
-            (json!({"include": ["eng-*"]}), false),
-            (json!({"include": ["eng-*"], "include-ids": ["00g1"]}), true),
-            (json!({"include-ids": ["00g1"], "exclude": ["everyone"]}), false),
-            (json!({"exclude-types": ["BUILT_IN"]}), false),
-            (json!({"include-types": ["OKTA_GROUP"]}), false),
-            (json!({"sources": ["0oaAD"]}), true),
-        ] {
-            let scope = GroupScope::new(&serde_json::from_value(settings.clone()).unwrap());
-            assert_eq!(scope.may_hold_everyone(), expected, "{settings}");
-        }
     }
 
     #[test]

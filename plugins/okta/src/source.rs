@@ -14,19 +14,19 @@ use crate::{app, groups, members, person, probe, required};
 /// The Okta source.
 ///
 /// ```text
-/// everyone ─→ users ─→ users ─→ …     a full run of everybody, or of those whom users.search finds
+/// users ─→ users ─→ …                 a full run of everybody, or of those whom users.search finds
 /// groups ─→ groups ─→ …
 ///   └→ members ─→ members ─→ …        for each group in scope that isn't empty or Everyone
 ///
-/// everyone ─→ required ─→ required ─→ groups ─→ …   a full run with required groups: looked up one after
-///               └→ people ─→ …  └→ people ─→ …       the other, so that the listing of groups knows whose
-///                                                    members are read already
+/// required ─→ required ─→ groups ─→ …  a full run with required groups: looked up one after the other,
+///   └→ people ─→ …  └→ people ─→ …     so that the listing of groups knows whose members are read already
+///
 /// app users ─→ app users ─→ …         a full run of an application's people and groups
 /// app groups ─→ app groups ─→ …
 ///   └→ members ─→ members ─→ …
 /// ```
 ///
-/// One person is read by [`person`](crate::person).
+/// One person is read by the module `person`.
 #[derive(Debug, Clone)]
 pub struct Okta {
     pub(crate) settings: Settings,
@@ -46,18 +46,11 @@ impl Plugin for Okta {
 impl Source for Okta {
     fn plan(&self, scope: &Scope, known: &[Attribute]) -> Result<Vec<Request>, Error> {
         match scope {
-            // Whoever is deactivated has no application, so nobody has to be taken out of Everyone.
             Scope::Full if self.settings.app.is_some() => Ok(app::find(self, AppUse::Read)),
-            Scope::Full => {
-                let mut requests = match self.scope.may_hold_everyone() {
-                    true => vec![ask::groups(&Step::Everyone, Some(ask::BUILT_IN), ask::BUILT_IN_A_PAGE)],
-                    false => self.people_requests(None),
-                };
-                if self.settings.groups.required.is_empty() {
-                    requests.push(self.groups_request(&[]));
-                }
-                Ok(requests)
-            }
+            Scope::Full => Ok(match required::request(self, Lookup::first(false)) {
+                Some(lookup) => vec![lookup],
+                None => vec![self.users_request(), self.groups_request(&[])],
+            }),
             Scope::Probe => Ok(probe::plan(self)),
             Scope::Changes => Err(Error::unsupported("the okta plugin doesn't read changes alone yet")
                 .with_hint("run a full sync")),
@@ -73,20 +66,13 @@ impl Source for Okta {
         };
         let doing = step.doing();
         let page = match step {
-            Step::Everyone => self.everyone_page(request, response, body),
-            Step::Users { seen, everyone } => self.users_page(seen, everyone, request, response, body),
+            Step::Users { seen } => self.users_page(seen, request, response, body),
             Step::Groups { covered } => self.groups_page(covered, request, response, body),
             Step::Members { group, restarts } => members::page(group, restarts, request, response, body),
-            Step::Required { index, found, resolved, probe, everyone } => required::page(
-                self,
-                required::Lookup { index, found, resolved, probe, everyone },
-                request,
-                response,
-                body,
-            ),
-            Step::People { group, everyone } => {
-                required::people_page(self, group, everyone, request, response, body)
+            Step::Required { index, found, resolved, probe } => {
+                required::page(self, Lookup { index, found, resolved, probe }, request, response, body)
             }
+            Step::People { group } => required::people_page(self, group, request, response, body),
             Step::FindApp { found, then } => app::found_page(self, found, then, request, response, body),
             Step::AppUsers { app, seen } => app::users_page(self, &app, seen, request, response, body),
             Step::AppGroups { app } => app::groups_page(self, &app, request, response, body),
@@ -104,13 +90,9 @@ impl Source for Okta {
 }
 
 impl Okta {
-    /// What leads to the people who sync. `everyone`: the id of Okta's group of all users, where it may sync.
-    fn people_requests(&self, everyone: Option<String>) -> Vec<Request> {
-        let lookup = required::request(self, Lookup::first(false, everyone.clone()));
-        vec![lookup.unwrap_or_else(|| {
-            let step = Step::Users { seen: false, everyone };
-            ask::users(&step, &self.users_search(), &self.users.fields(), ask::USERS_A_PAGE)
-        })]
+    fn users_request(&self) -> Request {
+        let step = Step::Users { seen: false };
+        ask::users(&step, &self.users_search(), &self.users.fields(), ask::USERS_A_PAGE)
     }
 
     /// The search that finds the users who sync: Okta's statuses are the plugin's matter.
@@ -134,24 +116,9 @@ impl Okta {
         search.or(groups.filter.as_deref().map(|expression| ("filter", expression)))
     }
 
-    fn everyone_page(&self, request: &Request, response: &Response, body: &str) -> Result<Page, Error> {
-        let (listed, problems) = groups::read(body)?;
-        let everyone = listed.iter().find(|listed| listed.is_everyone());
-        // Problems of groups are told by the listing of groups.
-        let next = match (everyone, ask::following(request, response, listed.len() + problems.len())?) {
-            (None, Some(next)) => vec![next],
-            (everyone, _) => {
-                let synced = everyone.filter(|everyone| self.scope.holds(everyone));
-                self.people_requests(synced.map(|everyone| everyone.group.id.clone()))
-            }
-        };
-        Ok(Page { next, ..Page::default() })
-    }
-
     fn users_page(
         &self,
         seen: bool,
-        everyone: Option<String>,
         request: &Request,
         response: &Response,
         body: &str,
@@ -165,15 +132,12 @@ impl Okta {
                 Some(_) => nobody().with_hint(format!("correct the expression in users.search; or {ROLES}")),
             });
         }
-        let not_in_everyone = people.not_in(everyone.as_deref());
+        let in_no_group = people.in_no_group();
         Ok(Page {
             users: people.users,
             problems: people.problems,
-            memberships: not_in_everyone.into_iter().collect(),
-            next: next
-                .into_iter()
-                .map(|next| Step::Users { seen, everyone: everyone.clone() }.note(next))
-                .collect(),
+            memberships: in_no_group.into_iter().collect(),
+            next: next.into_iter().map(|next| Step::Users { seen }.note(next)).collect(),
             ..Page::default()
         })
     }

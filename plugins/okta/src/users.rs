@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use rollcall_plugin::{Attribute, Error, Members, Membership, Problem, Subject, User};
+use rollcall_plugin::{Attribute, Error, Membership, Problem, Subject, User};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -58,10 +58,9 @@ impl People {
         read.chain(unread).cloned().collect()
     }
 
-    /// Takes those who left out of Okta's group of all users, if its id is given.
-    pub fn not_in(&self, everyone: Option<&str>) -> Option<Membership> {
-        let group = everyone.filter(|_| !self.left.is_empty())?;
-        Some(Membership { group: group.to_owned(), members: Members::Remove(self.left.clone()) })
+    /// Takes those who left out of all groups, of Everyone too.
+    pub fn in_no_group(&self) -> Option<Membership> {
+        (!self.left.is_empty()).then(|| Membership::none(self.left.clone()))
     }
 
     pub fn is_empty(&self) -> bool {

@@ -6,7 +6,7 @@ use rollcall_plugin::Error;
 /// A mistake within an expression: the details `line`, `column` and `excerpt` are about the text of the setting.
 pub fn at(path: impl Into<String>, mistake: &Mistake) -> Error {
     let number = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
-    let mut error = Error::settings(path, mistake)
+    let mut error = Error::settings(path, &mistake.message)
         .with_detail("offset", number(mistake.place.offset))
         .with_detail("line", number(mistake.place.line))
         .with_detail("column", number(mistake.place.column))

@@ -113,6 +113,11 @@ impl Membership {
         Self { group: group.into(), members: Members::Everyone }
     }
 
+    /// These users are members of no group, whatever is said of any.
+    pub fn none(users: Vec<String>) -> Self {
+        Self { group: String::new(), members: Members::Remove(users) }
+    }
+
     /// The group's members could not be read, and why: they stay as they were.
     pub fn unknown(group: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { group: group.into(), members: Members::Unknown(reason.into()) }

@@ -20,7 +20,7 @@ pub struct Reading {
     pub groups: BTreeMap<String, Group>,
     /// By the group's id; several `some` are added up, sorted and without repetition.
     pub members: BTreeMap<String, Members>,
-    /// By the group's id: who is not a member, whatever else was said.
+    /// By the group's id, or nothing for all groups: who is not a member, whatever else was said.
     pub removed: BTreeMap<String, Vec<String>>,
     pub problems: Vec<Problem>,
     pub checkpoints: BTreeMap<String, String>,

@@ -65,7 +65,7 @@ fn lesson_8_what_was_not_done_is_no_success() {
     world.run(&["sync", "--all", "--json"]).exits(1);
 }
 
-/// Nothing disables or removes more than the provider does, so that there is nothing that a limit would have to stop.
+/// Nothing disables or removes more than the provider does, and a listing that shrinks so much waits for a person.
 #[test]
 fn lesson_8_who_is_gone_is_disabled_never_deleted_and_keeps_the_memberships() {
     let people: Vec<String> = (0..30).map(|number| format!("person{number}")).collect();
@@ -79,7 +79,7 @@ fn lesson_8_who_is_gone_is_disabled_never_deleted_and_keeps_the_memberships() {
             world.sim.delete_user(&id).unwrap();
         }
     }
-    let report = world.sync();
+    let report = world.run(&["sync", "acme", "--json"]).exits(3).json();
     let counts = &report["users"];
     assert_eq!(
         (&counts["absent"], &counts["disabled"], &counts["removed"]),

@@ -9,8 +9,8 @@ use super::directory::Directory;
 /// What becomes a user's own field and no attribute.
 const FIELDS: [&str; 5] = ["login", "email", "firstName", "lastName", "displayName"];
 
-/// Everything that a sync with `attributes = ["*"]` makes of the organisation. Everyone holds everybody that is
-/// read. Of groups whose names differ in case only, the one with the smallest id is there.
+/// Everything that a sync with `attributes = ["*"]` makes of the organisation. No group
+/// holds anybody who is deactivated, even where Okta lists them. Of groups whose names differ in case only, the one with the smallest id is there.
 pub fn truth(sim: &RunningSim) -> Directory {
     let mut truth = Directory::default();
     for id in sim.user_ids() {
@@ -27,7 +27,8 @@ pub fn truth(sim: &RunningSim) -> Directory {
         }
         names.push(name);
         let everyone = group["type"] == "BUILT_IN" && group["profile"]["name"] == "Everyone";
-        let members = if everyone { sim.user_ids() } else { sim.member_ids(&id).unwrap() };
+        let mut members = if everyone { sim.user_ids() } else { sim.member_ids(&id).unwrap() };
+        members.retain(|user| sim.user(user).is_some_and(|user| user["status"] != "DEPROVISIONED"));
         truth.members.insert(id.clone(), members.into_iter().collect());
         truth.groups.insert(id, group_entry(&group));
     }

@@ -82,9 +82,15 @@ impl World {
             .to_owned()
     }
 
-    /// Writes the configuration: the connector `acme`, with these lines at its end.
+    /// Writes the configuration: the connector `acme`, with these lines at its end. Names of groups follow the
+    /// provider, unless the lines say something of entries.
     pub fn configure(&self, lines: &str) {
-        self.write("rollcall.toml", self.connector("acme", "{ env = \"OKTA_TOKEN\" }") + lines + "\n");
+        let entries = match lines.contains("entries") {
+            true => "",
+            false => "[connector.acme.entries]\ngroup-names = \"follow\"\n",
+        };
+        let connector = self.connector("acme", "{ env = \"OKTA_TOKEN\" }");
+        self.write("rollcall.toml", format!("{connector}{lines}\n{entries}"));
     }
 
     pub fn connector(&self, name: &str, credential: &str) -> String {

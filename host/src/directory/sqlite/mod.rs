@@ -4,6 +4,7 @@ mod file;
 mod health;
 mod open;
 mod reader;
+mod told;
 mod writer;
 
 pub use health::{Health, Writing};

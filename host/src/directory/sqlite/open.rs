@@ -7,9 +7,10 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, pa
 
 use super::file::{DatabaseFile, create_private};
 use super::reader::SqliteReader;
+use super::told;
 use super::writer::SqliteWriter;
 use crate::directory::{
-    ConnectorId, Reader, RunId, RunRow, RunStart, Store, StoreError, StoreResult, Writer,
+    ConnectorId, Reader, RunId, RunRow, RunStart, Store, StoreError, StoreResult, Told, Writer,
 };
 use crate::failpoint::FailPoint;
 
@@ -18,7 +19,8 @@ const APPLICATION_ID: i64 = 0x526f_6c6c;
 
 /// Each step takes the database from the version of its index to the next. Never edited once released: a change
 /// of the schema is a new step.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema-2.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
 
 /// How long to wait for another process's transaction. A large first sync holds the write lock for a minute.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -187,6 +189,19 @@ impl Store for SqliteStore {
             .map_err(|source| self.file.error("written", source))
     }
 
+    fn told(&mut self, of: &Told) -> StoreResult<Option<String>> {
+        told::get(&self.connection, of).map_err(|source| self.file.error("read", source))
+    }
+
+    fn set_told(&mut self, of: &Told, cause: &str, at: jiff::Timestamp) -> StoreResult<()> {
+        told::set(&self.connection, of, cause, &at.to_string())
+            .map_err(|source| self.file.error("written", source))
+    }
+
+    fn forget_told(&mut self, of: &Told) -> StoreResult<()> {
+        told::forget(&self.connection, of).map_err(|source| self.file.error("written", source))
+    }
+
     fn read(&mut self) -> StoreResult<Box<dyn Reader + '_>> {
         let file = self.file.clone();
         let transaction = self.connection.transaction().map_err(|source| file.error("read", source))?;
@@ -248,6 +263,31 @@ mod tests {
                 MIGRATIONS.len()
             )
         );
+    }
+
+    #[test]
+    fn a_database_of_version_1_is_brought_up_with_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rollcall.db");
+        let first = Connection::open(&path).unwrap();
+        first.execute_batch(MIGRATIONS[0]).unwrap();
+        first.execute_batch("INSERT INTO connector VALUES (7, 'acme')").unwrap();
+        first.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        first.pragma_update(None, "user_version", 1).unwrap();
+        drop(first);
+        let mut store = SqliteStore::open(&path).unwrap();
+        assert_eq!(store.connector("acme").unwrap(), ConnectorId(7));
+        let told = |aspect| Told { connector: "acme".into(), aspect, channel: "command" };
+        assert_eq!(store.told(&told("run")).unwrap(), None);
+        for cause in ["one", "two"] {
+            store.set_told(&told("run"), cause, jiff::Timestamp::UNIX_EPOCH).unwrap();
+            assert_eq!(store.told(&told("run")).unwrap().as_deref(), Some(cause));
+        }
+        assert_eq!(store.told(&told("silence")).unwrap(), None);
+        store.forget_told(&told("silence")).unwrap();
+        assert!(store.told(&told("run")).unwrap().is_some());
+        store.forget_told(&told("run")).unwrap();
+        assert_eq!(store.told(&told("run")).unwrap(), None);
     }
 
     #[test]

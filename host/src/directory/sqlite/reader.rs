@@ -7,9 +7,9 @@ use super::file::DatabaseFile;
 use crate::directory::entry::attributes_from_json;
 use crate::directory::plain;
 use crate::directory::{
-    Change, ChangeKind, ConnectorId, Counters, EntryKind, GroupEntry, GroupFilter, GroupKey, MembersState,
-    MembershipChange, MirrorGroup, MirrorUser, Order, Reader, RunId, RunRow, StoreResult, UserEntry,
-    UserFilter, UserKey,
+    Change, ChangeKind, ConnectorId, Counters, EntryKind, GroupEntry, GroupFilter, GroupKey, HeldChange,
+    HeldMembers, HeldState, MembersState, MembershipChange, MirrorGroup, MirrorUser, Order, Reader, RunId,
+    RunRow, StoreResult, UserEntry, UserFilter, UserKey,
 };
 use crate::model::{Attribute, User};
 
@@ -136,6 +136,35 @@ impl SqliteReader<'_> {
             Ok(false)
         })?;
         Ok(found)
+    }
+
+    fn change(&self, row: &Row<'_>, run: RunId) -> StoreResult<Change> {
+        let kind: String = self.get(row, 0)?;
+        let entry: String = self.get(row, 1)?;
+        Ok(Change {
+            kind: ChangeKind::parse(&kind)
+                .ok_or_else(|| self.file.corrupt(format!("a change of run {} is of kind {kind:?}", run.0)))?,
+            entry: if entry == EntryKind::User.as_str() { EntryKind::User } else { EntryKind::Group },
+            key: self.get(row, 2)?,
+            name: self.get(row, 3)?,
+            before: self.get(row, 4)?,
+            after: self.get(row, 5)?,
+            reason: self.get(row, 6)?,
+        })
+    }
+
+    fn membership_change(&self, row: &Row<'_>) -> StoreResult<MembershipChange> {
+        Ok(MembershipChange {
+            group: GroupKey(self.get(row, 0)?),
+            added: self.bitmap(row, 1)?,
+            removed: self.bitmap(row, 2)?,
+            connector: ConnectorId(self.get(row, 3)?),
+        })
+    }
+
+    fn held_state(&self, row: &Row<'_>, column: usize) -> StoreResult<HeldState> {
+        let word: String = self.get(row, column)?;
+        HeldState::parse(&word).ok_or_else(|| self.file.corrupt(format!("a held change is {word:?}")))
     }
 
     fn hash(&self, row: &Row<'_>, column: usize) -> StoreResult<[u8; 16]> {
@@ -387,7 +416,8 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn last_applied(&self, connector: ConnectorId) -> StoreResult<Option<RunId>> {
-        let sql = "SELECT max(id) FROM run WHERE connector = ?1 AND outcome IN ('done', 'problems')";
+        let sql = "SELECT max(id) FROM run WHERE connector = ?1 AND (outcome IN ('done', 'problems')
+                   OR outcome = 'held' AND json_extract(report, '$.held.applied'))";
         let latest: Option<Option<i64>> = self.one(sql, [connector.0], |row| row.get(0))?;
         Ok(latest.flatten().map(RunId))
     }
@@ -415,21 +445,7 @@ impl Reader for SqliteReader<'_> {
 
     fn changes(&self, run: RunId, each: &mut dyn FnMut(Change) -> bool) -> StoreResult<()> {
         let sql = "SELECT kind, entry, key, name, before, after, reason FROM change WHERE run = ?1 ORDER BY sequence";
-        self.rows(sql, [run.0], |row| {
-            let kind: String = self.get(row, 0)?;
-            let entry: String = self.get(row, 1)?;
-            Ok(each(Change {
-                kind: ChangeKind::parse(&kind).ok_or_else(|| {
-                    self.file.corrupt(format!("a change of run {} is of kind {kind:?}", run.0))
-                })?,
-                entry: if entry == EntryKind::User.as_str() { EntryKind::User } else { EntryKind::Group },
-                key: self.get(row, 2)?,
-                name: self.get(row, 3)?,
-                before: self.get(row, 4)?,
-                after: self.get(row, 5)?,
-                reason: self.get(row, 6)?,
-            }))
-        })
+        self.rows(sql, [run.0], |row| Ok(each(self.change(row, run)?)))
     }
 
     fn membership_changes(
@@ -439,14 +455,52 @@ impl Reader for SqliteReader<'_> {
     ) -> StoreResult<()> {
         let sql = "SELECT \"group\", added, removed, connector FROM membership_change
                    WHERE run = ?1 ORDER BY \"group\", connector";
+        self.rows(sql, [run.0], |row| Ok(each(self.membership_change(row)?)))
+    }
+
+    fn held_changes(&self, run: RunId) -> StoreResult<Vec<HeldChange>> {
+        let mut held = Vec::new();
+        let sql = "SELECT kind, entry, key, name, before, after, because, sequence, reason, state
+                   FROM held_change WHERE run = ?1 ORDER BY sequence";
         self.rows(sql, [run.0], |row| {
-            Ok(each(MembershipChange {
-                group: GroupKey(self.get(row, 0)?),
-                added: self.bitmap(row, 1)?,
-                removed: self.bitmap(row, 2)?,
-                connector: ConnectorId(self.get(row, 3)?),
-            }))
-        })
+            held.push(HeldChange {
+                change: self.change(row, run)?,
+                sequence: self.get(row, 7)?,
+                reason: self.get(row, 8)?,
+                state: self.held_state(row, 9)?,
+            });
+            Ok(true)
+        })?;
+        Ok(held)
+    }
+
+    fn held_members(&self, run: RunId) -> StoreResult<Vec<HeldMembers>> {
+        let mut held = Vec::new();
+        let sql = "SELECT \"group\", added, removed, connector, reason, state FROM held_membership
+                   WHERE run = ?1 ORDER BY \"group\", connector";
+        self.rows(sql, [run.0], |row| {
+            held.push(HeldMembers {
+                change: self.membership_change(row)?,
+                reason: self.get(row, 4)?,
+                state: self.held_state(row, 5)?,
+            });
+            Ok(true)
+        })?;
+        Ok(held)
+    }
+
+    fn holding_runs(&self, connector: Option<&str>) -> StoreResult<Vec<RunId>> {
+        let mut runs = Vec::new();
+        let sql = "SELECT r.id FROM run r JOIN connector c ON c.id = r.connector
+                   WHERE (?1 IS NULL OR c.name = ?1)
+                     AND (EXISTS (SELECT 1 FROM held_change WHERE run = r.id AND state = 'waiting')
+                          OR EXISTS (SELECT 1 FROM held_membership WHERE run = r.id AND state = 'waiting'))
+                   ORDER BY r.id";
+        self.rows(sql, [connector], |row| {
+            runs.push(RunId(self.get(row, 0)?));
+            Ok(true)
+        })?;
+        Ok(runs)
     }
 
     fn last_changes(

@@ -14,9 +14,39 @@ INSERT INTO membership_change_2
 DROP TABLE membership_change;
 ALTER TABLE membership_change_2 RENAME TO membership_change;
 
--- Why an entry changed, where it is not simply what the provider says now.
-ALTER TABLE change ADD COLUMN reason TEXT;
+-- What was told of each connector's standing problem, so that it is told once. `aspect`: `run` for how its runs end,
+-- `silence` for that none succeeds; `channel`: `command` or `webhook`.
+CREATE TABLE told (
+  connector TEXT NOT NULL,
+  aspect TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  cause TEXT NOT NULL,
+  at TEXT NOT NULL,
+  PRIMARY KEY (connector, aspect, channel)
+) STRICT, WITHOUT ROWID;
 
--- The first complete run in which rules kept someone, or a group, out of the directory who is in it.
-ALTER TABLE mirror_user ADD COLUMN dropped_since INTEGER;
-ALTER TABLE mirror_group ADD COLUMN dropped_since INTEGER;
+-- What runs planned and held for a person, as `change` and `membership_change` have what they applied.
+CREATE TABLE held_change (
+  run INTEGER NOT NULL REFERENCES run,
+  sequence INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'approved', 'rejected', 'superseded')),
+  reason TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  entry TEXT NOT NULL CHECK (entry IN ('user', 'group')),
+  key INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  before TEXT,
+  after TEXT NOT NULL,
+  PRIMARY KEY (run, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE held_membership (
+  run INTEGER NOT NULL REFERENCES run,
+  "group" INTEGER NOT NULL,
+  connector INTEGER NOT NULL REFERENCES connector,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'approved', 'rejected', 'superseded')),
+  reason TEXT NOT NULL,
+  added BLOB NOT NULL,
+  removed BLOB NOT NULL,
+  PRIMARY KEY (run, "group", connector)
+) STRICT;

@@ -5,8 +5,8 @@ use super::file::DatabaseFile;
 use super::open::end_run;
 use crate::directory::plain;
 use crate::directory::{
-    Change, ConnectorId, Counters, GroupEntry, GroupKey, MembersState, MembershipChange, MirrorGroup,
-    MirrorUser, RunId, StoreResult, UserEntry, UserKey, Writer, fold,
+    Change, ConnectorId, Counters, GroupEntry, GroupKey, HeldState, MembersState, MembershipChange,
+    MirrorGroup, MirrorUser, RunId, StoreResult, UserEntry, UserKey, Writer, fold,
 };
 
 pub(super) struct SqliteWriter<'a> {
@@ -243,6 +243,73 @@ impl Writer for SqliteWriter<'_> {
             "INSERT INTO membership_change (run, \"group\", connector, added, removed) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![run.0, change.group.0, change.connector.0, packed(&change.added), packed(&change.removed)],
         )
+    }
+
+    fn hold_change(&mut self, run: RunId, sequence: u32, reason: &str, change: &Change) -> StoreResult<()> {
+        self.execute(
+            "INSERT INTO held_change (run, sequence, state, reason, kind, entry, key, name, before, after, because)
+             VALUES (?1, ?2, 'waiting', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            params![
+                run.0,
+                sequence,
+                reason,
+                change.kind.as_str(),
+                change.entry.as_str(),
+                change.key,
+                change.name,
+                change.before,
+                change.after,
+                change.reason
+            ],
+        )
+    }
+
+    fn hold_members(&mut self, run: RunId, reason: &str, change: &MembershipChange) -> StoreResult<()> {
+        self.execute(
+            "INSERT INTO held_membership (run, \"group\", connector, state, reason, added, removed)
+             VALUES (?1, ?2, ?3, 'waiting', ?4, ?5, ?6)",
+            params![
+                run.0,
+                change.group.0,
+                change.connector.0,
+                reason,
+                packed(&change.added),
+                packed(&change.removed)
+            ],
+        )
+    }
+
+    fn decide_change(&mut self, run: RunId, sequence: u32, state: HeldState) -> StoreResult<()> {
+        self.execute(
+            "UPDATE held_change SET state = ?3 WHERE run = ?1 AND sequence = ?2",
+            params![run.0, sequence, state.as_str()],
+        )
+    }
+
+    fn decide_members(
+        &mut self,
+        run: RunId,
+        group: GroupKey,
+        connector: ConnectorId,
+        state: HeldState,
+    ) -> StoreResult<()> {
+        self.execute(
+            "UPDATE held_membership SET state = ?4 WHERE run = ?1 AND \"group\" = ?2 AND connector = ?3",
+            params![run.0, group.0, connector.0, state.as_str()],
+        )
+    }
+
+    fn supersede_held(&mut self, connector: ConnectorId) -> StoreResult<()> {
+        for table in ["held_change", "held_membership"] {
+            self.execute(
+                &format!(
+                    "UPDATE {table} SET state = 'superseded'
+                     WHERE state = 'waiting' AND run IN (SELECT id FROM run WHERE connector = ?1)"
+                ),
+                [connector.0],
+            )?;
+        }
+        Ok(())
     }
 
     fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()> {

@@ -35,7 +35,7 @@ pub struct CleanupDraft {
     stripped: RoaringBitmap,
     deleted: RoaringBitmap,
     /// With the reason.
-    emptied_groups: BTreeMap<GroupKey, (String, String)>,
+    emptied_groups: BTreeMap<GroupKey, (GroupEntry, String)>,
     deleted_groups: FxHashSet<GroupKey>,
 }
 
@@ -131,10 +131,12 @@ impl Draft<'_> {
             self.report_leaving(&entry, &absentee.reason, stays);
         }
         if acted && self.confirmations.unsupported {
-            self.report.notes.push(
-                "The plugin can't read single people, so that nobody could be confirmed by id: the list's word counted."
-                    .to_owned(),
-            );
+            let message = "the plugin can't read single people, so nobody could be confirmed by id: the list's word counted";
+            self.report.add_notice(ReportedProblem::new(
+                None,
+                None,
+                &PluginError::new("unconfirmed", message),
+            ));
         }
         Ok(())
     }
@@ -467,8 +469,7 @@ impl Draft<'_> {
             return Ok(());
         }
         if action == GroupCleanup::Empty {
-            let told = (entry.name.clone(), reason.to_owned());
-            self.cleanup.emptied_groups.insert(entry.key, told);
+            self.cleanup.emptied_groups.insert(entry.key, (entry.clone(), reason.to_owned()));
             return Ok(());
         }
         self.cleanup.deleted_groups.insert(entry.key);
@@ -530,12 +531,15 @@ impl Draft<'_> {
             }
         }
         planned.extend(plans.into_values());
-        for (group, (name, reason)) in &self.cleanup.emptied_groups {
-            let removed = planned.iter().find(|members| members.group == *group).map(|m| m.removed.len());
-            let members = if removed == Some(1) { "member" } else { "members" };
-            self.report
-                .notes
-                .push(format!("Group {name} loses {} {members}: {reason}.", removed.unwrap_or_default()));
+        for (group, (entry, reason)) in &self.cleanup.emptied_groups {
+            let own =
+                |members: &&PlannedMembers| members.group == *group && members.connector == self.connector;
+            let removed = planned.iter().find(own).map_or(0, |members| members.removed.len());
+            let members = if removed == 1 { "member" } else { "members" };
+            let message = format!("{reason}: cleanup takes its {removed} {members} out");
+            let subject = entry.external_id.clone().map(Subject::Group);
+            let notice = PluginError::new("emptied", message);
+            self.report.add_notice(ReportedProblem::new(subject.as_ref(), Some(&entry.name), &notice));
         }
         Ok(())
     }

@@ -9,11 +9,15 @@ use super::plan::Draft;
 use crate::directory::{Change, ChangeKind, GroupEntry, GroupFilter, GroupKey, UserKey, fold};
 use crate::model::{Group, GroupRef, PluginError, Subject};
 use crate::plugin::Transform;
+use crate::run::entries::GroupNames;
 use crate::run::error::RunError;
 use crate::run::reading::Reading;
-use crate::run::report::{Counts, ReportedProblem};
+use crate::run::report::{Counts, LeftOut, ReportedProblem};
 use crate::run::shape::{GroupShape, shape_groups};
 use crate::run::staging::Action;
+
+/// Why a group that rules hide is not in the directory.
+const HIDDEN: &str = "hidden: only rules see who is in it";
 
 /// A directory group that a run creates or changes.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,15 +95,28 @@ impl Draft<'_> {
         for at in self.reading.groups_by_id() {
             let group = match &self.groups.shapes[at] {
                 Some(GroupShape::Kept(group)) => group.clone(),
-                Some(GroupShape::Hidden(_) | GroupShape::Dropped(_)) => {
+                Some(shape @ (GroupShape::Hidden(_) | GroupShape::Dropped(_))) => {
+                    let reason = match shape {
+                        GroupShape::Dropped(reason) => reason.clone(),
+                        GroupShape::Hidden(_) | GroupShape::Kept(_) => HIDDEN.to_owned(),
+                    };
                     self.report.groups.dropped += 1;
+                    if let Some((id, state)) = self.reading.groups.get_index(at) {
+                        let name =
+                            state.record.as_ref().map(|record| record.name.clone()).unwrap_or_default();
+                        let (kind, id) = ("group".to_owned(), id.clone());
+                        self.report.add_left_out(LeftOut { kind, name, id, reason });
+                    }
                     continue;
                 }
                 None => continue,
             };
             let before = by_id.get(group.id.as_str()).copied();
             let key = before.map_or_else(|| self.next_group_key(), |entry| entry.key);
-            let entry = GroupEntry::from_group(key, self.connector_name, group);
+            let mut entry = GroupEntry::from_group(key, self.connector_name, group);
+            if let Some(before) = before {
+                self.settle_rename(before, &mut entry);
+            }
             let changes = match before {
                 None => vec![Change::create_group(&entry)],
                 Some(before) => Change::between_groups(before, &entry),
@@ -118,6 +135,26 @@ impl Draft<'_> {
             .extend(existing.iter().filter(|entry| entry.external_id.is_none()).map(|entry| entry.key));
         self.groups.existing = existing;
         Ok(())
+    }
+
+    /// An existing group's name follows as far as the admin lets it.
+    fn settle_rename(&mut self, before: &GroupEntry, entry: &mut GroupEntry) {
+        let names = self.policy.entries.group_names;
+        if before.name == entry.name || names == GroupNames::Follow {
+            return;
+        }
+        let new = std::mem::replace(&mut entry.name, before.name.clone());
+        if names == GroupNames::Hold {
+            let message = format!(
+                "it would now be called {new:?}, and keeps its name: applications' permission schemes refer to names"
+            );
+            let error = PluginError::new("rename-held", message).with_hint(format!(
+                "`group-names = \"follow\"` under [connector.{}.entries] lets it through; \"pin\" keeps names silently",
+                self.connector_name
+            ));
+            let subject = entry.external_id.clone().map(Subject::Group);
+            self.report.add_notice(ReportedProblem::new(subject.as_ref(), Some(&before.name), &error));
+        }
     }
 
     fn existing_groups(&self) -> Result<Vec<GroupEntry>, RunError> {
@@ -325,7 +362,7 @@ fn describe(entry: &GroupEntry) -> String {
 }
 
 /// Counts an entry's changes; each kind once.
-pub(super) fn count_changes(counts: &mut Counts, changes: &[Change]) {
+pub(in crate::run) fn count_changes(counts: &mut Counts, changes: &[Change]) {
     for change in changes {
         match change.kind {
             ChangeKind::Create => counts.created += 1,

@@ -1,6 +1,6 @@
 use roaring::RoaringBitmap;
 
-use super::plan::Draft;
+use super::plan::{Draft, UNSHAPED};
 use crate::directory::{MembersState, MirrorGroup, MirrorUser, RunId};
 use crate::run::error::RunError;
 use crate::run::reading::Reading;
@@ -31,6 +31,8 @@ pub struct MirrorPlan {
     pub records: Vec<(u32, Staged)>,
     /// By provider id.
     pub groups: Vec<MirrorGroupRow>,
+    /// Who is missing for the first time is not marked as absent: so many are that the listing is in doubt.
+    pub doubts_absence: bool,
 }
 
 impl MirrorPlan {
@@ -43,6 +45,11 @@ impl MirrorPlan {
     ) -> Self {
         (self.numbers, self.shaping, self.records, self.dropped) = (numbers, shaping, records, dropped);
         self
+    }
+
+    /// The person, by the reading's index, is shaped again at the next run, whatever changes.
+    pub fn shape_again(&mut self, person: u32) {
+        self.shaping[person as usize] = UNSHAPED;
     }
 
     /// Calls `each` with the mirror users to write, by provider id.
@@ -70,7 +77,9 @@ impl MirrorPlan {
                         && known.dropped_since == dropped_since;
                     (!same).then_some((known.number, state.digest, None))
                 }
-                (Some(known), false) if !state.unreadable && known.absent_since.is_none() => {
+                (Some(known), false)
+                    if !state.unreadable && known.absent_since.is_none() && !self.doubts_absence =>
+                {
                     Some((known.number, known.digest, Some(run)))
                 }
                 (Some(_), false) | (None, false) => None,

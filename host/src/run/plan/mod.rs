@@ -12,8 +12,11 @@ mod names;
 mod people;
 #[expect(clippy::module_inception, reason = "the plan itself is one concept of the planning folder")]
 mod plan;
+mod references;
 mod shaper;
 
 pub use groups::PlannedGroup;
+pub(super) use groups::count_changes;
 pub use people::PlannedUser;
+pub(super) use people::{Kinds, count_users};
 pub use plan::{Plan, PlanInputs, PlannedMembers, build};

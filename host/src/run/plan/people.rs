@@ -3,13 +3,14 @@ use rustc_hash::FxHashMap;
 
 use super::names::{Claim, Conflict, resolve};
 use super::plan::{Draft, UNSHAPED};
+use super::references::mixed;
 use super::shaper::{Memberships, Shaped, Shaper};
 use crate::directory::{Change, ChangeKind, MembersState, UserEntry, UserKey, fold};
 use crate::failpoint::FailPoint;
 use crate::model::{Person, PluginError, Subject};
 use crate::run::collect::work_file;
 use crate::run::error::RunError;
-use crate::run::report::ReportedProblem;
+use crate::run::report::{Counts, LeftOut, ReportedProblem, RunReport};
 use crate::run::shape::{GroupShape, PersonShape};
 use crate::run::staging::{Action, Staged, StagedUser, Staging};
 
@@ -27,7 +28,7 @@ pub struct PlannedUser {
     /// The folded name changes or goes, so it has to be freed before another entry can take it.
     pub frees_name: bool,
     /// Which kinds of change are staged, for counting.
-    kinds: Kinds,
+    pub(in crate::run) kinds: Kinds,
     pub staged: Staged,
 }
 
@@ -39,14 +40,14 @@ impl PlannedUser {
 
 /// A set of [`ChangeKind`]s.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Kinds(u8);
+pub(in crate::run) struct Kinds(u8);
 
 impl Kinds {
-    fn of(kinds: impl Iterator<Item = ChangeKind>) -> Self {
+    pub(in crate::run) fn of(kinds: impl Iterator<Item = ChangeKind>) -> Self {
         Self(kinds.fold(0, |bits, kind| bits | 1 << kind as u8))
     }
 
-    fn has(self, kind: ChangeKind) -> bool {
+    pub(in crate::run) fn has(self, kind: ChangeKind) -> bool {
         self.0 & 1 << kind as u8 != 0
     }
 }
@@ -65,6 +66,8 @@ pub struct PeopleDraft {
     pub records: Vec<(u32, Staged)>,
     /// Keys of those who were shaped in this run and whose memberships it decides.
     pub shaped: RoaringBitmap,
+    /// By the reading's index: those whom rules keep out, as far as they were shaped in this run.
+    pub dropped: RoaringBitmap,
 }
 
 /// Someone whose staged change depends on a name being free.
@@ -111,6 +114,7 @@ impl Draft<'_> {
         let (claims, claimants): (Vec<Claim>, Vec<Claimant>) = wanting.into_iter().unzip();
         self.people.planned.sort_by_key(|user| user.key);
         self.settle_user_names(&claims, &claimants, staging)?;
+        self.settle_references(&order, staging)?;
         self.people.records.sort_by_key(|record| record.0);
         self.count_users();
         Ok(())
@@ -144,12 +148,15 @@ impl Draft<'_> {
                 }
                 let mut hasher = blake3::Hasher::new();
                 hasher.update(&state.digest).update(self.rules).update(&inactivity);
+                for name in &self.policy.entries.only_at_creation {
+                    hasher.update(name.as_bytes()).update(&[0]);
+                }
                 for group in memberships.of(person) {
                     hasher.update(&tokens[*group as usize]);
                 }
                 let mut short = [0; 16];
                 short.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-                short
+                mixed(short, Some(self.reference_token(person)))
             })
             .collect();
     }
@@ -179,6 +186,7 @@ impl Draft<'_> {
     /// person turns out to be dropped is never used.
     fn give_keys(&mut self, order: &[u32], out_of_step: &RoaringBitmap) -> RoaringBitmap {
         let mut wanted = RoaringBitmap::new();
+        let mut told_again = 0;
         for person in order {
             let state = self.reading.state(*person);
             if !state.is_told() {
@@ -192,6 +200,11 @@ impl Draft<'_> {
             {
                 match state.key {
                     Some(_) => self.report.users.unchanged += 1,
+                    // Shaped again only to tell why. They get no key, because they are dropped again.
+                    None if told_again < RunReport::LISTED => {
+                        told_again += 1;
+                        wanted.insert(*person);
+                    }
                     None => self.report.users.dropped += 1,
                 }
                 continue;
@@ -218,6 +231,9 @@ impl Draft<'_> {
                 PersonShape::Kept(person) => self.plan_person(index, *person, gathered)?,
                 PersonShape::Dropped(reason) => {
                     self.report.users.dropped += 1;
+                    self.people.dropped.insert(index);
+                    let (kind, id) = ("user".to_owned(), self.reading.id(index).to_owned());
+                    self.report.add_left_out(LeftOut { kind, name, id, reason: reason.clone() });
                     if let Some(key) = self.reading.state(index).key {
                         self.cleanup.drop_person(index, key, reason);
                     }
@@ -251,7 +267,11 @@ impl Draft<'_> {
         let Some(key) = before.as_ref().map(|before| before.key).or(new_key) else {
             return Err(RunError::Worker(format!("user {} has no key", user.id)));
         };
-        let entry = UserEntry::from_user(key, self.connector_name, user);
+        let mut entry = UserEntry::from_user(key, self.connector_name, user);
+        if let Some(before) = &before {
+            self.policy.entries.keep(before, &mut entry);
+        }
+        self.refer(index, &mut entry);
         self.people.shaped.insert(key.0);
         for group in &groups {
             if !self.join(group, key.0) {
@@ -380,16 +400,20 @@ impl Draft<'_> {
     }
 
     fn count_users(&mut self) {
-        let count = |kind| self.people.planned.iter().filter(|user| user.kinds.has(kind)).count() as u64;
-        let users = &mut self.report.users;
-        users.created = count(ChangeKind::Create);
-        users.updated = count(ChangeKind::Update);
-        users.renamed = count(ChangeKind::Rename);
-        users.disabled = count(ChangeKind::Disable);
-        users.enabled = count(ChangeKind::Enable);
-        users.removed = count(ChangeKind::Delete);
-        users.anonymized = count(ChangeKind::Anonymize);
+        count_users(&self.people.planned, &mut self.report.users);
     }
+}
+
+/// Counts planned users; one that is renamed and updated counts as both.
+pub(in crate::run) fn count_users(planned: &[PlannedUser], users: &mut Counts) {
+    let count = |kind| planned.iter().filter(|user| user.kinds.has(kind)).count() as u64;
+    users.created = count(ChangeKind::Create);
+    users.updated = count(ChangeKind::Update);
+    users.renamed = count(ChangeKind::Rename);
+    users.disabled = count(ChangeKind::Disable);
+    users.enabled = count(ChangeKind::Enable);
+    users.removed = count(ChangeKind::Delete);
+    users.anonymized = count(ChangeKind::Anonymize);
 }
 
 /// What of a group enters its members' shaping keys.

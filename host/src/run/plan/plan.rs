@@ -19,6 +19,7 @@ use crate::run::leavers::Absentee;
 use crate::run::policy::Policy;
 use crate::run::reading::Reading;
 use crate::run::report::{NamedEntry, ReportedProblem, RunReport};
+use crate::run::safety::Held;
 use crate::run::staging::{StagedUser, Staging, StagingReader};
 
 /// The shaping key of someone who has to be shaped at the next run, whatever changes.
@@ -67,10 +68,23 @@ pub struct Plan {
     pub memberships: Vec<PlannedMembers>,
     pub mirror: MirrorPlan,
     pub staging: StagingReader,
+    /// What the run planned and does not apply.
+    pub held: Held,
     work_folder: PathBuf,
 }
 
 impl Plan {
+    /// Reads what is staged of a user.
+    pub(in crate::run) fn staged(&mut self, user: &PlannedUser) -> Result<StagedUser, RunError> {
+        self.staging.get(user.staged).map_err(work_file(&self.work_folder, "read"))
+    }
+
+    /// Stages something else in its place.
+    pub(in crate::run) fn restage(&mut self, at: usize, staged: &StagedUser) -> Result<(), RunError> {
+        self.users[at].staged = self.staging.put(staged).map_err(work_file(&self.work_folder, "written"))?;
+        Ok(())
+    }
+
     /// Calls `each` with every change of users, then of groups, by key.
     pub fn each_change(&mut self, mut each: impl FnMut(&Change)) -> Result<(), RunError> {
         for user in &self.users {
@@ -156,6 +170,7 @@ pub fn build(
     draft.plan_groups()?;
     draft.plan_people(&mut staging)?;
     draft.plan_made_up_groups()?;
+    draft.report.left_out.sort_unstable();
     let mut memberships = draft.plan_memberships()?;
     draft.take_out_leavers(&mut memberships)?;
     let mirror = draft.plan_mirror()?;
@@ -169,6 +184,7 @@ pub fn build(
         mirror: mirror.with_people(people.numbers, people.shaping, people.records, cleanup.dropped_people),
         staging: staging.finish().map_err(work_file(folder, "written"))?,
         reading,
+        held: Held::default(),
         work_folder: folder.to_owned(),
     })
 }

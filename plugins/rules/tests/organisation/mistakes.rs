@@ -70,13 +70,13 @@ fn wrong_settings_are_named_by_their_path() {
         (
             "people = [{ set = 'email', from = ['email', 'sttus'] }]",
             "people.0.from.1",
-            "nothing is called `sttus` (line 1, column 1)",
+            "nothing is called `sttus`",
             "did you mean `status`?",
         ),
         (
             "people = [{ set = 'email', from = 'sttus' }]",
             "people.0.from",
-            "nothing is called `sttus` (line 1, column 1)",
+            "nothing is called `sttus`",
             "did you mean `status`?",
         ),
         (
@@ -106,7 +106,7 @@ fn wrong_settings_are_named_by_their_path() {
         (
             "people = [{ set = 'email', template = '{givenName}.{famlyName}' }]",
             "people.0.template",
-            "nothing is called `famlyName` (line 1, column 14)",
+            "nothing is called `famlyName`",
             "did you mean `familyName`?",
         ),
         (
@@ -130,7 +130,7 @@ fn wrong_settings_are_named_by_their_path() {
         (
             "people = [{ set = 'email', expression = '''\nlower(\n  usrName)''' }]",
             "people.0.expression",
-            "nothing is called `usrName` (line 2, column 3)",
+            "nothing is called `usrName`",
             "did you mean `userName`?",
         ),
         (
@@ -166,19 +166,19 @@ fn wrong_settings_are_named_by_their_path() {
         (
             "people = [{ drop = 'true' }, { drop = 'userName' }]",
             "people.1.drop",
-            "a condition is true or false, and this is text (line 1, column 1)",
+            "a condition is true or false, and this is text",
             "compare it: == \"…\", or ask whether it is there: has(…)",
         ),
         (
             "people = [{ drop = 'active &&' }]",
             "people.0.drop",
-            "the expression ends where something has to follow (line 1, column 10)",
+            "the expression ends where something has to follow",
             "",
         ),
         (
             "people = [{ when = 'profil.x == 1', add-groups = 'x' }]",
             "people.0.when",
-            "nothing is called `profil.x` (line 1, column 1)",
+            "nothing is called `profil.x`",
             "names are as the provider gives them, such as profile.department",
         ),
         ("people = [{ require = [] }]", "people.0.require", "the list is empty", ""),
@@ -204,13 +204,13 @@ fn wrong_settings_are_named_by_their_path() {
         (
             "groups = [{ when = 'isMember(\"a\")', drop = ['*'] }]",
             "groups.0.when",
-            "`isMember` asks for a person's groups, and this is about none (line 1, column 1)",
+            "`isMember` asks for a person's groups, and this is about none",
             "",
         ),
         (
             "groups = [{ when = 'nme == \"a\"', drop = ['*'] }]",
             "groups.0.when",
-            "nothing is called `nme` (line 1, column 1)",
+            "nothing is called `nme`",
             "did you mean `name`?",
         ),
         (
@@ -235,7 +235,7 @@ fn wrong_settings_are_named_by_their_path() {
         (
             "attributes = ['profile.department']\npeople = [{ drop = 'profile.departmnt == \"x\"' }]",
             "people.0.drop",
-            "nothing is called `profile.departmnt` (line 1, column 1)",
+            "nothing is called `profile.departmnt`",
             "did you mean `profile.department`?",
         ),
     ] {

@@ -58,6 +58,12 @@ async fn assignments_are_direct_or_through_a_group() {
     assert_eq!(ids(shown.rows()), active);
     let scopes: Vec<_> = shown.rows().iter().map(|user| user["scope"].as_str().unwrap()).collect();
     assert_eq!(scopes, ["USER", "GROUP", "USER"]);
+    for (user, listed) in active.iter().zip(shown.rows()) {
+        assert_eq!(get(&sim, &format!("{path}/{user}?expand=user")).await.body, *listed);
+    }
+    let stranger = sim.user_ids().into_iter().find(|user| !active.contains(user)).unwrap();
+    let refused = get(&sim, &format!("{path}/{stranger}")).await;
+    assert_eq!((refused.status, refused.code()), (404, "E0000007"));
     let row = &shown.rows()[1];
     assert_eq!(row["_embedded"]["user"]["id"], **member);
     assert_eq!(row["credentials"]["userName"], row["_embedded"]["user"]["profile"]["login"]);

@@ -1,0 +1,223 @@
+//! `rollcall serve`: what the service needs of the configuration and the plugins, and its log.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::config::check_connector;
+use super::exit::Exit;
+use super::global::Global;
+use super::installed::library;
+use super::interrupt::block_on;
+use super::job::{self, Surroundings};
+use super::open;
+use super::output::{Output, print_json};
+use super::report::Failure;
+use super::sync::one;
+use crate::clock;
+use crate::config::{Config, Notify, Schedule};
+use crate::http::Budgets;
+use crate::plugin::Library;
+use crate::run::{Outcome, ReportedError, RunError, RunReport, Turn};
+use crate::service::{
+    Happening, Kit, Refused, ServeError, Service, Signals, Skipped, SystemClock, Watch, Workshop,
+};
+
+pub(super) fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
+    let mut files = Files::new(global)?;
+    let seen = files.look();
+    let kit = files.make()?;
+    if kit.schedules().is_empty() {
+        let hint = "say when in its table: `schedule = \"0 3 * * *\"`";
+        tracing::warn!("no connector has a schedule, so that nothing is synced by itself: {hint}");
+    }
+    block_on(|interrupt| async move {
+        let stop = interrupt.token();
+        // What the runs of all configurations have in common.
+        let around = Surroundings {
+            output: Output { quiet: true, ..output },
+            cancel: stop.clone(),
+            budgets: Budgets::default(),
+        };
+        let around = Arc::new(around);
+        let store = tokio::task::block_in_place(|| job::store(&kit.config))?;
+        let database = files.database.clone();
+        let shop = Shop { files, around: Arc::clone(&around) };
+        let kit = Arc::new(Running { kit, around });
+        let happens = Arc::new(move |happening| tell(output, &happening));
+        let service =
+            Service::new(shop, (seen, kit), Arc::new(SystemClock), happens, Box::new(store), database)?;
+        service.serve(Signals { stop, reload: hangups()? }).await?;
+        Ok(Exit::Done)
+    })
+}
+
+/// SIGHUP, which service managers send for a reload.
+#[cfg(unix)]
+fn hangups() -> Result<mpsc::Receiver<()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup())
+        .map_err(|error| Failure::new(Exit::Failed, "failed to listen for signals").because(&error))?;
+    // One that is not yet answered stands for all that follow.
+    let (asked, asks) = mpsc::channel(1);
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            if let Err(mpsc::error::TrySendError::Closed(())) = asked.try_send(()) {
+                break;
+            }
+        }
+    });
+    Ok(asks)
+}
+
+#[cfg(not(unix))]
+fn hangups() -> Result<mpsc::Receiver<()>, Failure> {
+    Ok(mpsc::channel(1).1)
+}
+
+/// Where the configuration and the plugins are.
+struct Files<'a> {
+    global: &'a Global,
+    watch: Watch,
+    /// Plugin folders of what was loaded, and of what was tried last.
+    folders: BTreeSet<PathBuf>,
+    /// The database that is served.
+    database: PathBuf,
+}
+
+impl<'a> Files<'a> {
+    fn new(global: &'a Global) -> Result<Self, Failure> {
+        let config = global.load()?;
+        let folders = config.plugins.path.iter().cloned().collect();
+        Ok(Self { global, watch: Watch::default(), folders, database: config.directory })
+    }
+
+    fn look(&mut self) -> [u8; 32] {
+        self.watch.look(&self.global.config, &self.folders)
+    }
+
+    /// Everything that the runs will need but secrets and the network, so that what is wrong is known before.
+    fn make(&mut self) -> Result<Loaded, Failure> {
+        let config = self.global.load()?;
+        self.folders.extend(config.plugins.path.clone());
+        if config.directory != self.database {
+            let (new, old) = (config.directory.display(), self.database.display());
+            return Err(Failure::new(Exit::Usage, format!("the database is now {new}, and {old} is served"))
+                .with_hint(Some("start `rollcall serve` again to serve another database")));
+        }
+        let mut library = library(&config.plugins)?;
+        library.hold().map_err(|error| {
+            Failure::new(Exit::Failed, "failed to read the plugins").because(&error).with_hint(error.hint())
+        })?;
+        for name in config.connectors.keys() {
+            check_connector(&config, &library, name)?;
+        }
+        self.folders = config.plugins.path.iter().cloned().collect();
+        Ok(Loaded { config, library })
+    }
+}
+
+struct Loaded {
+    config: Config,
+    library: Library,
+}
+
+impl Loaded {
+    fn schedules(&self) -> BTreeMap<String, Schedule> {
+        let connectors = self.config.connectors.iter();
+        connectors.filter_map(|(name, connector)| Some((name.clone(), connector.schedule.clone()?))).collect()
+    }
+}
+
+struct Shop<'a> {
+    files: Files<'a>,
+    around: Arc<Surroundings>,
+}
+
+impl Workshop for Shop<'_> {
+    type Kit = Running;
+
+    fn look(&mut self) -> [u8; 32] {
+        self.files.look()
+    }
+
+    fn load(&mut self) -> Result<Arc<Running>, Refused> {
+        let kit = self.files.make().map_err(|failure| Refused { what: failure.plain() })?;
+        Ok(Arc::new(Running { kit, around: Arc::clone(&self.around) }))
+    }
+}
+
+/// A configuration that is in force.
+struct Running {
+    kit: Loaded,
+    around: Arc<Surroundings>,
+}
+
+#[async_trait]
+impl Kit for Running {
+    fn schedules(&self) -> BTreeMap<String, Schedule> {
+        self.kit.schedules()
+    }
+
+    fn notify(&self) -> &Notify {
+        &self.kit.config.notify
+    }
+
+    async fn run(&self, connector: &str, turn: Turn) -> Result<RunReport, Skipped> {
+        let Loaded { config, library } = &self.kit;
+        let ended = async {
+            // Anew for each run, because their limits are those of a run.
+            let plugins = tokio::task::block_in_place(|| open::plugins(config, library, connector))?;
+            one(config, connector, plugins, &self.around, turn, None, false).await
+        };
+        match ended.await {
+            Ok(Ok(ended)) => Ok(ended.report),
+            Ok(Err(error @ RunError::Busy { .. })) => Err(Skipped { reason: error.to_string() }),
+            Ok(Err(error)) => Ok(not_begun(connector, &Failure::from(error))),
+            Err(failure) => Ok(not_begun(connector, &failure)),
+        }
+    }
+}
+
+fn not_begun(connector: &str, failure: &Failure) -> RunReport {
+    let error = ReportedError {
+        message: failure.what().to_owned(),
+        causes: failure.causes().to_vec(),
+        hint: failure.hint().map(str::to_owned),
+    };
+    RunReport { outcome: Outcome::Failed, error: Some(error), ..RunReport::new(connector, "full") }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        Failure::of(Exit::Failed, &error).with_hint(error.hint())
+    }
+}
+
+/// A line with the time before it, unless a service manager's log has its own.
+fn tell(output: Output, happening: &Happening) {
+    let now = clock::now();
+    if output.json {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            at: jiff::Timestamp,
+            #[serde(flatten)]
+            happening: &'a Happening,
+        }
+        // Who reads it may be gone: the runs go on.
+        let _ = print_json(&Line { at: now, happening });
+    } else if !output.quiet || happening.is_trouble() {
+        match std::env::var_os("JOURNAL_STREAM").is_some() {
+            true => anstream::eprintln!("{happening}"),
+            false => {
+                let local = now.to_zoned_datetime(TimeZone::system());
+                anstream::eprintln!("{} {happening}", local.strftime("%Y-%m-%d %H:%M:%S"));
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The rules of what runs unattended: schedules, and who is told.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::check::{Checker, under};
+use super::cron::Cron;
+use super::load::list;
+use super::notify::{Notify, Occasion};
+use super::position::Step;
+use super::schedule::{Schedule, Zone};
+use super::written;
+use crate::http::{SecretSource, WebhookUrl};
+use crate::plugin::nearest;
+
+impl Checker<'_> {
+    pub fn schedule(&mut self, path: &[Step], written: written::Schedule) -> Option<Schedule> {
+        let (at, table) = match written {
+            written::Schedule::Table(table) => (under(path, "full"), table),
+            written::Schedule::Short(full) => {
+                let table = written::ScheduleTable {
+                    full,
+                    time_zone: None,
+                    jitter_seconds: None,
+                    alert_after_hours: None,
+                };
+                (path.to_vec(), table)
+            }
+        };
+        let full = match Cron::parse(&table.full) {
+            Ok(full) => Some(full),
+            Err(mistake) => {
+                let place = (table.full.as_str(), mistake.part);
+                self.faults.push(self.source.fault_within(&at, place, mistake.message, Some(mistake.hint)));
+                None
+            }
+        };
+        let zone = self.zone(&under(path, "time-zone"), table.time_zone);
+        let jitter = self.number(path, "jitter-seconds", table.jitter_seconds, Schedule::JITTER_SECONDS);
+        let alert =
+            self.number(path, "alert-after-hours", table.alert_after_hours, Schedule::ALERT_AFTER_HOURS);
+        Some(Schedule {
+            full: full?,
+            zone: zone?,
+            jitter: Duration::from_secs(jitter.unwrap_or_default()),
+            alert_after: alert.map(|hours| Duration::from_secs(hours * 60 * 60)),
+        })
+    }
+
+    fn zone(&mut self, path: &[Step], written: Option<String>) -> Option<Zone> {
+        let Some(name) = written else {
+            return Some(Zone { written: None, zone: TimeZone::system() });
+        };
+        match TimeZone::get(&name) {
+            Ok(zone) => Some(Zone { written: Some(name), zone }),
+            Err(_) => {
+                let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+                let hint = match nearest(&name, known.iter().map(String::as_str)) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None if known.is_empty() => {
+                        "this machine has no time zone database: install the package tzdata".to_owned()
+                    }
+                    None => "the IANA name, such as `Europe/Berlin`, `America/New_York` or `UTC`".to_owned(),
+                };
+                self.wrong(path, format!("there is no time zone `{name}`"), Some(&hint));
+                None
+            }
+        }
+    }
+
+    pub fn notify(&mut self, path: &[Step], written: written::Notify) -> Notify {
+        let default = Notify::default();
+        if written.command.as_ref().is_some_and(|command| command.first().is_none_or(String::is_empty)) {
+            let hint =
+                "the program and its arguments, such as `command = [\"/usr/local/bin/page\", \"rollcall\"]`";
+            self.wrong(&under(path, "command"), "`command` has to name a program", Some(hint));
+        }
+        let command = written.command.unwrap_or_default();
+        let webhook = written.webhook.and_then(|webhook| self.webhook(&under(path, "webhook"), webhook));
+        let on = match written.on {
+            None => default.on,
+            Some(words) => {
+                let at = under(path, "on");
+                let known = || Occasion::ALL.iter().map(|occasion| occasion.as_str());
+                let meant = words.iter().enumerate().filter_map(|(index, word)| {
+                    let found = Occasion::ALL.into_iter().find(|occasion| occasion.as_str() == word);
+                    if found.is_none() {
+                        let hint = match nearest(word, known()) {
+                            Some(meant) => format!("did you mean `{meant}`?"),
+                            None => format!("it is some of {}", list(known())),
+                        };
+                        self.wrong(&under(&at, index), format!("nothing is told on `{word}`"), Some(&hint));
+                    }
+                    found
+                });
+                meant.collect()
+            }
+        };
+        Notify { command, webhook, on }
+    }
+
+    fn webhook(&mut self, path: &[Step], written: written::Webhook) -> Option<WebhookUrl> {
+        match (written.url, written.env, written.file) {
+            (Some(url), None, None) => match WebhookUrl::parse(&url) {
+                Ok(url) => Some(WebhookUrl::Written(url)),
+                Err(reason) => {
+                    let hint = "such as `url = \"https://hooks.example.com/rollcall\"`".to_owned();
+                    let fault =
+                        self.source.concealed(&under(path, "url"), format!("`url` {reason}"), Some(hint));
+                    self.faults.push(fault);
+                    None
+                }
+            },
+            (None, Some(name), None) => {
+                self.variable(&under(path, "env"), &name);
+                Some(WebhookUrl::Secret(SecretSource::Env(name)))
+            }
+            (None, None, Some(file)) => {
+                let file = self.path(&under(path, "file"), Some(file))?;
+                Some(WebhookUrl::Secret(SecretSource::File(file)))
+            }
+            (None, None, None) => {
+                let hint = "`webhook = { env = \"ROLLCALL_WEBHOOK\" }`, `{ file = \"webhook-url\" }` or \
+                    `{ url = \"https://hooks.example.com/rollcall\" }`";
+                self.wrong(path, "`webhook` does not say where to", Some(hint));
+                None
+            }
+            _ => {
+                self.wrong(path, "`webhook` can have only one of `url`, `env` and `file`", None);
+                None
+            }
+        }
+    }
+}

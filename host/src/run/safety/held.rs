@@ -1,0 +1,81 @@
+use jiff::Timestamp;
+
+use crate::directory::{Change, MembershipChange, RunId, Store, Writer};
+use crate::failpoint::FailPoint;
+use crate::run::error::RunError;
+use crate::run::plan::Plan;
+use crate::run::report::{HeldEntry, HeldReport, RunReport};
+
+/// What a plan has held, each with the reason.
+#[derive(Debug, Default)]
+pub struct Held {
+    pub changes: Vec<(String, Change)>,
+    pub members: Vec<(String, MembershipChange)>,
+}
+
+impl Held {
+    /// Keeps it with the run.
+    pub fn write(&self, writer: &mut dyn Writer, run: RunId) -> Result<(), RunError> {
+        for (sequence, (reason, change)) in (0..).zip(&self.changes) {
+            writer.hold_change(run, sequence, reason, change)?;
+        }
+        for (reason, change) in &self.members {
+            writer.hold_members(run, reason, change)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn report(
+        &self,
+        applied: bool,
+        reasons: Vec<String>,
+        group_name: impl Fn(&MembershipChange) -> Result<String, RunError>,
+    ) -> Result<HeldReport, RunError> {
+        let mut objects: Vec<HeldEntry> = Vec::new();
+        for (_, change) in self.changes.iter().take(RunReport::LISTED) {
+            objects.push(HeldEntry {
+                change: change.kind.as_str().to_owned(),
+                kind: change.entry.as_str().to_owned(),
+                name: change.name.clone(),
+                members: None,
+            });
+        }
+        let mut memberships = 0;
+        for (_, members) in &self.members {
+            for (change, keys) in [("add-member", &members.added), ("remove-member", &members.removed)] {
+                memberships += keys.len();
+                if !keys.is_empty() && objects.len() < RunReport::LISTED {
+                    objects.push(HeldEntry {
+                        change: change.to_owned(),
+                        kind: "group".to_owned(),
+                        name: group_name(members)?,
+                        members: Some(keys.len()),
+                    });
+                }
+            }
+        }
+        Ok(HeldReport { applied, reasons, changes: self.changes.len() as u64, memberships, objects })
+    }
+}
+
+/// Keeps a plan of which all is held. Directory and mirror stay as they are; the keys that it gives to new entries are
+/// used up.
+pub fn hold(
+    store: &mut dyn Store,
+    run: RunId,
+    plan: &Plan,
+    report: &RunReport,
+    at: Timestamp,
+) -> Result<(), RunError> {
+    let told = serde_json::to_string(report).map_err(|error| RunError::Worker(error.to_string()))?;
+    FailPoint::Applying.pass();
+    let mut writer = store.write()?;
+    writer.set_counters(plan.counters)?;
+    writer.supersede_held(plan.connector)?;
+    plan.held.write(writer.as_mut(), run)?;
+    writer.end_run(run, report.outcome.as_str(), at, &told)?;
+    FailPoint::OutcomeWritten.pass();
+    writer.commit()?;
+    FailPoint::Committed.pass();
+    Ok(())
+}

@@ -1,0 +1,44 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::config::{Notify, Schedule};
+use crate::run::{RunReport, Turn};
+
+/// A configuration that is in force, with its plugins. A run keeps the one that it began with.
+#[async_trait]
+pub trait Kit: Send + Sync + 'static {
+    /// Of the connectors that have one.
+    fn schedules(&self) -> BTreeMap<String, Schedule>;
+
+    fn notify(&self) -> &Notify;
+
+    /// Everything is read, and the directory follows. A run that could not even begin is a report of a failure without
+    /// a number. Ends soon when the process is told to stop, but never in the middle of applying.
+    async fn run(&self, connector: &str, turn: Turn) -> Result<RunReport, Skipped>;
+}
+
+/// Why there was no run, though one was due: nobody's fault.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct Skipped {
+    pub reason: String,
+}
+
+/// Why what is in the files can't be put in force, for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Refused {
+    pub what: String,
+}
+
+/// Where kits are made, from files that somebody may change at any time. Its calls block.
+pub trait Workshop: Send {
+    type Kit: Kit;
+
+    /// A hash of all that a kit is made of: it differs when a kit would.
+    fn look(&mut self) -> [u8; 32];
+
+    fn load(&mut self) -> Result<Arc<Self::Kit>, Refused>;
+}

@@ -1,0 +1,269 @@
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::clock::Clock;
+use super::happening::Happening;
+use super::kit::{Kit, Refused, Workshop};
+use super::last::last_runs;
+use super::notify::Notifier;
+use super::scheduler::{Scheduler, Start};
+use super::standing::succeeded;
+use super::state::{Refusal, State};
+use super::systemd;
+use crate::directory::{Store, StoreError};
+use crate::run::{RunError, RunReport, Turns, WorkFolder};
+
+/// How often files are looked at. A change is taken over when it was the same twice: a file that is still being
+/// written is not looked into.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Why the service can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Work(#[from] RunError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("a run ended unexpectedly: {0}")]
+    Task(String),
+}
+
+impl ServeError {
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            ServeError::Task(_) => None,
+            ServeError::Work(error) => error.hint(),
+            ServeError::Store(error) => error.hint(),
+        }
+    }
+}
+
+/// What the world asks of the service.
+pub struct Signals {
+    /// Begin nothing more, and end.
+    pub stop: CancellationToken,
+    /// Look at the files now.
+    pub reload: mpsc::Receiver<()>,
+}
+
+/// Runs the connectors of the configuration that is in force by their schedules.
+pub struct Service<W: Workshop> {
+    workshop: W,
+    kit: Arc<W::Kit>,
+    clock: Arc<dyn Clock>,
+    happens: Arc<dyn Fn(Happening) + Send + Sync>,
+    store: Arc<Mutex<Box<dyn Store>>>,
+    /// The store's file.
+    database: PathBuf,
+    work: WorkFolder,
+    scheduler: Scheduler,
+    state: State,
+    /// What the files held when they were last tried, and what they held at the last look.
+    tried: [u8; 32],
+    seen: [u8; 32],
+    tasks: JoinSet<Done>,
+}
+
+/// A task that ended.
+enum Done {
+    Run { connector: String, succeeded: bool },
+    Told,
+}
+
+impl<W: Workshop> Service<W> {
+    /// `begun` is what the files held, and what was loaded of them.
+    pub fn new(
+        workshop: W,
+        begun: ([u8; 32], Arc<W::Kit>),
+        clock: Arc<dyn Clock>,
+        happens: Arc<dyn Fn(Happening) + Send + Sync>,
+        store: Box<dyn Store>,
+        database: PathBuf,
+    ) -> Result<Self, ServeError> {
+        let work = WorkFolder::beside(&database)?;
+        let (tried, kit) = begun;
+        let state = State { process: std::process::id(), since: clock.now(), refused: None };
+        Ok(Self {
+            workshop,
+            kit,
+            clock,
+            happens,
+            store: Arc::new(Mutex::new(store)),
+            database,
+            work,
+            scheduler: Scheduler::default(),
+            state,
+            tried,
+            seen: tried,
+            tasks: JoinSet::new(),
+        })
+    }
+
+    /// Returns when it was told to stop and the runs at work have ended. Refuses while another one serves the same
+    /// database.
+    pub async fn serve(mut self, mut signals: Signals) -> Result<(), ServeError> {
+        let _alone = self.work.lock_service(&self.database)?;
+        self.leave_state();
+        self.schedule()?;
+        self.say(Happening::Serving { process: self.state.process, connectors: self.connectors() });
+        self.say_plans();
+        systemd::tell("READY=1");
+        let mut next_look = self.clock.now();
+        loop {
+            let now = self.clock.now();
+            if now >= next_look {
+                next_look =
+                    now.checked_add(SignedDuration::try_from(LOOK_EVERY).unwrap_or_default()).unwrap_or(now);
+                tokio::task::block_in_place(|| self.look(false))?;
+            }
+            self.begin(now);
+            let wakes = self.scheduler.wakes().map_or(next_look, |wakes| wakes.min(next_look));
+            tokio::select! {
+                biased;
+                () = signals.stop.cancelled() => break,
+                Some(done) = self.tasks.join_next() => self.done(done)?,
+                Some(()) = signals.reload.recv() => tokio::task::block_in_place(|| self.look(true))?,
+                () = self.clock.until(wakes) => {}
+            }
+        }
+        systemd::tell("STOPPING=1");
+        self.say(Happening::Stopping { running: self.tasks.len() });
+        while let Some(done) = self.tasks.join_next().await {
+            self.done(done)?;
+        }
+        self.say(Happening::Stopped);
+        Ok(())
+    }
+
+    /// Begins what is to begin now.
+    fn begin(&mut self, now: Timestamp) {
+        // Only runs that begin together wait for each other: who began long before may read for hours.
+        let mut turns = Turns::default();
+        for start in self.scheduler.start(now) {
+            let (connector, due, late) = match start {
+                Start::Run { connector, due, late } => (connector, due, late),
+                Start::Skip { connector, due } => {
+                    let reason = "the run before it is still at work".to_owned();
+                    self.say(Happening::Skipped { connector, due, reason });
+                    continue;
+                }
+            };
+            self.say(Happening::Begins { connector: connector.clone(), due, late });
+            let turn = turns.give();
+            let (kit, clock) = (Arc::clone(&self.kit), Arc::clone(&self.clock));
+            let (store, happens) = (Arc::clone(&self.store), Arc::clone(&self.happens));
+            self.tasks.spawn(async move {
+                let ended = match kit.run(&connector, turn).await {
+                    Err(skipped) => {
+                        happens(Happening::Skipped {
+                            connector: connector.clone(),
+                            due,
+                            reason: skipped.reason,
+                        });
+                        None
+                    }
+                    Ok(report) => {
+                        happens(Happening::Ended { report: Box::new(report.clone()) });
+                        let notifier = Notifier { notify: kit.notify(), store: &store, happens: &*happens };
+                        notifier.ended(&report, clock.now()).await;
+                        Some(report)
+                    }
+                };
+                let succeeded = ended.is_some_and(|report: RunReport| succeeded(report.outcome));
+                Done::Run { connector, succeeded }
+            });
+        }
+        for (connector, since) in self.scheduler.silent(now) {
+            let kit = Arc::clone(&self.kit);
+            let (store, happens) = (Arc::clone(&self.store), Arc::clone(&self.happens));
+            self.tasks.spawn(async move {
+                let notifier = Notifier { notify: kit.notify(), store: &store, happens: &*happens };
+                notifier.silent(&connector, since, now).await;
+                Done::Told
+            });
+        }
+    }
+
+    fn done(&mut self, done: Result<Done, tokio::task::JoinError>) -> Result<(), ServeError> {
+        let done = done.map_err(|error| ServeError::Task(error.to_string()))?;
+        if let Done::Run { connector, succeeded } = done {
+            self.scheduler.ended(&connector, self.clock.now(), succeeded);
+            self.say_plan(connector);
+        }
+        Ok(())
+    }
+
+    /// Takes changed files over, if they can be used: at once when somebody asks for it, else when they have settled.
+    fn look(&mut self, asked: bool) -> Result<(), ServeError> {
+        let found = self.workshop.look();
+        let settled = found == std::mem::replace(&mut self.seen, found);
+        if (found == self.tried || !settled) && !asked {
+            return Ok(());
+        }
+        self.tried = found;
+        // Whoever reads the log and asks `status` then gets the same answer: the state is left first.
+        match self.workshop.load() {
+            Ok(kit) => {
+                self.kit = kit;
+                let mended = self.state.refused.take().is_some();
+                self.leave_state();
+                if mended {
+                    self.say(Happening::Mended);
+                }
+                self.schedule()?;
+                self.say(Happening::Reloaded { connectors: self.connectors() });
+                self.say_plans();
+            }
+            Err(Refused { what }) => {
+                self.state.refused = Some(Refusal { since: self.clock.now(), reason: what.clone() });
+                self.leave_state();
+                self.say(Happening::Refused { reason: what });
+            }
+        }
+        Ok(())
+    }
+
+    fn schedule(&mut self) -> Result<(), ServeError> {
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failed = None;
+        let last = |connector: &str| match last_runs(store.as_mut(), &self.database, connector) {
+            Ok(last) => (last.begun, last.success),
+            Err(error) => {
+                failed = Some(error);
+                (None, None)
+            }
+        };
+        self.scheduler.set(self.kit.schedules(), self.clock.now(), last);
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn connectors(&self) -> Vec<String> {
+        self.kit.schedules().into_keys().collect()
+    }
+
+    fn say_plans(&self) {
+        self.connectors().into_iter().for_each(|name| self.say_plan(name));
+    }
+
+    fn say_plan(&self, connector: String) {
+        let begins = self.scheduler.next(&connector).map(|next| next.begins);
+        self.say(Happening::Planned { connector, begins });
+    }
+
+    fn say(&self, happening: Happening) {
+        (self.happens)(happening);
+    }
+
+    /// It is for `status` only: the service goes on without.
+    fn leave_state(&self) {
+        if let Err(error) = self.state.leave(&self.work) {
+            tracing::warn!("`rollcall status` can't be told what is served: {error}");
+        }
+    }
+}

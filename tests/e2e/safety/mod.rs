@@ -1,0 +1,3 @@
+//! Limits, held changes and their approval, with the real binary.
+
+mod limits;

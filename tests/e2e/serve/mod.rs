@@ -1,0 +1,7 @@
+//! `rollcall serve`: the real binary by a clock that the test sets.
+
+mod notify;
+mod reload;
+mod scene;
+mod schedule;
+mod stop;
