@@ -157,6 +157,11 @@ impl Cleanup {
         Ok(Some(Treatment { users, memberships, grace }))
     }
 
+    /// Whether a treatment depends on the groups that somebody is in: reading all memberships takes its time.
+    pub fn reads_groups(&self) -> bool {
+        !self.except.is_empty() || !self.rules.is_empty() || self.memberships == MembershipCleanup::Remove
+    }
+
     /// Whether someone who leaves, and loses memberships, stays in this group.
     pub fn keeps_memberships_of(&self, group: &GroupEntry) -> bool {
         self.keep_memberships_of.iter().any(|pattern| matches(pattern, &group.name))

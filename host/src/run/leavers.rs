@@ -64,7 +64,7 @@ pub fn absentees(reading: &Reading, judge: &Judge<'_>) -> Result<Vec<Absentee>, 
         return Ok(Vec::new());
     }
     let keys = absent.iter().map(|(_, key)| key.0).collect();
-    let groups = judge.groups_of(&keys)?;
+    let groups = judge.groups_that_matter(&keys)?;
     let mut found = Vec::with_capacity(absent.len());
     for (person, key) in absent {
         let since = reading.state(person).known.and_then(|known| known.absent_since);
@@ -84,6 +84,14 @@ pub fn since_run(what: &str, since: Option<RunId>) -> String {
 impl<'a> Judge<'a> {
     pub fn new(reader: &'a dyn Reader, connector: ConnectorId, cleanup: &'a Cleanup, now: Timestamp) -> Self {
         Self { reader, connector, cleanup, now, known: RefCell::default() }
+    }
+
+    /// The groups of these people, where anything depends on them.
+    pub fn groups_that_matter(&self, keys: &RoaringBitmap) -> Result<GroupsOf, RunError> {
+        match self.cleanup.reads_groups() {
+            true => self.groups_of(keys),
+            false => Ok(GroupsOf::default()),
+        }
     }
 
     /// Reads the memberships once, for all of these people.

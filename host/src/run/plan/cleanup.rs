@@ -145,7 +145,7 @@ impl Draft<'_> {
         let mut dropped = std::mem::take(&mut self.cleanup.dropped);
         dropped.sort_by_key(|(_, key, _)| *key);
         let keys = dropped.iter().map(|(_, key, _)| key.0).collect();
-        let groups = self.judge().groups_of(&keys)?;
+        let groups = self.judge().groups_that_matter(&keys)?;
         for (person, key, reason) in dropped {
             let Some(entry) = self.reader.user(key)? else { continue };
             let since = self.reading.state(person).known.and_then(|known| known.dropped_since);
