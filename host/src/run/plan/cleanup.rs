@@ -13,7 +13,7 @@ use crate::directory::{
     Change, ChangeKind, ConnectorId, GroupEntry, GroupKey, RunId, UserEntry, UserFilter, UserKey, fold,
 };
 use crate::model::{PluginError, Subject};
-use crate::run::cleanup::{GroupCleanup, Inactivity, MembershipCleanup, Treatment, UserCleanup};
+use crate::run::cleanup::{Grace, GroupCleanup, Inactivity, MembershipCleanup, Treatment, UserCleanup};
 use crate::run::collect::work_file;
 use crate::run::confirm::Verdict;
 use crate::run::error::RunError;
@@ -426,7 +426,7 @@ impl Draft<'_> {
                         }
                         GroupShape::Hidden(_) | GroupShape::Kept(_) => since_run("hidden by rules", since),
                     };
-                    self.clean_group(entry, &reason, since)?;
+                    self.clean_group(entry, &reason, self.policy.cleanup.grace, since)?;
                     if !self.cleanup.deleted_groups.contains(&entry.key) {
                         self.cleanup.dropped_groups.insert(at);
                     }
@@ -436,7 +436,8 @@ impl Draft<'_> {
                     let since = known.and_then(|known| known.absent_since);
                     self.report.groups.absent += 1;
                     self.report_absent(named("group", id, &entry.name));
-                    self.clean_group(entry, &since_run("no longer returned", since), since)?;
+                    let reason = since_run("no longer returned", since);
+                    self.clean_group(entry, &reason, self.policy.cleanup.grace_of_groups(), since)?;
                 }
                 (None, Some(_)) => {}
             }
@@ -448,17 +449,17 @@ impl Draft<'_> {
         &mut self,
         entry: &GroupEntry,
         reason: &str,
+        grace: Grace,
         since: Option<RunId>,
     ) -> Result<(), RunError> {
-        let cleanup = &self.policy.cleanup;
-        let action = cleanup.groups;
+        let action = self.policy.cleanup.groups;
         if action == GroupCleanup::Keep
             || action == GroupCleanup::Empty
                 && self.reader.members_from(entry.key, self.connector)?.is_empty()
         {
             return Ok(());
         }
-        if let Some(stays) = cleanup.grace.lasts(self.judge().missing(since)?, self.now) {
+        if let Some(stays) = grace.lasts(self.judge().missing(since)?, self.now) {
             self.report.add_leaving(Leaving {
                 kind: "group".to_owned(),
                 id: entry.external_id.clone().unwrap_or_default(),
