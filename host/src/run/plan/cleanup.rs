@@ -52,6 +52,11 @@ impl CleanupDraft {
         self.deleted_groups.contains(&key)
     }
 
+    /// Keys of those who lose what this connector, or anyone, gave them.
+    pub fn loses_memberships(&self) -> RoaringBitmap {
+        &self.stripped | &self.deleted
+    }
+
     fn takes_members_out(&self) -> bool {
         !(self.stripped.is_empty()
             && self.deleted.is_empty()
