@@ -7,13 +7,20 @@
 mod answers;
 mod apply;
 mod check;
+mod cleanup;
+#[cfg(test)]
+mod cleanup_tests;
 mod collect;
 mod condition;
+mod confirm;
 mod entries;
 mod error;
 mod event;
 mod frontier;
 mod history;
+#[cfg(test)]
+mod leaver_tests;
+mod leavers;
 mod lock;
 mod plan;
 mod policy;
@@ -40,6 +47,7 @@ mod trial;
 mod turn;
 
 pub use answers::Answers;
+pub use cleanup::{Cleanup, CleanupRule, Grace, GroupCleanup, Inactivity, MembershipCleanup, UserCleanup};
 pub use condition::{GroupCondition, PersonCondition};
 pub use entries::{Entries, GroupNames};
 pub use error::{ReadError, RunError};
@@ -50,7 +58,7 @@ pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};
 pub use policy::Policy;
 pub use probe::{ProbeError, probe};
 pub use report::{
-    Counts, HeldEntry, HeldReport, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome,
+    Counts, HeldEntry, HeldReport, Leaving, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome,
     ReferenceCounts, ReportedError, ReportedProblem, RequestCounts, RunReport, UnresolvedReference,
 };
 pub use run::{Ended, Job, plan, sync, with_causes};
