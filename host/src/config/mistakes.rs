@@ -126,6 +126,15 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("grant", with("http.allow = [\"POST /a\", \"post /b\", \"POST b\", \"POST\"]")),
         ("cleanup of another kind", with("cleanup.users = \"remove\"")),
         ("condition of cleanup", with("cleanup.except = ['isMember(\"a\") && usrName == \"b\"']")),
+        ("conflict of another kind", with("conflicts.users = \"share\"")),
+        ("match by something else", with("conflicts.match = [\"username\", \"id\"]")),
+        ("match by nothing", with("conflicts.match = []")),
+        ("suffix of nothing", with("conflicts.suffix = \" \"")),
+        ("local groups without a name", with("conflicts.local-groups = [{ memberships = \"managed\" }]")),
+        (
+            "local groups of another kind",
+            with("conflicts.local-groups = [{ name = \"\", memberships = \"all\" }]"),
+        ),
         ("setting that is no number", with("settings.ratios = [1.0, nan]")),
         ("schedule with four fields", with("schedule = \"0 3 * *\"")),
         ("schedule name mistyped", with("schedule = \"@dayly\"")),
@@ -207,6 +216,14 @@ pub(super) const EVERYTHING: &str = r#"
         allow = ["POST /api/v1/logs"]
         [connector.acme.limits]
         memory-mib = 128
+        [connector.acme.conflicts]
+        users = "adopt"
+        match = ["email"]
+        groups = "share"
+        suffix = ".{connector}"
+        [[connector.acme.conflicts.local-groups]]
+        name = "jira-*"
+        memberships = "managed"
         [connector.acme.cleanup]
         users = "anonymize"
         groups = "empty"

@@ -69,7 +69,7 @@ pub fn absentees(reading: &Reading, judge: &Judge<'_>) -> Result<Vec<Absentee>, 
     for (person, key) in absent {
         let since = reading.state(person).known.and_then(|known| known.absent_since);
         let Some(entry) = judge.reader.user(key)? else { continue };
-        let fate = judge.fate(&entry, &groups, since)?;
+        let fate = judge.fate(&entry, reading.state(person).alias, &groups, since)?;
         found.push(Absentee { person, key, reason: since_run("no longer returned", since), fate });
     }
     found.sort_by(|a, b| reading.id(a.person).cmp(reading.id(b.person)));
@@ -114,9 +114,19 @@ impl<'a> Judge<'a> {
         Ok(found)
     }
 
-    /// What is to be done about someone who is missing since that run, or first in this one.
-    pub fn fate(&self, entry: &UserEntry, groups: &GroupsOf, since: Option<RunId>) -> Result<Fate, RunError> {
+    /// What is to be done about someone who is missing since that run, or first in this one. Of an entry that another
+    /// connector holds only the memberships are this one's, and they go with the person.
+    pub fn fate(
+        &self,
+        entry: &UserEntry,
+        held: bool,
+        groups: &GroupsOf,
+        since: Option<RunId>,
+    ) -> Result<Fate, RunError> {
         let treatment = match self.cleanup.treatment(entry, groups.names(entry.key)) {
+            Ok(Some(treatment)) if held => {
+                Treatment { users: UserCleanup::Keep, memberships: MembershipCleanup::Remove, ..treatment }
+            }
             Ok(Some(treatment)) => treatment,
             Ok(None) => return Ok(Fate::Stay("excepted from cleanup".to_owned())),
             Err(failure) => return Ok(Fate::Unclear(failure.to_string())),

@@ -14,7 +14,7 @@ use super::collect::work_file;
 use super::error::RunError;
 use super::references::References;
 use super::spool::{Frame, SpoolReader};
-use crate::directory::{ConnectorId, MembersState, MirrorGroup, Reader, RunId, UserKey};
+use crate::directory::{ConnectorId, EntryKind, GroupKey, MembersState, MirrorGroup, Reader, RunId, UserKey};
 use crate::model::{Group, Members, Membership, Page, Problem, ReferenceRule, Subject, User};
 
 const NO_PAGE: u32 = u32::MAX;
@@ -32,8 +32,11 @@ pub struct KnownPerson {
 #[derive(Debug, Clone)]
 pub struct PersonState {
     pub known: Option<KnownPerson>,
-    /// The directory entry that this connector gave for them.
+    /// Their directory entry.
     pub key: Option<UserKey>,
+    /// The entry belongs to another connector, which holds or took it: it is left as it is, and only the memberships that
+    /// this connector gives are its own.
+    pub alias: bool,
     /// Hash of the record that was read; meaningless when none was.
     pub digest: [u8; 16],
     /// The page that holds the record that counts.
@@ -85,6 +88,8 @@ pub struct Reading {
     /// Where the spool's pages begin, in bytes.
     pages: Vec<u64>,
     pub groups: IndexMap<String, GroupState, FxBuildHasher>,
+    /// The directory groups of other connectors that groups of this provider are, by provider id.
+    pub group_aliases: FxHashMap<String, GroupKey>,
     pub problems: Vec<Problem>,
     /// Groups whose members could not be read, with the reason.
     pub unknown: Vec<(String, String)>,
@@ -136,6 +141,13 @@ impl Reading {
         reader.user_keys(connector, &mut |id, key| {
             let index = reading.person(id);
             reading.states[index as usize].key = Some(key);
+        })?;
+        reader.aliases(connector, &mut |entry, id, key| match entry {
+            EntryKind::User => {
+                let index = reading.person(id) as usize;
+                (reading.states[index].key, reading.states[index].alias) = (Some(UserKey(key)), true);
+            }
+            EntryKind::Group => drop(reading.group_aliases.insert(id.to_owned(), GroupKey(key))),
         })?;
         reader.mirror_groups(connector, &mut |group| {
             let id = group.record.id.clone();
@@ -226,6 +238,7 @@ impl Reading {
         self.states.push(PersonState {
             known: None,
             key: None,
+            alias: false,
             digest: [0; 16],
             page: NO_PAGE,
             unreadable: false,
