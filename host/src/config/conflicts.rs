@@ -119,10 +119,9 @@ pub(super) fn schema() -> Value {
                 "examples": ["jira-*"],
             },
             "memberships": {
-                "description": "protected: they stay beside what connectors give; managed: they go where no connector \
+                "description": "protected, if nothing is said: they stay beside what connectors give; managed: they go where no connector \
                     gives them.",
                 "enum": words(&MEMBERSHIPS),
-                "default": "protected",
             },
         }),
         &[],

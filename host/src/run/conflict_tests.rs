@@ -97,10 +97,6 @@ async fn an_entry_of_the_connector_below_is_taken_over_with_key_history_and_memb
         "case-insensitive matching with the original case kept"
     );
     let told = &changes[1];
-    assert!(
-        told.starts_with(r#"update U1 {"attributes":"#) || told.contains(r#""connector":"acme""#),
-        "{told}"
-    );
     assert!(told.contains(r#""connector":"acme""#) && told.contains(r#""externalId":"u1""#), "{told}");
     assert!(told.contains(r#""connector":"hr""#) && told.contains(r#""externalId":"h1""#), "{told}");
     let after = users(&mut world)["U1"].clone();
@@ -115,7 +111,7 @@ async fn an_entry_of_the_connector_below_is_taken_over_with_key_history_and_memb
     world.change(|organisation| organisation.user("u1").display_name = Some("Other".into()));
     let former = world.sync_well().await;
     assert_eq!((former.outcome, former.changes_anything()), (Outcome::Done, false), "{former:?}");
-    assert_eq!(left_out(&former), ["user u1 (u1): held by connector hr"]);
+    assert_eq!(left_out(&former), ["user U1 (u1): held by connector hr"]);
     assert_eq!(users(&mut world)["U1"], after);
     for _ in 0..2 {
         assert!(!world.sync_rival_well(&rival).await.changes_anything());
@@ -504,7 +500,7 @@ fn conflicts(users: u8, groups: u8) -> Conflicts {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     /// Names are unique (the store refuses anything else), an entry of the connector above is never changed by the one
     /// below, local entries stay unless policy says otherwise, keys are kept, and a second run of each changes nothing.

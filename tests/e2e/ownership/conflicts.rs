@@ -19,7 +19,9 @@ fn two() -> (World, RunningSim) {
 fn configure(world: &World, hr: &RunningSim, of_acme: &str, of_hr: &str) {
     let connector = |name: &str, url: &str, lines: &str| {
         let connector = world.connector(name, "{ env = \"OKTA_TOKEN\" }").replace(&world.sim.url(), url);
-        format!("{connector}settings.groups.exclude-types = [\"BUILT_IN\"]\n[connector.{name}.conflicts]\n{lines}\n")
+        format!(
+            "{connector}settings.groups.exclude-types = [\"BUILT_IN\"]\n[connector.{name}.conflicts]\n{lines}\n"
+        )
     };
     let order = "[directory]\norder = [\"hr\", \"acme\"]\n";
     let connectors =
@@ -42,17 +44,28 @@ fn the_connector_above_takes_over_and_the_one_below_leaves_it_so_every_night() {
     let key = world.directory().keys[&ann];
     // What is planned is seen before it happens, and is what happens.
     let plan = world.run(&["plan", "hr"]).exits(0).stdout;
-    assert!(plan.contains("~ update user Ann@acme.example: ") && plan.contains("connector \"acme\" → \"hr\""), "{plan}");
+    assert!(
+        plan.contains("~ update user Ann@acme.example: ") && plan.contains("connector \"acme\" → \"hr\""),
+        "{plan}"
+    );
     let csv = world.run(&["plan", "hr", "--csv"]).exits(0).stdout;
     assert!(csv.contains("update,user,Ann@acme.example,connector,acme,hr,"), "{csv}");
     assert!(csv.contains(&format!("update,user,Ann@acme.example,externalId,{ann},")), "{csv}");
     let report = sync(&world, "hr", 0);
-    assert_eq!((&report["users"]["created"], &report["users"]["updated"]), (&json!(0), &json!(1)), "{report}");
+    assert_eq!(
+        (&report["users"]["created"], &report["users"]["updated"]),
+        (&json!(0), &json!(1)),
+        "{report}"
+    );
     let run = world.run(&["run", &report["run"].to_string()]).exits(0).stdout;
     assert!(run.contains("connector \"acme\" → \"hr\""), "{run}");
     let directory = world.directory();
     let names = directory.user_names();
-    assert_eq!(names, ["Ann@acme.example", "bob@acme.example"], "case-insensitive matching with the original case kept");
+    assert_eq!(
+        names,
+        ["Ann@acme.example", "bob@acme.example"],
+        "case-insensitive matching with the original case kept"
+    );
     assert!(directory.keys.values().any(|known| *known == key), "the key stays");
     for _ in 0..2 {
         let report = sync(&world, "acme", 0);
@@ -77,18 +90,31 @@ fn dont_touch_what_the_tool_did_not_create() {
     sync(&world, "hr", 0);
     let before = world.run(&["users", "ann", "--json"]).exits(0).stdout;
     let report = sync(&world, "acme", 4);
-    let problems: Vec<&str> =
-        report["problems"].as_array().unwrap().iter().map(|problem| problem["message"].as_str().unwrap()).collect();
+    let problems: Vec<&str> = report["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|problem| problem["message"].as_str().unwrap())
+        .collect();
     assert!(
-        problems.iter().any(|told| told.contains("the user name \"ann@acme.example\" belongs to user \"Ann@acme.example\"")
+        problems.iter().any(|told| told
+            .contains("the user name \"ann@acme.example\" belongs to user \"Ann@acme.example\"")
             && told.contains("connector hr")),
         "{problems:?}"
     );
     assert_eq!(world.run(&["users", "ann", "--json"]).exits(0).stdout, before);
 
     configure(&world, &hr, "users = \"fail\"\ngroups = \"share\"", "");
-    world.failed_sync().says(&["belongs to user \"Ann@acme.example\"", "is wanted by", "connector.acme.conflicts"]);
-    assert_eq!(world.directory().user_names(), ["Ann@acme.example", "bob@acme.example"], "nothing is applied");
+    world.failed_sync().says(&[
+        "belongs to user \"Ann@acme.example\"",
+        "is wanted by",
+        "connector.acme.conflicts",
+    ]);
+    assert_eq!(
+        world.directory().user_names(),
+        ["Ann@acme.example", "bob@acme.example"],
+        "nothing is applied"
+    );
 
     configure(&world, &hr, "users = \"suffix\"\ngroups = \"share\"\nsuffix = \".{connector}\"", "");
     let report = sync(&world, "acme", 0);
