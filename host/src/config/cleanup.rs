@@ -5,7 +5,9 @@ use std::ops::RangeInclusive;
 use serde::Deserialize;
 
 use super::check::{Checker, under};
+use super::load::list;
 use super::position::{At, Step};
+use crate::plugin::nearest;
 use crate::run::{
     Cleanup, CleanupRule, Grace, GroupCleanup, Inactivity, MembershipCleanup, PersonCondition, UserCleanup,
 };
@@ -102,7 +104,8 @@ impl Checker<'_> {
             memberships: self
                 .one_of(path, "memberships", written.memberships, &MEMBERSHIPS)
                 .unwrap_or(default.memberships),
-            keep_memberships_of: written.keep_memberships_of,
+            keep_memberships_of: self
+                .patterns(&under(path, "keep-memberships-of"), &written.keep_memberships_of),
             grace: Grace { runs: runs.unwrap_or(0) as u32, days: days.unwrap_or(0) as u32 },
             confirm: confirm.map_or(default.confirm, |people| people as u32),
             except,
@@ -120,6 +123,11 @@ impl Checker<'_> {
             if name.as_ref().is_some_and(String::is_empty) {
                 self.wrong(&under(path, key), format!("`{key}` names an attribute"), None);
             }
+        }
+        if written.days.is_none() && written.never_signed_in_days.is_none() {
+            let hint =
+                "say `days` for those who signed in, `never-signed-in-days` for those who never did, or both";
+            self.wrong(path, "a rule for inactivity needs a number of days", Some(hint));
         }
         let spare = written.spare.as_deref().unwrap_or(Inactivity::SPARE);
         Some(Inactivity {
@@ -142,19 +150,27 @@ impl Checker<'_> {
         let written = written?;
         let found = words.iter().find(|(word, _)| *word == written).map(|(_, value)| *value);
         if found.is_none() {
-            let known: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-            let message = format!("`{key}` has to be one of {}", known.join(", "));
-            self.wrong(&under(path, key), message, None);
+            let known = words.iter().map(|(word, _)| *word);
+            let hint = match nearest(&written, known.clone()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known here: {}", list(known)),
+            };
+            self.wrong(&under(path, key), format!("`{key}` has another value"), Some(&hint));
         }
         found
     }
 
-    fn condition(&mut self, path: &[Step], text: &str) -> Option<PersonCondition> {
+    pub(super) fn condition(&mut self, path: &[Step], text: &str) -> Option<PersonCondition> {
         match PersonCondition::parse(text) {
             Ok(condition) => Some(condition),
             Err(mistake) => {
-                let (message, hint) = (mistake.message.clone(), mistake.hint());
-                self.faults.push(self.source.fault(path, At::Within(mistake.place.offset), message, hint));
+                let message = format!("the condition is wrong: {}", mistake.message);
+                self.faults.push(self.source.fault(
+                    path,
+                    At::Within(mistake.place.offset),
+                    message,
+                    mistake.hint(),
+                ));
                 None
             }
         }

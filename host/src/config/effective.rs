@@ -176,7 +176,10 @@ impl Config {
             ("users", word(&USERS, cleanup.users).into()),
             ("groups", word(&GROUPS, cleanup.groups).into()),
             ("memberships", word(&MEMBERSHIPS, cleanup.memberships).into()),
-            ("keep-memberships-of", cleanup.keep_memberships_of.clone().into()),
+            (
+                "keep-memberships-of",
+                cleanup.keep_memberships_of.iter().map(NamePattern::text).collect::<Vec<_>>().into(),
+            ),
             ("grace-runs", cleanup.grace.runs.into()),
             ("grace-days", cleanup.grace.days.into()),
             ("confirm", cleanup.confirm.into()),

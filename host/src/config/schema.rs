@@ -417,7 +417,7 @@ fn cleanup() -> Value {
     );
     rule["required"] = json!(["when"]);
     let attribute = |help: &str| json!({ "description": help, "type": "string", "minLength": 1 });
-    let inactivity = table(
+    let mut inactivity = table(
         "People who don't sign in any more.",
         json!({
             "days": number("Since the last sign-in.", INACTIVE_DAYS),
@@ -429,6 +429,7 @@ fn cleanup() -> Value {
         }),
         &[],
     );
+    inactivity["anyOf"] = json!([{ "required": ["days"] }, { "required": ["never-signed-in-days"] }]);
     table(
         "What becomes of people and groups that the provider no longer returns, or that transforms drop.",
         json!({
@@ -443,7 +444,7 @@ fn cleanup() -> Value {
                 "description": "Groups, `*` for anything, that whoever leaves stays in.",
                 "type": "array",
                 "default": [],
-                "items": { "type": "string" },
+                "items": { "type": "string", "minLength": 1 },
             },
             "grace-runs": defaulted(grace_runs(), 0.into()),
             "grace-days": defaulted(grace_days(), 0.into()),

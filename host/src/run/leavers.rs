@@ -64,7 +64,8 @@ pub fn absentees(reading: &Reading, judge: &Judge<'_>) -> Result<Vec<Absentee>, 
         return Ok(Vec::new());
     }
     let keys = absent.iter().map(|(_, key)| key.0).collect();
-    let groups = judge.groups_of(&keys)?;
+    let held = absent.iter().any(|(person, _)| reading.state(*person).alias);
+    let groups = judge.groups_that_matter(&keys, held)?;
     let mut found = Vec::with_capacity(absent.len());
     for (person, key) in absent {
         let since = reading.state(person).known.and_then(|known| known.absent_since);
@@ -84,6 +85,15 @@ pub fn since_run(what: &str, since: Option<RunId>) -> String {
 impl<'a> Judge<'a> {
     pub fn new(reader: &'a dyn Reader, connector: ConnectorId, cleanup: &'a Cleanup, now: Timestamp) -> Self {
         Self { reader, connector, cleanup, now, known: RefCell::default() }
+    }
+
+    /// The groups of these people, where anything depends on them, as it does for those whose entry another connector
+    /// holds.
+    pub fn groups_that_matter(&self, keys: &RoaringBitmap, held: bool) -> Result<GroupsOf, RunError> {
+        match held || self.cleanup.reads_groups() {
+            true => self.groups_of(keys),
+            false => Ok(GroupsOf::default()),
+        }
     }
 
     /// Reads the memberships once, for all of these people.

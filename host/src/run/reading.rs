@@ -11,6 +11,7 @@ use roaring::RoaringBitmap;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use super::collect::work_file;
+use super::confirm::Presence;
 use super::error::RunError;
 use super::references::References;
 use super::spool::{Frame, SpoolReader};
@@ -103,6 +104,10 @@ pub struct Reading {
     in_no_group: RoaringBitmap,
     /// One for each kind of reference that the connector has.
     pub references: Vec<References>,
+    /// What the provider said, asked by id, of someone whom it did not list; by provider id.
+    pub confirmed: FxHashMap<String, Presence>,
+    /// Where the spool's last whole frame ends, in bytes.
+    pub spool_end: u64,
 }
 
 impl Reading {
@@ -125,6 +130,33 @@ impl Reading {
         }
     }
 
+    /// Looks again which entries of the directory are theirs: other runs may have changed it since.
+    pub fn find_keys(&mut self, reader: &dyn Reader, connector: ConnectorId) -> Result<(), RunError> {
+        let had_key: RoaringBitmap =
+            (0..self.len() as u32).filter(|person| self.state(*person).key.is_some()).collect();
+        self.states.iter_mut().for_each(|state| (state.key, state.alias) = (None, false));
+        self.group_aliases.clear();
+        reader.user_keys(connector, &mut |id, key| {
+            let index = self.person(id);
+            self.states[index as usize].key = Some(key);
+        })?;
+        reader.aliases(connector, &mut |entry, id, key| match entry {
+            EntryKind::User => {
+                let index = self.person(id) as usize;
+                (self.states[index].key, self.states[index].alias) = (Some(UserKey(key)), true);
+            }
+            EntryKind::Group => drop(self.group_aliases.insert(id.to_owned(), GroupKey(key))),
+        })?;
+        for person in had_key {
+            let state = &mut self.states[person as usize];
+            if let (Some(known), None) = (&mut state.known, state.key) {
+                // Whose entry is gone meanwhile gets one of their own.
+                known.shaping = [0; 16];
+            }
+        }
+        Ok(())
+    }
+
     fn known(reader: &dyn Reader, connector: ConnectorId) -> Result<Self, RunError> {
         let mut reading = Self::default();
         reader.mirror_users(connector, &mut |user| {
@@ -138,17 +170,7 @@ impl Reading {
             });
         })?;
         reading.mirrored = reading.people.len();
-        reader.user_keys(connector, &mut |id, key| {
-            let index = reading.person(id);
-            reading.states[index as usize].key = Some(key);
-        })?;
-        reader.aliases(connector, &mut |entry, id, key| match entry {
-            EntryKind::User => {
-                let index = reading.person(id) as usize;
-                (reading.states[index].key, reading.states[index].alias) = (Some(UserKey(key)), true);
-            }
-            EntryKind::Group => drop(reading.group_aliases.insert(id.to_owned(), GroupKey(key))),
-        })?;
+        reading.find_keys(reader, connector)?;
         reader.mirror_groups(connector, &mut |group| {
             let id = group.record.id.clone();
             reading.groups.insert(id, GroupState { known: Some(group), ..GroupState::default() });
@@ -174,10 +196,12 @@ impl Reading {
                     *known = attempt.max(*known);
                 }
                 Frame::Complete => complete = true,
+                Frame::Confirmed { id, presence } => drop(self.confirmed.insert(id, presence)),
                 Frame::Header { .. } | Frame::Roots(_) => {}
             }
             start = frames.whole();
         }
+        self.spool_end = start;
         if complete { Ok(clean) } else { Err(RunError::Spool { path: spool.to_owned() }) }
     }
 

@@ -9,11 +9,11 @@ use super::answers::Answers;
 use super::apply::apply;
 use super::check::check_reading;
 use super::collect::Collector;
-use super::confirm::{Confirmations, Confirmer};
+use super::confirm::Confirmations;
 use super::conflicts::Precedence;
 use super::error::RunError;
 use super::event::{Event, Observer, Step};
-use super::leavers::{Absentee, Fate, Judge, absentees};
+use super::leavers::{Absentee, Judge, absentees};
 use super::lock::WorkFolder;
 use super::plan::{Plan, PlanInputs, build};
 use super::policy::Policy;
@@ -79,15 +79,14 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     report.replayed = job.answers.recorded();
 
     let result = async {
-        let spool = spool_key(job, connector, store)?;
-        let known = collect(job, &spool, &mut report).await?;
+        let read = read(job, connector, store, start.at, &mut report).await?;
         job.wait_for_turn().await?;
         tokio::task::block_in_place(|| {
             // What this run plans holds only as long as nobody else changes the directory.
             let _directory =
                 job.work.lock_directory(&job.cancel, || job.observer.event(Event::Step(Step::Wait)))?;
             FailPoint::DirectoryLocked.pass();
-            let mut plan = plan_reading(job, connector, store, &known, start.at, &mut report)?;
+            let mut plan = plan_reading(job, connector, store, read, &mut report)?;
             job.stop_if_asked()?;
             job.observer.event(Event::Step(Step::Apply));
             report.outcome = outcome_of(&report);
@@ -100,7 +99,6 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     }
     .await;
 
-    let result = job.end_recording(result);
     job.measure(&mut report, clock);
     let Err(error) = result else {
         FailPoint::SpoolForgetting.pass();
@@ -134,9 +132,8 @@ pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> 
     let connector = store.connector(&job.connector)?;
     let mut report = RunReport::new(&job.connector, "plan");
     report.replayed = job.answers.recorded();
-    let spool = spool_key(job, connector, store)?;
-    let known = match collect(job, &spool, &mut report).await {
-        Ok(known) => known,
+    let read = match read(job, connector, store, timestamp(), &mut report).await {
+        Ok(read) => read,
         Err(error) => {
             if !job.keeps_spool(&error) {
                 job.forget_spool();
@@ -145,7 +142,7 @@ pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> 
         }
     };
     let result = tokio::task::block_in_place(|| {
-        let mut plan = plan_reading(job, connector, store, &known, timestamp(), &mut report)?;
+        let mut plan = plan_reading(job, connector, store, read, &mut report)?;
         report.outcome = outcome_of(&report);
         job.measure(&mut report, clock);
         let reader = store.read()?;
@@ -153,7 +150,7 @@ pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> 
     });
     // A later run reads anew: whoever plans, changes something at the provider and syncs wants to see it.
     job.forget_spool();
-    job.end_recording(result).map(|()| report)
+    result.map(|()| report)
 }
 
 /// A spool belongs to one reading, and to the time until it is applied: no reading is applied twice.
@@ -164,48 +161,94 @@ fn spool_key(job: &Job, connector: ConnectorId, store: &mut dyn Store) -> Result
     Ok(SpoolKey::new(*hasher.finalize().as_bytes()))
 }
 
-/// Reads everything in scope; gives what the plugin was told. A recording goes on: absentees may be asked for.
-async fn collect(job: &Job, key: &SpoolKey, report: &mut RunReport) -> Result<Vec<Attribute>, RunError> {
-    job.observer.event(Event::Step(Step::Collect));
-    let spool = job.spool();
-    let clock = Instant::now();
-    let known = job.answers.begin(timestamp(), known())?;
-    let collected = job.collector().collect(&Scope::Full, &known, &spool, key, now()).await;
-    let collected = match collected {
-        Ok(collected) => collected,
-        Err(error) => return job.answers.end(Err(error)),
-    };
-    let milliseconds = clock.elapsed().as_millis() as u64;
-    tracing::info!(connector = job.connector, pages = collected.pages, milliseconds, "collected");
-    report.requests.resumed = collected.resumed;
-    Ok(known)
+/// A complete reading, and what the provider says of those whom it left out.
+struct Read {
+    reading: Reading,
+    confirmations: Confirmations,
+    /// When it was made.
+    now: Timestamp,
 }
 
-/// `known` is what the plugin was told, `started` when the run began. Blocks, also while absentees are asked for: what
-/// is asked about them must not change before it is applied.
-fn plan_reading(
+/// Reads all that is to be read, before anything is locked. `started`: when the run began.
+async fn read(
     job: &Job,
     connector: ConnectorId,
     store: &mut dyn Store,
-    known: &[Attribute],
     started: Timestamp,
     report: &mut RunReport,
-) -> Result<Plan, RunError> {
-    let spool = job.spool();
-    let reader = store.read()?;
+) -> Result<Read, RunError> {
+    let key = spool_key(job, connector, store)?;
+    let known = job.answers.begin(timestamp(), known())?;
+    if let Err(error) = collect(job, &key, &known, report).await {
+        return job.answers.end(Err(error));
+    }
+    let now = job.answers.recorded().unwrap_or(started);
+    let read = async {
+        let indexed = tokio::task::block_in_place(|| index(job, connector, store, now));
+        let (reading, absent) = indexed?;
+        let confirmations = job.confirm(&absent, &reading, &known).await?;
+        report.requests.resumed += confirmations.resumed;
+        Ok(Read { reading, confirmations, now })
+    }
+    .await;
+    match read {
+        Ok(_) | Err(RunError::Cancelled) => job.answers.end(read),
+        // Whatever is wrong with what was read: all of it was.
+        Err(error) => job.answers.end(Ok(())).and(Err(error)),
+    }
+}
+
+/// Reads everything in scope into the spool.
+async fn collect(
+    job: &Job,
+    key: &SpoolKey,
+    known: &[Attribute],
+    report: &mut RunReport,
+) -> Result<(), RunError> {
+    job.observer.event(Event::Step(Step::Collect));
+    let clock = Instant::now();
+    let collected = job.collector().collect(&Scope::Full, known, &job.spool(), key, now()).await?;
+    let milliseconds = clock.elapsed().as_millis() as u64;
+    tracing::info!(connector = job.connector, pages = collected.pages, milliseconds, "collected");
+    report.requests.resumed = collected.resumed;
+    Ok(())
+}
+
+/// Joins what was read with what is known; finds those whom it does not have.
+fn index(
+    job: &Job,
+    connector: ConnectorId,
+    store: &mut dyn Store,
+    now: Timestamp,
+) -> Result<(Reading, Vec<Absentee>), RunError> {
     job.observer.event(Event::Step(Step::Shape));
     let clock = Instant::now();
-    let reading = Reading::load(&spool, reader.as_ref(), connector, &job.references)?;
+    let reader = store.read()?;
+    let reading = Reading::load(&job.spool(), reader.as_ref(), connector, &job.references)?;
     check_reading(&reading)?;
-    let now = job.answers.recorded().unwrap_or(started);
     let absent = absentees(&reading, &Judge::new(reader.as_ref(), connector, &job.policy.cleanup, now))?;
     FailPoint::Indexed.pass();
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, people = reading.len(), milliseconds, "indexed");
     job.stop_if_asked()?;
-    let confirmations = tokio::runtime::Handle::current().block_on(job.confirm(&absent, &reading, known));
-    let confirmations = job.answers.end(confirmations)?;
+    Ok((reading, absent))
+}
+
+fn plan_reading(
+    job: &Job,
+    connector: ConnectorId,
+    store: &mut dyn Store,
+    read: Read,
+    report: &mut RunReport,
+) -> Result<Plan, RunError> {
+    let Read { mut reading, confirmations, now } = read;
+    let spool = job.spool();
+    let reader = store.read()?;
     job.observer.event(Event::Step(Step::Plan));
+    let clock = Instant::now();
+    // Other connectors may have taken entries over, and changed the groups that exceptions are about, since then.
+    reading.find_keys(reader.as_ref(), connector)?;
+    let absent = absentees(&reading, &Judge::new(reader.as_ref(), connector, &job.policy.cleanup, now))?;
     let inputs = PlanInputs {
         connector,
         connector_name: &job.connector,
@@ -221,7 +264,6 @@ fn plan_reading(
         work_folder: job.work.path(),
         cancel: &job.cancel,
     };
-    let clock = Instant::now();
     let mut plan = build(&inputs, reading, report)?;
     safety::guard(&mut plan, &inputs, job.override_limits, report)?;
     FailPoint::Planned.pass();
@@ -272,38 +314,7 @@ impl Job {
         }
     }
 
-    /// Asks for those of the absent people by id whom cleanup would change now, up to a number of them.
-    async fn confirm(
-        &self,
-        absent: &[Absentee],
-        reading: &Reading,
-        known: &[Attribute],
-    ) -> Result<Confirmations, RunError> {
-        let ids: Vec<String> = absent
-            .iter()
-            .filter(|absentee| matches!(absentee.fate, Fate::Act(_)))
-            .take(self.policy.cleanup.confirm as usize)
-            .map(|absentee| reading.id(absentee.person).to_owned())
-            .collect();
-        if ids.is_empty() {
-            return Ok(Confirmations::default());
-        }
-        tracing::info!(connector = self.connector, people = ids.len(), "asking for absent people by id");
-        let (source, answers, cancel) = (&self.source, &self.answers, &self.cancel);
-        Confirmer { source, answers, known, cancel }.confirm(ids).await
-    }
-
-    /// Whatever ended the run after the reading: the reading is whole, and so is its recording.
-    fn end_recording<T>(&self, result: Result<T, RunError>) -> Result<T, RunError> {
-        if result.is_err()
-            && let Err(unkept) = self.answers.end(Ok(()))
-        {
-            tracing::warn!("the recording of the failed run is not kept: {unkept}");
-        }
-        result
-    }
-
-    fn spool(&self) -> PathBuf {
+    pub(super) fn spool(&self) -> PathBuf {
         match &self.answers {
             Answers::Provider { .. } => self.work.spool(&self.connector),
             Answers::Recording { .. } => self.work.replay(&self.connector),

@@ -13,9 +13,9 @@ use crate::directory::{
     Change, ChangeKind, ConnectorId, GroupEntry, GroupKey, RunId, UserEntry, UserFilter, UserKey, fold,
 };
 use crate::model::{PluginError, Subject};
-use crate::run::cleanup::{GroupCleanup, Inactivity, MembershipCleanup, Treatment, UserCleanup};
+use crate::run::cleanup::{Grace, GroupCleanup, Inactivity, MembershipCleanup, Treatment, UserCleanup};
 use crate::run::collect::work_file;
-use crate::run::confirm::Verdict;
+use crate::run::confirm::{Presence, Verdict};
 use crate::run::error::RunError;
 use crate::run::leavers::{Fate, Judge, since_run};
 use crate::run::report::{Leaving, NamedEntry, ReportedProblem};
@@ -106,11 +106,16 @@ impl Draft<'_> {
                     self.clean(absentee.person, entry, *treatment, &absentee.reason, gathered)?;
                     continue;
                 }
-                (Fate::Act(treatment), Some(Verdict::Gone)) => {
+                (Fate::Act(treatment), Some(Verdict::Certain(Presence::Gone))) => {
                     self.clean(absentee.person, entry, *treatment, &absentee.reason, gathered)?;
                     continue;
                 }
-                (Fate::Act(_), Some(Verdict::Found)) => {
+                (Fate::Act(treatment), Some(Verdict::Certain(Presence::OutOfScope))) => {
+                    let reason = format!("{}: out of scope", absentee.reason);
+                    self.clean(absentee.person, entry, *treatment, &reason, gathered)?;
+                    continue;
+                }
+                (Fate::Act(_), Some(Verdict::Certain(Presence::InScope))) => {
                     "found again by id: the provider's list left them out".to_owned()
                 }
                 (Fate::Act(_), Some(Verdict::Unclear(error))) => {
@@ -145,7 +150,8 @@ impl Draft<'_> {
         let mut dropped = std::mem::take(&mut self.cleanup.dropped);
         dropped.sort_by_key(|(_, key, _)| *key);
         let keys = dropped.iter().map(|(_, key, _)| key.0).collect();
-        let groups = self.judge().groups_of(&keys)?;
+        let held = dropped.iter().any(|(person, ..)| self.reading.state(*person).alias);
+        let groups = self.judge().groups_that_matter(&keys, held)?;
         for (person, key, reason) in dropped {
             let Some(entry) = self.reader.user(key)? else { continue };
             let since = self.reading.state(person).known.and_then(|known| known.dropped_since);
@@ -426,7 +432,7 @@ impl Draft<'_> {
                         }
                         GroupShape::Hidden(_) | GroupShape::Kept(_) => since_run("hidden by rules", since),
                     };
-                    self.clean_group(entry, &reason, since)?;
+                    self.clean_group(entry, &reason, self.policy.cleanup.grace, since)?;
                     if !self.cleanup.deleted_groups.contains(&entry.key) {
                         self.cleanup.dropped_groups.insert(at);
                     }
@@ -436,7 +442,8 @@ impl Draft<'_> {
                     let since = known.and_then(|known| known.absent_since);
                     self.report.groups.absent += 1;
                     self.report_absent(named("group", id, &entry.name));
-                    self.clean_group(entry, &since_run("no longer returned", since), since)?;
+                    let reason = since_run("no longer returned", since);
+                    self.clean_group(entry, &reason, self.policy.cleanup.grace_of_groups(), since)?;
                 }
                 (None, Some(_)) => {}
             }
@@ -448,17 +455,17 @@ impl Draft<'_> {
         &mut self,
         entry: &GroupEntry,
         reason: &str,
+        grace: Grace,
         since: Option<RunId>,
     ) -> Result<(), RunError> {
-        let cleanup = &self.policy.cleanup;
-        let action = cleanup.groups;
+        let action = self.policy.cleanup.groups;
         if action == GroupCleanup::Keep
             || action == GroupCleanup::Empty
                 && self.reader.members_from(entry.key, self.connector)?.is_empty()
         {
             return Ok(());
         }
-        if let Some(stays) = cleanup.grace.lasts(self.judge().missing(since)?, self.now) {
+        if let Some(stays) = grace.lasts(self.judge().missing(since)?, self.now) {
             self.report.add_leaving(Leaving {
                 kind: "group".to_owned(),
                 id: entry.external_id.clone().unwrap_or_default(),
