@@ -11,10 +11,11 @@ use super::conflicts::{
 };
 use super::error::RunError;
 use super::report::{Outcome, RunReport};
-use super::safety::NamePattern;
+use super::run::Job;
+use super::safety::{Approval, Bound, DecisionError, LimitKind, NamePattern, OnLimit, approve};
 use super::testing::{Organisation, Rival, World};
 use crate::directory::{
-    GroupEntry, GroupFilter, GroupKey, LOCAL, RunId, Store, UserEntry, UserFilter, UserKey,
+    GroupEntry, GroupFilter, GroupKey, LOCAL, RunId, SqliteStore, Store, UserEntry, UserFilter, UserKey,
 };
 use crate::model::{Group, Members, User};
 
@@ -467,6 +468,51 @@ async fn a_name_that_an_adopted_entry_gives_up_is_free_in_the_same_run() {
     let report = world.sync_rival_well(&rival).await;
     assert_eq!((report.outcome, report.users.created, report.users.renamed), (Outcome::Done, 1, 1));
     assert_eq!((users(&mut world)["new"].key, users(&mut world)["old"].external_id.as_str()), (key, "h2"));
+}
+
+fn approve_all(store: &mut SqliteStore, job: &Job, run: i64) -> Result<RunReport, DecisionError> {
+    let (safety, work, cancel) = (&job.policy.safety, &job.work, &job.cancel);
+    let connector = &job.connector;
+    let approval =
+        Approval { connector, run: RunId(run), only: &[], skip_changed: false, safety, work, cancel };
+    approve(&approval, store)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_is_taken_over_once_it_is_approved_and_never_taken_back_by_an_approval() {
+    let (mut world, mut rival) = two(
+        Organisation::with(&["u1", "u2"], &[("staff", &["u1"])]),
+        Organisation::with(&["h9"], &[]),
+        ["hr", "acme"],
+    );
+    rival.job.policy.conflicts = adopt();
+    for policy in [&mut world.job.policy, &mut rival.job.policy] {
+        policy.safety.on_limit = OnLimit::Hold;
+        policy.safety.bounds = [Bound { count: Some(0), percent: None }; LimitKind::ALL.len()];
+    }
+    world.sync_well().await;
+    world.sync_rival_well(&rival).await;
+    // Of the one below a disable is held; of the one above, what takes the same entry over.
+    world.change(|acme| acme.user("u1").active = false);
+    let below = world.sync_well().await;
+    rival.change(|hr| drop(hr.add_user("h1", "U1").email.take()));
+    let above = world.sync_rival_well(&rival).await;
+    assert_eq!((below.outcome, above.outcome), (Outcome::Held, Outcome::Held));
+    assert_eq!(users(&mut world)["u1"].connector, "acme");
+    approve_all(&mut world.store, &rival.job, above.run.unwrap()).unwrap();
+    let taken = users(&mut world)["U1"].clone();
+    assert_eq!((taken.connector.as_str(), taken.external_id.as_str()), ("hr", "h1"));
+    let stolen = approve_all(&mut world.store, &world.job, below.run.unwrap()).unwrap_err();
+    assert!(
+        matches!(&stolen, DecisionError::Changed { changed, .. } if changed[0] == "user u1: it belongs to connector hr now"),
+        "{stolen:?}"
+    );
+    let former = world.sync_well().await;
+    assert_eq!(
+        (former.outcome, left_out(&former).as_slice()),
+        (Outcome::Done, ["user U1 (u1): held by connector hr".to_owned()].as_slice())
+    );
+    assert_eq!(users(&mut world)["U1"], taken);
 }
 
 /// One thing that happens to an organisation: who (0 acme, 1 hr), what, to whom, which name.
