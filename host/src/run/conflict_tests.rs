@@ -470,6 +470,70 @@ async fn a_name_that_an_adopted_entry_gives_up_is_free_in_the_same_run() {
     assert_eq!((users(&mut world)["new"].key, users(&mut world)["old"].external_id.as_str()), (key, "h2"));
 }
 
+/// `acme` with rules: who is in `h` gets the made-up group `insiders`, and robots are dropped.
+fn with_rules(above: [&str; 2]) -> (World, Rival) {
+    let acme = Organisation::with(&["u1", "u2"], &[("h", &["u1"]), ("staff", &["u1", "u2"])]);
+    let hr = Organisation::with(&["h1"], &[("Insiders", &["h1"])]);
+    let (mut world, rival) = two(acme, hr, above);
+    world.job.transforms = super::tests::rules().into();
+    (world, rival)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_that_rules_make_up_are_shared_suffixed_and_taken_over_too() {
+    let (mut world, rival) = with_rules(["hr", "acme"]);
+    world.sync_rival_well(&rival).await;
+    let before = groups(&mut world)["Insiders"].clone();
+    assert_eq!(world.sync_well().await.outcome, Outcome::Problems);
+    for policy in [GroupConflict::Share, GroupConflict::Adopt] {
+        world.job.policy.conflicts.groups = policy;
+        let report = world.sync_well().await;
+        assert_eq!(report.outcome, Outcome::Done);
+        assert_eq!(
+            left_out(&report)[1],
+            "group insiders (made by rules): held by connector hr: its members are added there"
+        );
+        assert_eq!(members(&mut world, "Insiders"), names(["h1", "u1"]));
+        assert_eq!(groups(&mut world)["Insiders"], before);
+        assert!(!world.sync_well().await.changes_anything());
+    }
+    world.job.policy.conflicts.groups = GroupConflict::Suffix;
+    let report = world.sync_well().await;
+    assert_eq!((report.groups.created, report.memberships.created, report.memberships.removed), (1, 1, 1));
+    assert_eq!(members(&mut world, "Insiders"), names(["h1"]));
+    assert_eq!(members(&mut world, "insiders-acme"), names(["u1"]));
+    assert!(!world.sync_well().await.changes_anything());
+
+    let (mut world, rival) = with_rules(["acme", "hr"]);
+    world.job.policy.conflicts.groups = GroupConflict::Adopt;
+    world.sync_rival_well(&rival).await;
+    assert_eq!(world.sync_well().await.groups.updated, 1);
+    let taken = groups(&mut world)["Insiders"].clone();
+    assert_eq!((taken.key, taken.connector.as_str(), taken.external_id), (before.key, "acme", None));
+    assert!(!world.sync_well().await.changes_anything());
+    assert!(!world.sync_rival_well(&rival).await.changes_anything());
+    assert_eq!(members(&mut world, "Insiders"), names(["h1", "u1"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_rules_drop_loses_what_this_connector_gave_and_nothing_else() {
+    let (mut world, mut rival) = with_rules(["hr", "acme"]);
+    world.sync_well().await;
+    rival.job.policy.conflicts = adopt();
+    rival.change(|hr| drop(hr.add_user("h2", "u1").email.take()));
+    rival.change(|hr| hr.add_group("team", "team", &["h2"]));
+    world.sync_rival_well(&rival).await;
+    let entry = users(&mut world)["u1"].clone();
+    assert_eq!(entry.connector, "hr");
+    world.change(|acme| {
+        acme.user("u1").attributes = vec![crate::model::Attribute::new("profile.department", "Robots")];
+    });
+    assert!(world.sync_well().await.memberships.removed > 0);
+    assert_eq!((members(&mut world, "staff"), members(&mut world, "team")), (names(["u2"]), names(["u1"])));
+    assert_eq!(users(&mut world)["u1"], entry);
+    assert!(!world.sync_well().await.changes_anything());
+}
+
 fn approve_all(store: &mut SqliteStore, job: &Job, run: i64) -> Result<RunReport, DecisionError> {
     let (safety, work, cancel) = (&job.policy.safety, &job.work, &job.cancel);
     let connector = &job.connector;
