@@ -15,6 +15,7 @@ mod crash;
 mod faults;
 mod lessons;
 mod okta;
+mod ownership;
 mod pacing;
 mod plugin_swap;
 mod rules;

@@ -51,7 +51,7 @@ fn only_people_in_these_groups_and_whoever_is_left_out_is_named_with_the_reason(
         (&json!(2), expected.map(str::to_owned).to_vec())
     );
     let words = world.run(&["sync", "acme"]).exits(0).stdout;
-    assert!(words.contains("1 user and 2 groups are kept out by transforms:\n  group interns ("), "{words}");
+    assert!(words.contains("1 user and 2 groups are left out:\n  group interns ("), "{words}");
     assert!(words.contains("): rules: neither staff nor intern"), "{words}");
     // A new one gets the next key, whoever was looked at again.
     world.hire("dee");

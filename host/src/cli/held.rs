@@ -12,7 +12,7 @@ use super::plan::{ShownChange, ShownMembers};
 use super::report::Failure;
 use super::show;
 use crate::config::Config;
-use crate::directory::{HeldState, Reader, RunId, SqliteStore, Store, UserKey};
+use crate::directory::{HeldState, LOCAL, Reader, RunId, SqliteStore, Store, UserKey};
 use crate::run::WorkFolder;
 use crate::run::safety::{self, Approval, DecisionError};
 
@@ -113,6 +113,7 @@ fn waiting(reader: &dyn Reader, run: RunId) -> Result<Waiting, Failure> {
         let name = reader.group(key)?.map(|group| group.name).or_else(|| made.get(&(group, key.0)).cloned());
         let members = ShownMembers {
             group: name.unwrap_or_default(),
+            local: reader.connector_id(LOCAL)? == Some(held.change.connector),
             added: names(&held.change.added)?,
             removed: names(&held.change.removed)?,
         };

@@ -12,7 +12,7 @@ use super::output::Output;
 use super::report::Failure;
 use super::tape::TapeArguments;
 use super::{changes_csv, job, open, show};
-use crate::directory::{Change, Reader, UserKey};
+use crate::directory::{Change, LOCAL, Reader, UserKey};
 use crate::http::Budgets;
 use crate::run::{self, Plan, RunError, RunReport, Turn};
 
@@ -66,6 +66,9 @@ pub(super) struct ShownChange {
 #[derive(Debug, Serialize)]
 pub(super) struct ShownMembers {
     pub group: String,
+    /// They are local memberships, which no connector gave.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub local: bool,
     pub added: Vec<String>,
     pub removed: Vec<String>,
 }
@@ -96,7 +99,8 @@ impl ShownMembers {
                 more => parts.push(format!("{mark} {} and {} more", names[..5].join(", "), more - 5)),
             }
         }
-        format!("~ members of {}: {}", self.group, parts.join("; "))
+        let whose = if self.local { "local members" } else { "members" };
+        format!("~ {whose} of {}: {}", self.group, parts.join("; "))
     }
 }
 
@@ -136,7 +140,8 @@ fn gather(plan: &mut Plan, reader: &dyn Reader, shown: &mut Shown) -> Result<(),
             keys.iter().map(|key| plan.user_name(reader, UserKey(key))).collect()
         };
         let (added, removed) = (names(&members.added)?, names(&members.removed)?);
-        let members = ShownMembers { group: plan.group_name(reader, members.group)?, added, removed };
+        let local = reader.connector_id(LOCAL)? == Some(members.connector);
+        let members = ShownMembers { group: plan.group_name(reader, members.group)?, local, added, removed };
         shown.lines.push(members.line());
         shown.memberships.push(members);
     }

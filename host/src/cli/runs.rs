@@ -14,7 +14,7 @@ use super::plan::{ShownChange, ShownMembers};
 use super::report::Failure;
 use super::{changes_csv, show};
 use crate::clock;
-use crate::directory::{Reader, RunId, RunRow, Store, StoreError};
+use crate::directory::{LOCAL, Reader, RunId, RunRow, Store, StoreError};
 use crate::run::{RunReport, history};
 
 /// List the latest runs.
@@ -198,6 +198,7 @@ pub(super) fn done_by(reader: &dyn Reader, run: RunId) -> Result<Done, StoreErro
     for change in memberships {
         let members = ShownMembers {
             group: reader.group(change.group)?.map(|group| group.name).unwrap_or_default(),
+            local: reader.connector_id(LOCAL)? == Some(change.connector),
             added: names(&change.added)?,
             removed: names(&change.removed)?,
         };

@@ -164,6 +164,10 @@ impl Kit for Running {
         self.kit.schedules()
     }
 
+    fn order(&self) -> Vec<String> {
+        self.kit.config.order.clone()
+    }
+
     fn notify(&self) -> &Notify {
         &self.kit.config.notify
     }

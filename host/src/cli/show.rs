@@ -42,9 +42,9 @@ pub(super) fn report(report: &RunReport) -> String {
         let groups = plural(report.groups.dropped, "group", "groups");
         // Runs of earlier versions have counts only.
         if report.left_out.is_empty() {
-            text.push_str(&format!("\n{users} and {groups} are kept out by transforms."));
+            text.push_str(&format!("\n{users} and {groups} are left out."));
         } else {
-            text.push_str(&format!("\n\n{users} and {groups} are kept out by transforms:"));
+            text.push_str(&format!("\n\n{users} and {groups} are left out:"));
             let number = report.users.dropped + report.groups.dropped;
             text.push_str(&listed(report.left_out.iter().map(left_out), number));
         }
@@ -362,9 +362,9 @@ mod tests {
     #[test]
     fn who_is_kept_out_is_said() {
         let mut run = RunReport::new("acme", "full");
-        assert!(!report(&run).contains("kept out"));
+        assert!(!report(&run).contains("left out"));
         run.users.dropped = 100;
         run.groups.dropped = 1;
-        assert!(report(&run).contains("100 users and 1 group are kept out by transforms."));
+        assert!(report(&run).contains("100 users and 1 group are left out."));
     }
 }

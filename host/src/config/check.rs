@@ -161,6 +161,7 @@ impl Checker<'_> {
         let references = self.references(&under(&path, "references"), written.references);
         let http = self.http(&under(&path, "http"), written.http);
         let cleanup = self.cleanup(&under(&path, "cleanup"), written.cleanup);
+        let conflicts = self.conflicts(&under(&path, "conflicts"), written.conflicts);
         let transforms = written.transform.into_iter().enumerate().map(|(index, transform)| {
             let path = under(&under(&path, "transform"), index);
             TransformUse {
@@ -177,7 +178,7 @@ impl Checker<'_> {
         let credential = credential?;
         let (endpoint, limits) = (written.endpoint, limits.with(&written.limits));
         let safety = self.safety(&under(&path, "safety"), written.safety);
-        let policy = Policy { safety, entries, cleanup };
+        let policy = Policy { safety, entries, cleanup, conflicts };
         Some(Connector {
             plugin,
             endpoint,

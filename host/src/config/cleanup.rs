@@ -145,7 +145,7 @@ impl Checker<'_> {
         })
     }
 
-    fn one_of<T: Copy>(
+    pub(super) fn one_of<T: Copy>(
         &mut self,
         path: &[Step],
         key: &str,

@@ -148,6 +148,11 @@ impl Config {
         tables.push(limits.table);
 
         self.cleanup_tables(name, &under("cleanup"), &connector.policy.cleanup, tables);
+        let mut conflicts = self.table(&under("conflicts"), &format!("[connector.{name}.conflicts]"));
+        for (key, value) in super::conflicts::effective(&connector.policy.conflicts) {
+            conflicts.put(key, Some(value), Origin::Default);
+        }
+        tables.push(conflicts.table);
         let mut safety = self.table(&under("safety"), &format!("[connector.{name}.safety]"));
         safety.safety(&connector.policy.safety);
         tables.push(safety.table);

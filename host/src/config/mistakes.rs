@@ -130,6 +130,15 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("rule of cleanup for nobody", with("cleanup.rule = [{ users = \"delete\" }]")),
         ("pattern of cleanup empty", with("cleanup.keep-memberships-of = [\"\"]")),
         ("condition of cleanup", with("cleanup.except = ['isMember(\"a\") && usrName == \"b\"']")),
+        ("conflict of another kind", with("conflicts.users = \"share\"")),
+        ("match by something else", with("conflicts.match = [\"username\", \"id\"]")),
+        ("match by nothing", with("conflicts.match = []")),
+        ("suffix of nothing", with("conflicts.suffix = \" \"")),
+        ("local groups without a name", with("conflicts.local-groups = [{ memberships = \"managed\" }]")),
+        (
+            "local groups of another kind",
+            with("conflicts.local-groups = [{ name = \"\", memberships = \"all\" }]"),
+        ),
         ("setting that is no number", with("settings.ratios = [1.0, nan]")),
         ("schedule with four fields", with("schedule = \"0 3 * *\"")),
         ("schedule name mistyped", with("schedule = \"@dayly\"")),
@@ -211,6 +220,14 @@ pub(super) const EVERYTHING: &str = r#"
         allow = ["POST /api/v1/logs"]
         [connector.acme.limits]
         memory-mib = 128
+        [connector.acme.conflicts]
+        users = "adopt"
+        match = ["email"]
+        groups = "share"
+        suffix = ".{connector}"
+        [[connector.acme.conflicts.local-groups]]
+        name = "jira-*"
+        memberships = "managed"
         [connector.acme.cleanup]
         users = "anonymize"
         groups = "empty"

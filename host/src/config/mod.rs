@@ -31,6 +31,7 @@
 mod check;
 mod check_service;
 mod cleanup;
+mod conflicts;
 mod connector;
 mod cron;
 pub mod edit;

@@ -115,6 +115,7 @@ fn connector(plugins: &[&Manifest]) -> Value {
     properties["limits"] =
         limits("What this connector's plugins may use, where that is not what [plugins.limits] says.", false);
     properties["cleanup"] = cleanup();
+    properties["conflicts"] = super::conflicts::schema();
     properties["safety"] = safety();
     properties["transform"] = json!({
         "description": "Transforms, in the order in which they shape.",
@@ -464,7 +465,7 @@ fn cleanup() -> Value {
     )
 }
 
-fn words<T>(words: &[(&'static str, T)]) -> Vec<&'static str> {
+pub(super) fn words<T>(words: &[(&'static str, T)]) -> Vec<&'static str> {
     words.iter().map(|(word, _)| *word).collect()
 }
 
@@ -530,7 +531,7 @@ fn limits(help: &str, defaults: bool) -> Value {
     table(help, properties.into(), &[])
 }
 
-fn table(help: &str, properties: Value, required: &[&str]) -> Value {
+pub(super) fn table(help: &str, properties: Value, required: &[&str]) -> Value {
     let mut table = json!({
         "description": help,
         "type": "object",

@@ -73,7 +73,7 @@ fn with(at: &str, key: &str, value: Value) -> Value {
 #[test]
 fn parser_and_schema_know_the_same_keys() {
     let tables = all_tables();
-    assert_eq!(tables.len(), 17, "{:?}", tables.iter().map(|(at, _)| at).collect::<Vec<_>>());
+    assert_eq!(tables.len(), 19, "{:?}", tables.iter().map(|(at, _)| at).collect::<Vec<_>>());
     for (at, table) in tables {
         assert_eq!(table["additionalProperties"], false, "{at}");
         let known: BTreeSet<String> = table["properties"].as_object().unwrap().keys().cloned().collect();
@@ -168,7 +168,7 @@ fn the_defaults_are_those_of_a_file_that_says_nothing() {
     assert_eq!(written.notify.on, silent.notify.on);
     assert_eq!(written.connectors["acme"].policy, silent.connectors["acme"].policy);
     assert_eq!(written.connectors["acme"].http, silent.connectors["acme"].http);
-    assert_eq!(defaults, 1 + 11 + 9 + 12 + Limit::ALL.len());
+    assert_eq!(defaults, 1 + 11 + 9 + 12 + 5 + Limit::ALL.len());
 }
 
 /// Mistakes that only the parser can see: most of them because the text is no TOML at all.

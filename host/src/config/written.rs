@@ -56,6 +56,8 @@ pub(super) struct Connector {
     #[serde(default)]
     pub cleanup: super::cleanup::Written,
     #[serde(default)]
+    pub conflicts: super::conflicts::Written,
+    #[serde(default)]
     pub safety: Safety,
     #[serde(default)]
     pub transform: Vec<Transform>,

@@ -233,6 +233,11 @@ pub trait Reader {
 
     /// Provider id and key of every user that the connector gave, by provider id.
     fn user_keys(&self, connector: ConnectorId, each: &mut dyn FnMut(&str, UserKey)) -> StoreResult<()>;
+    /// Kind, provider id and key of every entry that belongs to another connector and is someone, or a group, of this
+    /// one's provider, by provider id.
+    fn aliases(&self, connector: ConnectorId, each: &mut dyn FnMut(EntryKind, &str, u32)) -> StoreResult<()>;
+    /// The number of the connector, if it was ever seen.
+    fn connector_id(&self, name: &str) -> StoreResult<Option<ConnectorId>>;
     fn user(&self, key: UserKey) -> StoreResult<Option<UserEntry>>;
     /// By the folded user name, whoever gave it.
     fn user_by_name(&self, folded: &str) -> StoreResult<Option<UserEntry>>;
@@ -255,6 +260,10 @@ pub trait Reader {
     fn members(&self, group: GroupKey) -> StoreResult<RoaringBitmap>;
     /// All memberships, by group and connector.
     fn memberships(&self, each: &mut dyn FnMut(GroupKey, ConnectorId, RoaringBitmap)) -> StoreResult<()>;
+    /// The groups that the connector gives members to, whosever they are, by key.
+    fn groups_given(&self, connector: ConnectorId) -> StoreResult<Vec<GroupKey>>;
+    /// The connectors that give members to the group.
+    fn givers(&self, group: GroupKey) -> StoreResult<Vec<ConnectorId>>;
     /// The groups that a user is in, by key.
     fn groups_of(&self, user: UserKey) -> StoreResult<Vec<GroupKey>>;
 
@@ -305,16 +314,20 @@ pub trait Writer {
     /// Frees the folded names of entries that are about to be renamed, so that names can be swapped.
     fn release_user_name(&mut self, key: UserKey) -> StoreResult<()>;
     fn create_user(&mut self, connector: ConnectorId, entry: &UserEntry) -> StoreResult<()>;
-    /// The connector is whom the entry belongs to afterwards.
+    /// The connector is whom the entry belongs to afterwards. Where it was another's before, that one's id of it stays
+    /// known: see [`Reader::aliases`].
     fn update_user(&mut self, connector: ConnectorId, entry: &UserEntry) -> StoreResult<()>;
-    /// The key is never used again. Memberships are not touched: they are the plan's.
+    /// The key is never used again. Memberships are not touched: they are the plan's. Other connectors who knew the entry
+    /// by an id of theirs look at that person anew.
     fn delete_user(&mut self, key: UserKey) -> StoreResult<()>;
     fn release_group_name(&mut self, key: GroupKey) -> StoreResult<()>;
     fn create_group(&mut self, connector: ConnectorId, entry: &GroupEntry) -> StoreResult<()>;
-    /// The connector is whom the entry belongs to afterwards.
+    /// The connector is whom the entry belongs to afterwards, as of [`update_user`](Self::update_user).
     fn update_group(&mut self, connector: ConnectorId, entry: &GroupEntry) -> StoreResult<()>;
     /// With all of its memberships. The key is never used again.
     fn delete_group(&mut self, key: GroupKey) -> StoreResult<()>;
+    /// The connector's provider knows that entry, which belongs to another connector, by this id.
+    fn put_alias(&mut self, connector: ConnectorId, entry: EntryKind, id: &str, key: u32) -> StoreResult<()>;
     /// The members that this connector gives to the group, all of them.
     fn set_members(
         &mut self,

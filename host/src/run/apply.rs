@@ -7,7 +7,7 @@ use super::error::RunError;
 use super::plan::Plan;
 use super::report::RunReport;
 use super::staging::{Action, StagedUser};
-use crate::directory::{Change, MembershipChange, MirrorGroup, RunId, Store, Writer};
+use crate::directory::{Change, EntryKind, MembershipChange, MirrorGroup, RunId, Store, Writer};
 use crate::failpoint::FailPoint;
 
 /// Writes mirror, directory, changes, checkpoints and the run's outcome. After a crash at any instant the store holds
@@ -124,5 +124,8 @@ fn write_directory(
         writer.delete_group(group.entry.key)?;
     }
     FailPoint::MembershipsWritten.pass();
+    for (id, key) in &plan.aliases {
+        writer.put_alias(plan.connector, EntryKind::User, id, key.0)?;
+    }
     Ok(())
 }

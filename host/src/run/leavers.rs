@@ -64,12 +64,13 @@ pub fn absentees(reading: &Reading, judge: &Judge<'_>) -> Result<Vec<Absentee>, 
         return Ok(Vec::new());
     }
     let keys = absent.iter().map(|(_, key)| key.0).collect();
-    let groups = judge.groups_that_matter(&keys)?;
+    let held = absent.iter().any(|(person, _)| reading.state(*person).alias);
+    let groups = judge.groups_that_matter(&keys, held)?;
     let mut found = Vec::with_capacity(absent.len());
     for (person, key) in absent {
         let since = reading.state(person).known.and_then(|known| known.absent_since);
         let Some(entry) = judge.reader.user(key)? else { continue };
-        let fate = judge.fate(&entry, &groups, since)?;
+        let fate = judge.fate(&entry, reading.state(person).alias, &groups, since)?;
         found.push(Absentee { person, key, reason: since_run("no longer returned", since), fate });
     }
     found.sort_by(|a, b| reading.id(a.person).cmp(reading.id(b.person)));
@@ -86,9 +87,10 @@ impl<'a> Judge<'a> {
         Self { reader, connector, cleanup, now, known: RefCell::default() }
     }
 
-    /// The groups of these people, where anything depends on them.
-    pub fn groups_that_matter(&self, keys: &RoaringBitmap) -> Result<GroupsOf, RunError> {
-        match self.cleanup.reads_groups() {
+    /// The groups of these people, where anything depends on them, as it does for those whose entry another connector
+    /// holds.
+    pub fn groups_that_matter(&self, keys: &RoaringBitmap, held: bool) -> Result<GroupsOf, RunError> {
+        match held || self.cleanup.reads_groups() {
             true => self.groups_of(keys),
             false => Ok(GroupsOf::default()),
         }
@@ -122,9 +124,19 @@ impl<'a> Judge<'a> {
         Ok(found)
     }
 
-    /// What is to be done about someone who is missing since that run, or first in this one.
-    pub fn fate(&self, entry: &UserEntry, groups: &GroupsOf, since: Option<RunId>) -> Result<Fate, RunError> {
+    /// What is to be done about someone who is missing since that run, or first in this one. Of an entry that another
+    /// connector holds only the memberships are this one's, and they go with the person.
+    pub fn fate(
+        &self,
+        entry: &UserEntry,
+        held: bool,
+        groups: &GroupsOf,
+        since: Option<RunId>,
+    ) -> Result<Fate, RunError> {
         let treatment = match self.cleanup.treatment(entry, groups.names(entry.key)) {
+            Ok(Some(treatment)) if held => {
+                Treatment { users: UserCleanup::Keep, memberships: MembershipCleanup::Remove, ..treatment }
+            }
             Ok(Some(treatment)) => treatment,
             Ok(None) => return Ok(Fate::Stay("excepted from cleanup".to_owned())),
             Err(failure) => return Ok(Fate::Unclear(failure.to_string())),

@@ -13,6 +13,9 @@ mod cleanup_tests;
 mod collect;
 mod condition;
 mod confirm;
+#[cfg(test)]
+mod conflict_tests;
+mod conflicts;
 mod entries;
 mod error;
 mod event;
@@ -49,6 +52,9 @@ mod turn;
 pub use answers::Answers;
 pub use cleanup::{Cleanup, CleanupRule, Grace, GroupCleanup, Inactivity, MembershipCleanup, UserCleanup};
 pub use condition::{GroupCondition, PersonCondition};
+pub use conflicts::{
+    Conflicts, GroupConflict, LocalGroups, LocalMemberships, MatchBy, Precedence, UserConflict,
+};
 pub use entries::{Entries, GroupNames};
 pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};

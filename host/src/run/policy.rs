@@ -1,6 +1,7 @@
 //! What an admin decided about a connector's entries: what a plan is made by, besides the reading and the rules.
 
 use super::cleanup::Cleanup;
+use super::conflicts::Conflicts;
 use super::entries::Entries;
 use super::safety::Safety;
 
@@ -11,4 +12,6 @@ pub struct Policy {
     pub entries: Entries,
     /// What happens to those who leave.
     pub cleanup: Cleanup,
+    /// What becomes of names that others hold.
+    pub conflicts: Conflicts,
 }

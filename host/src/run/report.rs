@@ -51,7 +51,7 @@ pub struct Counts {
     pub unchanged: u64,
     /// Entries of this connector that a complete reading did not return. Cleanup decides.
     pub absent: u64,
-    /// Records that rules keep out of the directory.
+    /// Records that rules keep out of the directory, or whose entries another connector holds.
     pub dropped: u64,
     /// Records that could not be read, shaped or named: see the problems. Their entries stay as they are.
     pub skipped: u64,
@@ -124,7 +124,7 @@ pub struct Leaving {
     pub stays: String,
 }
 
-/// A person or group whom rules keep out of the directory.
+/// A person or group whom rules keep out of the directory, or whose entry another connector holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LeftOut {
     /// `user` or `group`.
@@ -246,7 +246,7 @@ pub struct RunReport {
     /// Where the connector has references between people, and any person has one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<ReferenceCounts>,
-    /// Whom rules keep out, up to [`LISTED`](Self::LISTED): groups, then people, in the order of their names.
+    /// Whom rules keep out and whose entries others hold, up to [`LISTED`](Self::LISTED): groups, then people, in the order of their names.
     #[serde(default)]
     pub left_out: Vec<LeftOut>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

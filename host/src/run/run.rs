@@ -10,6 +10,7 @@ use super::apply::apply;
 use super::check::check_reading;
 use super::collect::Collector;
 use super::confirm::Confirmations;
+use super::conflicts::Precedence;
 use super::error::RunError;
 use super::event::{Event, Observer, Step};
 use super::leavers::{Absentee, Judge, absentees};
@@ -42,6 +43,8 @@ pub struct Job {
     /// References between people: what the plugin's manifest says, with what the connector says instead.
     pub references: Vec<ReferenceRule>,
     pub policy: Policy,
+    /// Which connector of the directory is above which.
+    pub precedence: Precedence,
     /// Limits are noted and not enforced.
     pub override_limits: bool,
     /// Requests that the plugin may ask for in this run.
@@ -253,6 +256,7 @@ fn plan_reading(
         transforms: &job.transforms,
         rules: &job.rules,
         policy: &job.policy,
+        precedence: &job.precedence,
         now,
         absent: &absent,
         confirmations: &confirmations,

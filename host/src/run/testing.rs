@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::answers::Answers;
+use super::conflicts::Precedence;
 use super::entries::{Entries, GroupNames};
 use super::event::Silent;
 use super::lock::WorkFolder;
@@ -215,7 +216,19 @@ pub struct World {
     pub organisation: Arc<Mutex<Organisation>>,
     pub job: Job,
     pub store: SqliteStore,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+}
+
+/// A further connector of a [`World`]'s directory.
+pub struct Rival {
+    pub organisation: Arc<Mutex<Organisation>>,
+    pub job: Job,
+}
+
+impl Rival {
+    pub fn change(&self, change: impl FnOnce(&mut Organisation)) {
+        change(&mut self.organisation.lock().expect("no test panics while holding it"));
+    }
 }
 
 /// What the directory shows: user name → active; group name → user names.
@@ -230,31 +243,17 @@ impl World {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = folder.path().join("rollcall.db");
         let store = SqliteStore::open(&database).expect("a new store");
+        let work = WorkFolder::beside(&database).expect("a work folder");
         let organisation = Arc::new(Mutex::new(organisation));
-        let identity = Identity { name: "memory".into(), version: "1.0.0".into(), sha256: "0".repeat(64) };
-        let manifest = manifest();
-        let source = MemorySource { identity, manifest, organisation: organisation.clone() };
-        let job = Job {
-            connector: "acme".into(),
-            source: Arc::new(source),
-            transforms: transforms.into(),
-            turn: Turn::at_once(),
-            answers: Answers::Provider { transport: Arc::new(MemoryTransport), recorder: None },
-            work: WorkFolder::beside(&database).expect("a work folder"),
-            reading: [1; 32],
-            rules: [2; 32],
-            references: Vec::new(),
-            // Those of a group's rename are end-to-end tests.
-            policy: Policy {
-                entries: Entries { group_names: GroupNames::Follow, ..Entries::default() },
-                ..Policy::default()
-            },
-            override_limits: false,
-            max_requests: 1000,
-            observer: Arc::new(Silent),
-            cancel: CancellationToken::new(),
-        };
-        Self { organisation, job, store, _folder: folder }
+        let job = job("acme", &organisation, transforms, work);
+        Self { organisation, job, store, folder }
+    }
+
+    /// Another connector of the same directory.
+    pub fn rival(&self, connector: &str, organisation: Organisation) -> Rival {
+        let work = WorkFolder::beside(&self.folder.path().join("rollcall.db")).expect("a work folder");
+        let organisation = Arc::new(Mutex::new(organisation));
+        Rival { job: job(connector, &organisation, vec![], work), organisation }
     }
 
     pub fn change(&self, change: impl FnOnce(&mut Organisation)) {
@@ -271,6 +270,16 @@ impl World {
 
     pub async fn sync(&mut self) -> Ended {
         sync(&self.job, &mut self.store).await.expect("a run that can begin")
+    }
+
+    pub async fn sync_rival(&mut self, rival: &Rival) -> Ended {
+        sync(&rival.job, &mut self.store).await.expect("a run that can begin")
+    }
+
+    pub async fn sync_rival_well(&mut self, rival: &Rival) -> super::RunReport {
+        let ended = self.sync_rival(rival).await;
+        assert!(ended.error.is_none(), "{:?}", ended.error);
+        ended.report
     }
 
     pub async fn sync_well(&mut self) -> super::RunReport {
@@ -321,5 +330,38 @@ impl World {
             })
             .expect("changes");
         lines
+    }
+}
+
+/// A job of a connector of that organisation, alone in its directory.
+fn job(
+    connector: &str,
+    organisation: &Arc<Mutex<Organisation>>,
+    transforms: Vec<Arc<dyn Transform>>,
+    work: WorkFolder,
+) -> Job {
+    let identity = Identity { name: "memory".into(), version: "1.0.0".into(), sha256: "0".repeat(64) };
+    let manifest = manifest();
+    let source = MemorySource { identity, manifest, organisation: organisation.clone() };
+    Job {
+        connector: connector.into(),
+        source: Arc::new(source),
+        transforms: transforms.into(),
+        turn: Turn::at_once(),
+        answers: Answers::Provider { transport: Arc::new(MemoryTransport), recorder: None },
+        work,
+        reading: [1; 32],
+        rules: [2; 32],
+        references: Vec::new(),
+        // Those of a group's rename are end-to-end tests.
+        policy: Policy {
+            entries: Entries { group_names: GroupNames::Follow, ..Entries::default() },
+            ..Policy::default()
+        },
+        precedence: Precedence::new(&[connector.to_owned()]),
+        override_limits: false,
+        max_requests: 1000,
+        observer: Arc::new(Silent),
+        cancel: CancellationToken::new(),
     }
 }

@@ -311,7 +311,7 @@ impl Transform for Rules {
     }
 }
 
-fn rules() -> Vec<Arc<dyn Transform>> {
+pub(super) fn rules() -> Vec<Arc<dyn Transform>> {
     vec![Arc::new(Rules(Identity { name: "rules".into(), version: "1.0.0".into(), sha256: "1".repeat(64) }))]
 }
 

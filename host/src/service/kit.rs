@@ -12,6 +12,9 @@ pub trait Kit: Send + Sync + 'static {
     /// Of the connectors that have one.
     fn schedules(&self) -> BTreeMap<String, Schedule>;
 
+    /// Every connector, as the configuration states their order.
+    fn order(&self) -> Vec<String>;
+
     fn notify(&self) -> &Notify;
 
     /// Everything is read, and the directory follows. A run that could not even begin is a report of a failure without

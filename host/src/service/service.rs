@@ -239,6 +239,7 @@ impl<W: Workshop> Service<W> {
                 (None, None)
             }
         };
+        self.scheduler.set_order(self.kit.order());
         self.scheduler.set(self.kit.schedules(), self.clock.now(), last);
         failed.map_or(Ok(()), |error| Err(error.into()))
     }

@@ -268,6 +268,20 @@ impl Reader for SqliteReader<'_> {
         })
     }
 
+    fn aliases(&self, connector: ConnectorId, each: &mut dyn FnMut(EntryKind, &str, u32)) -> StoreResult<()> {
+        let sql = "SELECT entry, id, key FROM entry_alias WHERE connector = ?1 ORDER BY entry, id";
+        self.rows(sql, [connector.0], |row| {
+            let (entry, id): (String, String) = (self.get(row, 0)?, self.get(row, 1)?);
+            let entry = if entry == EntryKind::User.as_str() { EntryKind::User } else { EntryKind::Group };
+            each(entry, &id, self.get(row, 2)?);
+            Ok(true)
+        })
+    }
+
+    fn connector_id(&self, name: &str) -> StoreResult<Option<ConnectorId>> {
+        self.one("SELECT id FROM connector WHERE name = ?1", [name], |row| row.get(0).map(ConnectorId))
+    }
+
     fn user(&self, key: UserKey) -> StoreResult<Option<UserEntry>> {
         self.first_user(&format!("{USER} WHERE u.key = ?1"), [key.0])
     }
@@ -384,6 +398,26 @@ impl Reader for SqliteReader<'_> {
             each(GroupKey(self.get(row, 0)?), ConnectorId(self.get(row, 1)?), self.bitmap(row, 2)?);
             Ok(true)
         })
+    }
+
+    fn groups_given(&self, connector: ConnectorId) -> StoreResult<Vec<GroupKey>> {
+        let mut groups = Vec::new();
+        let sql = "SELECT \"group\" FROM directory_membership WHERE connector = ?1 ORDER BY \"group\"";
+        self.rows(sql, [connector.0], |row| {
+            groups.push(GroupKey(self.get(row, 0)?));
+            Ok(true)
+        })?;
+        Ok(groups)
+    }
+
+    fn givers(&self, group: GroupKey) -> StoreResult<Vec<ConnectorId>> {
+        let mut givers = Vec::new();
+        let sql = "SELECT connector FROM directory_membership WHERE \"group\" = ?1 ORDER BY connector";
+        self.rows(sql, [group.0], |row| {
+            givers.push(ConnectorId(self.get(row, 0)?));
+            Ok(true)
+        })?;
+        Ok(givers)
     }
 
     fn groups_of(&self, user: UserKey) -> StoreResult<Vec<GroupKey>> {

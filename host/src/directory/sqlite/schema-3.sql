@@ -8,3 +8,13 @@ ALTER TABLE held_change ADD COLUMN because TEXT;
 -- The first complete run in which rules kept someone, or a group, out of the directory who is in it.
 ALTER TABLE mirror_user ADD COLUMN dropped_since INTEGER;
 ALTER TABLE mirror_group ADD COLUMN dropped_since INTEGER;
+
+-- Who of a connector is an entry that belongs to another one: since the other took it over, or from the start.
+CREATE TABLE entry_alias (
+  entry TEXT NOT NULL CHECK (entry IN ('user', 'group')),
+  connector INTEGER NOT NULL REFERENCES connector,
+  id TEXT NOT NULL,
+  key INTEGER NOT NULL,
+  PRIMARY KEY (entry, connector, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entry_alias_by_key ON entry_alias (entry, key);

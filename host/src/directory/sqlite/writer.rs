@@ -5,8 +5,8 @@ use super::file::DatabaseFile;
 use super::open::end_run;
 use crate::directory::plain;
 use crate::directory::{
-    Change, ConnectorId, Counters, GroupEntry, GroupKey, HeldState, MembersState, MembershipChange,
-    MirrorGroup, MirrorUser, RunId, StoreResult, UserEntry, UserKey, Writer, fold,
+    Change, ConnectorId, Counters, EntryKind, GroupEntry, GroupKey, HeldState, MembersState,
+    MembershipChange, MirrorGroup, MirrorUser, RunId, StoreResult, UserEntry, UserKey, Writer, fold,
 };
 
 pub(super) struct SqliteWriter<'a> {
@@ -16,11 +16,43 @@ pub(super) struct SqliteWriter<'a> {
 
 impl SqliteWriter<'_> {
     fn execute(&self, sql: &str, params: impl Params) -> StoreResult<()> {
+        self.executed(sql, params).map(|_| ())
+    }
+
+    /// How many rows it changed.
+    fn executed(&self, sql: &str, params: impl Params) -> StoreResult<usize> {
         self.transaction
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(params))
-            .map(|_| ())
             .map_err(|source| self.file.error("written", source))
+    }
+
+    /// An entry that changes its owner stays known to the one before, by that one's id of it.
+    fn keep_alias(
+        &self,
+        entry: EntryKind,
+        key: u32,
+        owner: ConnectorId,
+        id: Option<&str>,
+    ) -> StoreResult<()> {
+        let sql = match entry {
+            EntryKind::User => {
+                "INSERT OR REPLACE INTO entry_alias SELECT 'user', connector, external_id, key FROM directory_user
+                 WHERE key = ?1 AND connector <> ?2"
+            }
+            EntryKind::Group => {
+                "INSERT OR REPLACE INTO entry_alias SELECT 'group', connector, external_id, key FROM directory_group
+                 WHERE key = ?1 AND connector <> ?2 AND external_id IS NOT NULL"
+            }
+        };
+        // A group without an id leaves none behind, and may yet be taken over.
+        if self.executed(sql, params![key, owner.0])? == 0 && entry == EntryKind::User {
+            return Ok(());
+        }
+        self.execute(
+            "DELETE FROM entry_alias WHERE entry = ?1 AND connector = ?2 AND id = ?3",
+            params![entry.as_str(), owner.0, id],
+        )
     }
 }
 
@@ -138,6 +170,7 @@ impl Writer for SqliteWriter<'_> {
     }
 
     fn update_user(&mut self, connector: ConnectorId, entry: &UserEntry) -> StoreResult<()> {
+        self.keep_alias(EntryKind::User, entry.key.0, connector, Some(&entry.external_id))?;
         self.execute(
             "UPDATE directory_user SET connector = ?2, external_id = ?3, user_name = ?4, folded = ?5,
                     display_name = ?6, given_name = ?7, family_name = ?8, email = ?9, active = ?10, attributes = ?11
@@ -159,6 +192,12 @@ impl Writer for SqliteWriter<'_> {
     }
 
     fn delete_user(&mut self, key: UserKey) -> StoreResult<()> {
+        self.execute(
+            "UPDATE mirror_user SET shaping = zeroblob(16) WHERE (connector, id) IN
+             (SELECT connector, id FROM entry_alias WHERE entry = 'user' AND key = ?1)",
+            [key.0],
+        )?;
+        self.execute("DELETE FROM entry_alias WHERE entry = 'user' AND key = ?1", [key.0])?;
         self.execute("DELETE FROM directory_user WHERE key = ?1", [key.0])
     }
 
@@ -186,6 +225,7 @@ impl Writer for SqliteWriter<'_> {
     }
 
     fn update_group(&mut self, connector: ConnectorId, entry: &GroupEntry) -> StoreResult<()> {
+        self.keep_alias(EntryKind::Group, entry.key.0, connector, entry.external_id.as_deref())?;
         self.execute(
             "UPDATE directory_group SET connector = ?2, external_id = ?3, name = ?4, folded = ?5, description = ?6,
                     attributes = ?7
@@ -204,7 +244,15 @@ impl Writer for SqliteWriter<'_> {
 
     fn delete_group(&mut self, key: GroupKey) -> StoreResult<()> {
         self.execute("DELETE FROM directory_membership WHERE \"group\" = ?1", [key.0])?;
+        self.execute("DELETE FROM entry_alias WHERE entry = 'group' AND key = ?1", [key.0])?;
         self.execute("DELETE FROM directory_group WHERE key = ?1", [key.0])
+    }
+
+    fn put_alias(&mut self, connector: ConnectorId, entry: EntryKind, id: &str, key: u32) -> StoreResult<()> {
+        self.execute(
+            "INSERT OR REPLACE INTO entry_alias (entry, connector, id, key) VALUES (?1, ?2, ?3, ?4)",
+            params![entry.as_str(), connector.0, id, key],
+        )
     }
 
     fn set_members(

@@ -155,13 +155,15 @@ impl Draft<'_> {
         let mut dropped = std::mem::take(&mut self.cleanup.dropped);
         dropped.sort_by_key(|(_, key, _)| *key);
         let keys = dropped.iter().map(|(_, key, _)| key.0).collect();
-        let groups = self.judge().groups_that_matter(&keys)?;
+        let held = dropped.iter().any(|(person, ..)| self.reading.state(*person).alias);
+        let groups = self.judge().groups_that_matter(&keys, held)?;
         for (person, key, reason) in dropped {
             let Some(entry) = self.reader.user(key)? else { continue };
             let since = self.reading.state(person).known.and_then(|known| known.dropped_since);
             let reason = format!("{}: {reason}", since_run("dropped by rules", since));
             // It is told anew at every run, until it is no longer in the directory.
-            self.people.shaping[person as usize] = match self.judge().fate(&entry, &groups, since)? {
+            let held = self.reading.state(person).alias;
+            self.people.shaping[person as usize] = match self.judge().fate(&entry, held, &groups, since)? {
                 Fate::Act(treatment) => {
                     self.clean(person, entry, treatment, &reason, gathered)?;
                     match treatment.users {
@@ -331,8 +333,7 @@ impl Draft<'_> {
         for (at, key) in self.groups.keys.iter().enumerate() {
             let (Some(_), Some(GroupShape::Kept(group))) = (key, &self.groups.shapes[at]) else { continue };
             for person in &self.reading.groups[at].members {
-                let known = self.reading.state(*person).key;
-                let key = known.or_else(|| self.people.new_keys.get(person).copied());
+                let key = self.key_so_far(*person);
                 if let Some(of_person) = key.and_then(|key| names.get_mut(&key.0)) {
                     of_person.push(group.name.clone());
                 }

@@ -6,9 +6,12 @@
 //! Entries that a complete reading did not return, and those that rules drop, are reported and left alone.
 
 mod cleanup;
+mod group_ownership;
 mod groups;
+mod local_members;
 mod mirror;
 mod names;
+mod ownership;
 mod people;
 #[expect(clippy::module_inception, reason = "the plan itself is one concept of the planning folder")]
 mod plan;

@@ -7,7 +7,7 @@ use super::references::mixed;
 use super::shaper::{Memberships, Shaped, Shaper};
 use crate::directory::{Change, ChangeKind, MembersState, UserEntry, UserKey, fold};
 use crate::failpoint::FailPoint;
-use crate::model::{Person, PluginError, Subject};
+use crate::model::{GroupRef, Person, PluginError, Subject};
 use crate::run::collect::work_file;
 use crate::run::error::RunError;
 use crate::run::report::{Counts, LeftOut, ReportedProblem, RunReport};
@@ -93,7 +93,7 @@ impl Draft<'_> {
         self.number_people(&order);
         self.find_shaping_keys(&memberships);
         let out_of_step = self.out_of_step()?;
-        let wanted = self.give_keys(&order, &out_of_step);
+        let wanted = self.give_keys(&order, &out_of_step)?;
 
         let mut gathered = Gathered { staging, claims: Vec::new(), claimants: Vec::new() };
         let (reading, spool) = (self.reading, self.spool);
@@ -106,6 +106,7 @@ impl Draft<'_> {
         if self.transforms.is_empty() {
             self.join_as_read();
         }
+        self.settle_ownership(&mut gathered)?;
         self.plan_cleanup(&mut gathered)?;
         let Gathered { claims, claimants, staging } = gathered;
         // By key, so that who gets a name does not depend on which page came first.
@@ -139,7 +140,7 @@ impl Draft<'_> {
     /// Hashes all that a person's entry is shaped from: record, groups with names, rules.
     fn find_shaping_keys(&mut self, memberships: &Memberships) {
         let tokens: Vec<[u8; 32]> = self.groups.shapes.iter().map(token).collect();
-        let inactivity = self.inactivity_token();
+        let (inactivity, conflicts) = (self.inactivity_token(), self.policy.conflicts.token());
         self.people.shaping = (0..self.reading.len() as u32)
             .map(|person| {
                 let state = self.reading.state(person);
@@ -147,7 +148,11 @@ impl Draft<'_> {
                     return state.known.map_or(UNSHAPED, |known| known.shaping);
                 }
                 let mut hasher = blake3::Hasher::new();
-                hasher.update(&state.digest).update(self.rules).update(&inactivity);
+                hasher
+                    .update(&state.digest)
+                    .update(self.rules)
+                    .update(&inactivity)
+                    .update(conflicts.as_bytes());
                 for name in &self.policy.entries.only_at_creation {
                     hasher.update(name.as_bytes()).update(&[0]);
                 }
@@ -184,7 +189,7 @@ impl Draft<'_> {
 
     /// Who has to be shaped; those without an entry get the next keys, in the order of their ids. A key whose
     /// person turns out to be dropped is never used.
-    fn give_keys(&mut self, order: &[u32], out_of_step: &RoaringBitmap) -> RoaringBitmap {
+    fn give_keys(&mut self, order: &[u32], out_of_step: &RoaringBitmap) -> Result<RoaringBitmap, RunError> {
         let mut wanted = RoaringBitmap::new();
         let mut told_again = 0;
         for person in order {
@@ -199,6 +204,8 @@ impl Draft<'_> {
                 && state.known.is_some_and(|known| known.shaping == self.people.shaping[*person as usize])
             {
                 match state.key {
+                    Some(key) if state.alias && self.takes_back(key)? => drop(wanted.insert(*person)),
+                    Some(key) if state.alias => self.leave_held(*person, key)?,
                     Some(_) => self.report.users.unchanged += 1,
                     // Shaped again only to tell why. They get no key, because they are dropped again.
                     None if told_again < RunReport::LISTED => {
@@ -215,7 +222,7 @@ impl Draft<'_> {
                 self.counters.user += 1;
             }
         }
-        wanted
+        Ok(wanted)
     }
 
     fn take_in(&mut self, batch: Vec<Shaped>, gathered: &mut Gathered<'_>) -> Result<(), RunError> {
@@ -253,13 +260,19 @@ impl Draft<'_> {
         gathered: &mut Gathered<'_>,
     ) -> Result<(), RunError> {
         let Person { user, groups } = person;
+        let state = self.reading.state(index);
+        if let Some(key) = state.key.filter(|_| state.alias)
+            && !self.takes_back(key)?
+        {
+            return self.plan_held(index, key, &user.username, &groups);
+        }
         if user.username.trim().is_empty() {
             let error = PluginError::new("no-user-name", "has no user name")
                 .with_hint("give them one at the provider, or in a transform");
             self.skip_user(index, user.display_name.as_deref().unwrap_or_default(), &error);
             return Ok(());
         }
-        let before = match self.reading.state(index).key {
+        let before = match state.key {
             Some(key) => self.reader.user(key)?,
             None => None,
         };
@@ -270,21 +283,11 @@ impl Draft<'_> {
         let mut entry = UserEntry::from_user(key, self.connector_name, user);
         if let Some(before) = &before {
             self.policy.entries.keep(before, &mut entry);
+            self.keep_suffixed(before, &mut entry);
         }
         self.refer(index, &mut entry);
         self.people.shaped.insert(key.0);
-        for group in &groups {
-            if !self.join(group, key.0) {
-                let id = group.id.as_deref().unwrap_or_default();
-                let error = PluginError::new(
-                    "unknown-group",
-                    format!("a transform gave the group id {id:?}, which nobody read"),
-                )
-                .with_hint("report it to the transform's author");
-                let subject = Subject::User(entry.external_id.clone());
-                self.report.add_problem(ReportedProblem::new(Some(&subject), Some(&entry.user_name), &error));
-            }
-        }
+        self.join_groups(&groups, key, &entry.external_id, &entry.user_name);
         // A creation's change is the whole entry, so that it is made when it is applied.
         let (action, changes) = match &before {
             None => (Action::Create, Vec::new()),
@@ -311,11 +314,32 @@ impl Draft<'_> {
         Ok(())
     }
 
+    /// Puts a shaped person into their groups.
+    pub(super) fn join_groups(&mut self, groups: &[GroupRef], key: UserKey, id: &str, name: &str) {
+        for group in groups {
+            if !self.join(group, key.0) {
+                let group = group.id.as_deref().unwrap_or_default();
+                let error = PluginError::new(
+                    "unknown-group",
+                    format!("a transform gave the group id {group:?}, which nobody read"),
+                )
+                .with_hint("report it to the transform's author");
+                let subject = Subject::User(id.to_owned());
+                self.report.add_problem(ReportedProblem::new(Some(&subject), Some(name), &error));
+            }
+        }
+    }
+
+    /// The key of the person's entry as it is known so far, which the run may yet not make.
+    pub(super) fn key_so_far(&self, person: u32) -> Option<UserKey> {
+        let found = || self.ownership.found.get(&person).or_else(|| self.people.new_keys.get(&person));
+        self.reading.state(person).key.or_else(|| found().copied())
+    }
+
     /// Those who are in a group that could not be made are shaped again at the next run.
     pub(super) fn shape_again(&mut self, members: &RoaringBitmap) {
         for person in 0..self.reading.len() as u32 {
-            let key = self.reading.state(person).key.or_else(|| self.people.new_keys.get(&person).copied());
-            if key.is_some_and(|key| members.contains(key.0)) {
+            if self.key_so_far(person).is_some_and(|key| members.contains(key.0)) {
                 self.people.shaping[person as usize] = UNSHAPED;
             }
         }
@@ -353,6 +377,11 @@ impl Draft<'_> {
                 }
             };
             let message = format!("the user name {:?} belongs to {other}", claimant.name);
+            if self.fails_on_user(conflict)? {
+                self.ownership
+                    .refused
+                    .push(format!("{message}, and is wanted by {}", self.reading.id(claimant.person)));
+            }
             let error = PluginError::new("name-taken", message).with_hint(hint);
             self.skip_user(claimant.person, &claimant.name, &error);
             if claim.renames {

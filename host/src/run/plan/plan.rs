@@ -8,12 +8,14 @@ use tokio_util::sync::CancellationToken;
 use super::cleanup::CleanupDraft;
 use super::groups::{GroupsDraft, PlannedGroup, shape_read_groups};
 use super::mirror::MirrorPlan;
+use super::ownership::OwnershipDraft;
 use super::people::{PeopleDraft, PlannedUser};
 use crate::directory::{Change, ConnectorId, Counters, GroupKey, Reader, UserKey};
 use crate::model::{PluginError, Subject};
 use crate::plugin::Transform;
 use crate::run::collect::work_file;
 use crate::run::confirm::Confirmations;
+use crate::run::conflicts::Precedence;
 use crate::run::error::RunError;
 use crate::run::leavers::Absentee;
 use crate::run::policy::Policy;
@@ -34,6 +36,8 @@ pub struct PlanInputs<'a> {
     /// Hash of the transforms and their settings.
     pub rules: &'a [u8; 32],
     pub policy: &'a Policy,
+    /// Which connector is above which.
+    pub precedence: &'a Precedence,
     /// When the reading was made.
     pub now: Timestamp,
     /// Whom the reading did not return, and what is to be done about them.
@@ -66,6 +70,8 @@ pub struct Plan {
     pub users: Vec<PlannedUser>,
     pub groups: Vec<PlannedGroup>,
     pub memberships: Vec<PlannedMembers>,
+    /// People of this connector, by provider id, whose entries belong to connectors above.
+    pub aliases: Vec<(String, UserKey)>,
     pub mirror: MirrorPlan,
     pub staging: StagingReader,
     /// What the run planned and does not apply.
@@ -126,6 +132,7 @@ pub struct Draft<'a> {
     pub(super) transforms: &'a [Arc<dyn Transform>],
     pub(super) rules: &'a [u8; 32],
     pub(super) policy: &'a Policy,
+    pub(super) precedence: &'a Precedence,
     pub(super) now: Timestamp,
     pub(super) absent: &'a [Absentee],
     pub(super) confirmations: &'a Confirmations,
@@ -137,6 +144,7 @@ pub struct Draft<'a> {
     pub(super) groups: GroupsDraft,
     pub(super) people: PeopleDraft,
     pub(super) cleanup: CleanupDraft,
+    pub(super) ownership: OwnershipDraft,
 }
 
 /// Compares a complete reading with mirror and directory. Counts and problems go into the report.
@@ -156,6 +164,7 @@ pub fn build(
         transforms: inputs.transforms,
         rules: inputs.rules,
         policy: inputs.policy,
+        precedence: inputs.precedence,
         now: inputs.now,
         absent: inputs.absent,
         confirmations: inputs.confirmations,
@@ -167,16 +176,19 @@ pub fn build(
         groups: GroupsDraft { shapes: shapes.into(), ..GroupsDraft::default() },
         people: PeopleDraft::default(),
         cleanup: CleanupDraft::default(),
+        ownership: OwnershipDraft::default(),
     };
     draft.report_reading();
     draft.plan_groups()?;
     draft.plan_people(&mut staging)?;
     draft.plan_made_up_groups()?;
+    draft.refuse_conflicts()?;
     draft.report.left_out.sort_unstable();
     let mut memberships = draft.plan_memberships()?;
     draft.take_out_leavers(&mut memberships)?;
+    draft.plan_local_members(&mut memberships)?;
     let mirror = draft.plan_mirror()?;
-    let Draft { counters, groups, people, cleanup, .. } = draft;
+    let Draft { counters, groups, people, cleanup, ownership, .. } = draft;
     let cleaned = cleanup.loses_memberships();
     Ok(Plan {
         connector: inputs.connector,
@@ -184,6 +196,7 @@ pub fn build(
         users: people.planned,
         groups: groups.planned,
         memberships,
+        aliases: ownership.aliases,
         mirror: mirror.with_people(people.numbers, people.shaping, people.records, cleanup.dropped_people),
         staging: staging.finish().map_err(work_file(folder, "written"))?,
         reading,

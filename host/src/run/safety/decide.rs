@@ -201,6 +201,11 @@ struct Entry<T> {
     held: Vec<HeldChange>,
 }
 
+/// Why the changes of an entry are nothing that the connector may apply: another took it over meanwhile.
+fn foreign(owner: Option<String>, connector: &str) -> Option<String> {
+    owner.filter(|owner| owner != connector).map(|owner| format!("it belongs to connector {owner} now"))
+}
+
 impl<T> Entry<T> {
     fn changes(&self) -> Vec<Change> {
         self.held.iter().map(|held| held.change.clone()).collect()
@@ -279,8 +284,13 @@ impl Work {
         let after = after(before.as_ref(), &held, UserEntry::fields, UserEntry::patched, |fields| {
             UserEntry::from_fields(UserKey(key), approval.connector, fields)
         });
+        let owner =
+            |after: &Option<UserEntry>| after.as_ref().or(before.as_ref()).map(|e| e.connector.clone());
         match after {
-            Ok(after) => self.users.push(Entry { after, key, held }),
+            Ok(after) => match foreign(owner(&after), approval.connector) {
+                None => self.users.push(Entry { after, key, held }),
+                Some(why) => self.misfit(EntryKind::User, &name, why),
+            },
             Err(why) => self.misfit(EntryKind::User, &name, why),
         }
         Ok(())
@@ -305,8 +315,13 @@ impl Work {
         let after = after(before.as_ref(), &held, GroupEntry::fields, GroupEntry::patched, |fields| {
             GroupEntry::from_fields(GroupKey(key), approval.connector, fields)
         });
+        let owner =
+            |after: &Option<GroupEntry>| after.as_ref().or(before.as_ref()).map(|e| e.connector.clone());
         match after {
-            Ok(after) => self.groups.push(Entry { after, key, held }),
+            Ok(after) => match foreign(owner(&after), approval.connector) {
+                None => self.groups.push(Entry { after, key, held }),
+                Some(why) => self.misfit(EntryKind::Group, &name, why),
+            },
             Err(why) => self.misfit(EntryKind::Group, &name, why),
         }
         Ok(())
