@@ -216,12 +216,7 @@ fn references(counts: &ReferenceCounts) -> String {
 }
 
 fn problem(problem: &ReportedProblem) -> String {
-    let mut text = match (&problem.name, &problem.id) {
-        (Some(name), Some(id)) => format!("{} {name} ({id}): {}", problem.kind, problem.message),
-        (Some(name), None) => format!("{} {name}: {}", problem.kind, problem.message),
-        (None, Some(id)) => format!("{} {id}: {}", problem.kind, problem.message),
-        (None, None) => problem.message.clone(),
-    };
+    let mut text = problem.line();
     if let Some(hint) = &problem.hint {
         text.push_str(&format!("\n  hint: {hint}"));
     }

@@ -7,7 +7,7 @@ use super::error::RunError;
 use super::plan::Plan;
 use super::report::RunReport;
 use super::staging::{Action, StagedUser};
-use crate::directory::{Change, MembershipChange, MirrorGroup, RunId, Store, Writer};
+use crate::directory::{Change, MirrorGroup, RunId, Store, Writer};
 use crate::failpoint::FailPoint;
 
 /// Writes mirror, directory, changes, checkpoints and the run's outcome. After a crash at any instant the store holds
@@ -108,15 +108,7 @@ fn write_directory(
     FailPoint::GroupsWritten.pass();
     for members in &plan.memberships {
         writer.set_members(members.group, members.connector, &members.all)?;
-        writer.add_membership_change(
-            run,
-            &MembershipChange {
-                group: members.group,
-                connector: members.connector,
-                added: members.added.clone(),
-                removed: members.removed.clone(),
-            },
-        )?;
+        writer.add_membership_change(run, &members.change())?;
     }
     for group in plan.groups.iter().filter(|group| group.action == Action::Delete) {
         writer.delete_group(group.entry.key)?;

@@ -16,6 +16,7 @@ mod frontier;
 mod history;
 mod lock;
 mod plan;
+pub mod planfile;
 mod policy;
 mod probe;
 mod reading;

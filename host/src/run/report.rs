@@ -49,6 +49,9 @@ pub struct Counts {
     #[serde(default)]
     pub anonymized: u64,
     pub unchanged: u64,
+    /// Entries of which something is held; the rest of it may be changed.
+    #[serde(default)]
+    pub held: u64,
     /// Entries of this connector that a complete reading did not return. They are left alone.
     pub absent: u64,
     /// Records that rules keep out of the directory.
@@ -63,6 +66,8 @@ pub struct MembershipCounts {
     pub created: u64,
     pub removed: u64,
     pub unchanged: u64,
+    #[serde(default)]
+    pub held: u64,
     /// Groups whose members could not be read: their memberships stay as they were.
     pub unknown: u64,
     /// Memberships that name a user nobody read.
@@ -315,6 +320,18 @@ impl ReportedProblem {
             code: error.code.clone(),
             message: error.with_references(),
             hint: error.hint.clone(),
+        }
+    }
+}
+
+impl ReportedProblem {
+    /// `user ann (00u1): why`.
+    pub fn line(&self) -> String {
+        match (&self.name, &self.id) {
+            (Some(name), Some(id)) => format!("{} {name} ({id}): {}", self.kind, self.message),
+            (Some(name), None) => format!("{} {name}: {}", self.kind, self.message),
+            (None, Some(id)) => format!("{} {id}: {}", self.kind, self.message),
+            (None, None) => self.message.clone(),
         }
     }
 }

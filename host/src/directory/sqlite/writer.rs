@@ -5,7 +5,7 @@ use super::file::DatabaseFile;
 use super::open::end_run;
 use crate::directory::plain;
 use crate::directory::{
-    Change, ConnectorId, Counters, GroupEntry, GroupKey, HeldState, MembersState, MembershipChange,
+    Change, ConnectorId, Counters, EntryKind, GroupEntry, GroupKey, HeldState, MembersState, MembershipChange,
     MirrorGroup, MirrorUser, RunId, StoreResult, UserEntry, UserKey, Writer, fold,
 };
 
@@ -292,6 +292,28 @@ impl Writer for SqliteWriter<'_> {
         self.execute(
             "UPDATE held_membership SET state = ?4 WHERE run = ?1 AND \"group\" = ?2 AND connector = ?3",
             params![run.0, group.0, connector.0, state.as_str()],
+        )
+    }
+
+    fn approve_entry(&mut self, connector: ConnectorId, entry: EntryKind, key: u32) -> StoreResult<()> {
+        self.execute(
+            "INSERT OR IGNORE INTO approved_entry (connector, entry, key) VALUES (?1, ?2, ?3)",
+            params![connector.0, entry.as_str(), key],
+        )
+    }
+
+    fn forget_approved_entries(&mut self, connector: ConnectorId) -> StoreResult<()> {
+        self.execute("DELETE FROM approved_entry WHERE connector = ?1", [connector.0])
+    }
+
+    fn note_applied_plan(&mut self, plan: &str, run: RunId) -> StoreResult<()> {
+        self.execute("INSERT INTO applied_plan (plan, run) VALUES (?1, ?2)", params![plan, run.0])
+    }
+
+    fn shape_again(&mut self, connector: ConnectorId, external_id: &str) -> StoreResult<()> {
+        self.execute(
+            "UPDATE mirror_user SET shaping = zeroblob(16) WHERE connector = ?1 AND id = ?2",
+            params![connector.0, external_id],
         )
     }
 

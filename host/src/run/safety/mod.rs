@@ -6,6 +6,7 @@
 //! held, again.
 
 mod decide;
+mod fit;
 mod guard;
 mod held;
 mod limits;
@@ -14,6 +15,7 @@ mod protect;
 mod tests;
 
 pub use decide::{Approval, DecisionError, approve, reject};
+pub(super) use fit::{Fitted, Wanted};
 pub use guard::guard;
 pub use held::{Held, hold};
 pub use limits::{Bound, LimitKind, OnLimit, Safety};
