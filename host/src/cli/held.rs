@@ -197,6 +197,8 @@ impl From<DecisionError> for Failure {
         };
         let changed = error.changed();
         let detail = (!changed.is_empty()).then(|| format!("  {}", changed.join("\n  ")));
-        Failure::of(exit, &error).with_detail(detail).with_hint(error.hint())
+        let mut failure = Failure::of(exit, &error).with_detail(detail).with_hint(error.hint());
+        failure.add_causes(changed);
+        failure
     }
 }

@@ -1,4 +1,6 @@
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,16 +16,19 @@ use super::tape::TapeArguments;
 use super::{changes_csv, job, open, show};
 use crate::directory::{Change, Reader, UserKey};
 use crate::http::Budgets;
+use crate::run::planfile::{self, PlanOut};
 use crate::run::{self, Plan, RunError, RunReport, Turn};
 
 /// Show what a sync would change now, by name, without changing anything.
 ///
 /// Reads everything in scope, as a sync does.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("files").args(["record", "out"]).multiple(true)))]
 #[command(after_help = "Examples:\n  \
     rollcall plan acme\n  \
     rollcall plan acme --json\n  \
     rollcall plan acme --csv > changes.csv\n  \
+    rollcall plan acme --out acme.plan\n  \
     rollcall plan acme --replay acme.jsonl.gz\n\n\
     Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 a sync would hold changes for a person, \
     4 a sync would be done with problems.")]
@@ -32,8 +37,13 @@ pub(super) struct PlanArguments {
     name: String,
     #[command(flatten)]
     tape: TapeArguments,
-    /// Let --record overwrite the file.
-    #[arg(long, requires = "record")]
+    /// Keep the plan in this file, for `rollcall apply`; compressed if its name ends in .gz.
+    ///
+    /// It holds the data of everybody whom the plan changes, but no credential, and is for its owner only.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Let --record and --out overwrite the file.
+    #[arg(long, requires = "files")]
     force: bool,
     /// Print only the changes, as comma-separated values: one line for each changed field, member, or entry.
     #[arg(long, conflicts_with = "json")]
@@ -105,12 +115,29 @@ pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) ->
     let mut store = job::store(&config)?;
     let config = &config;
     let tape = arguments.tape.tape(arguments.force);
+    let out = match &arguments.out {
+        Some(path) => {
+            let (endpoint, _) = open::endpoint(config, name, plugins.source.manifest())?;
+            let from = job::provenance(config, name, &plugins, &endpoint)?;
+            let policy = config.connector(name)?.policy.digest();
+            let out = PlanOut { path: path.clone(), overwrite: arguments.force, from, policy };
+            out.check()?;
+            Some(out)
+        }
+        None => None,
+    };
+    let kept = out.as_ref();
     let shown = block_on(|interrupt| async move {
         let around = Surroundings { output, cancel: interrupt.token(), budgets: Budgets::default() };
         let job = job::job(config, name, plugins, &around, Turn::at_once(), tape).await?;
         let mut shown = Shown::default();
-        let report =
-            run::plan(&job, &mut store, &mut |plan, reader| gather(plan, reader, &mut shown)).await?;
+        let report = run::plan(&job, &mut store, &mut |plan, reader, report| {
+            if let Some(out) = kept {
+                planfile::keep(out, plan, reader, report)?;
+            }
+            gather(plan, reader, &mut shown)
+        })
+        .await?;
         shown.report = Some(report);
         Ok(shown)
     })?;
@@ -118,6 +145,10 @@ pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) ->
     match arguments.csv {
         true => changes_csv::print(output, &shown.changes, &shown.memberships)?,
         false => output.view(|| text(&shown, &report), || &shown)?,
+    }
+    if let Some(PlanOut { path, .. }) = &out {
+        let path = path.display();
+        output.note(&format!("The plan is kept in {path}: `rollcall apply {path}` makes exactly these changes."));
     }
     Ok(report.outcome.into())
 }

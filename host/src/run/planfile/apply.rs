@@ -55,8 +55,8 @@ pub fn apply(applying: Applying<'_>, store: &mut dyn Store) -> Result<RunReport,
     let fitted = Fitted::new(&wanted, reader.as_ref())?;
     if !fitted.misfits.is_empty() && !applying.skip_changed {
         return Err(PlanFileError::Conflicts {
-            path: applying.plan.path,
-            connector: name,
+            path: applying.plan.path.clone(),
+            connector: name.clone(),
             changed: fitted.misfits.iter().map(ReportedProblem::line).collect(),
         }
         .into());

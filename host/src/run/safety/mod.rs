@@ -12,7 +12,7 @@ mod held;
 mod limits;
 mod protect;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use decide::{Approval, DecisionError, approve, reject};
 pub(super) use fit::{Fitted, Wanted};

@@ -23,7 +23,7 @@ async fn synced(safety: Safety) -> World {
     world
 }
 
-fn approving(world: &mut World, run: i64, skip_changed: bool) -> Result<RunReport, DecisionError> {
+pub fn approving(world: &mut World, run: i64, skip_changed: bool) -> Result<RunReport, DecisionError> {
     let approval = Approval {
         connector: "acme",
         run: RunId(run),
