@@ -139,34 +139,29 @@ fn headline(report: &RunReport) -> String {
 }
 
 fn table(report: &RunReport) -> String {
-    let heads = ["", "seen", "created", "updated", "renamed", "disabled", "enabled", "removed", "unchanged"];
-    let mut table = Table::new(heads);
-    for column in 1..heads.len() {
+    let mut heads =
+        vec!["", "seen", "created", "updated", "renamed", "disabled", "enabled", "removed", "unchanged"];
+    let (users, groups, members) = (&report.users, &report.groups, &report.memberships);
+    let holds = users.held + groups.held + members.held > 0;
+    heads.extend(holds.then_some("held"));
+    let columns = heads.len();
+    let mut table = Table::of(heads.into_iter().map(str::to_owned).collect());
+    for column in 1..columns {
         table = table.right(column);
     }
-    let entries = |name: &str, c: &Counts| {
-        let numbers =
-            [c.seen, c.created, c.updated, c.renamed, c.disabled, c.enabled, c.removed, c.unchanged];
-        let mut cells = numbers.into_iter().map(count);
-        std::array::from_fn::<String, 9, _>(|at| {
-            if at == 0 { name.to_owned() } else { cells.next().unwrap_or_default() }
-        })
+    let mut row = |name: &str, numbers: [Option<u64>; 9]| {
+        let cells = numbers.iter().take(columns - 1);
+        let cells = cells.map(|number| number.map_or_else(|| "-".to_owned(), count));
+        table.push(std::iter::once(name.to_owned()).chain(cells).collect());
     };
-    table.row(entries("users", &report.users));
-    table.row(entries("groups", &report.groups));
-    let m = &report.memberships;
-    let none = || "-".to_owned();
-    table.row([
-        "memberships".to_owned(),
-        count(m.seen),
-        count(m.created),
-        none(),
-        none(),
-        none(),
-        none(),
-        count(m.removed),
-        count(m.unchanged),
-    ]);
+    for (name, c) in [("users", users), ("groups", groups)] {
+        let numbers =
+            [c.seen, c.created, c.updated, c.renamed, c.disabled, c.enabled, c.removed, c.unchanged, c.held];
+        row(name, numbers.map(Some));
+    }
+    let m = members;
+    let ends = [Some(m.removed), Some(m.unchanged), Some(m.held)];
+    row("memberships", [Some(m.seen), Some(m.created), None, None, None, None, ends[0], ends[1], ends[2]]);
     table.render(None)
 }
 

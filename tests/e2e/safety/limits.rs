@@ -6,7 +6,7 @@ use crate::support::World;
 const PEOPLE: [&str; 4] = ["ann", "bob", "cy", "dee"];
 
 /// Three are suspended, one is hired, and only two may be disabled.
-fn over_the_limit(lines: &str) -> World {
+pub fn over_the_limit(lines: &str) -> World {
     let world = World::company(&PEOPLE, &[("eng", &["ann", "bob"])]);
     world.configure(&format!("[connector.acme.safety]\ndisables = 2\n{lines}"));
     world.sync();

@@ -2,7 +2,7 @@ use roaring::RoaringBitmap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::limits::{LimitKind, OnLimit};
-use crate::directory::{Change, ChangeKind, MembershipChange, Reader, fold};
+use crate::directory::{Change, ChangeKind, EntryKind, MembershipChange, Reader, fold};
 use crate::run::error::RunError;
 use crate::run::plan::{Kinds, Plan, PlanInputs, PlannedMembers, count_changes, count_users};
 use crate::run::report::{Counts, MembershipCounts, RunReport};
@@ -44,7 +44,7 @@ pub fn guard(
     report.held = Some(held.report(applied, sentences, |members| {
         let held = held.changes.iter().find(|(_, change)| {
             change.kind == ChangeKind::Create
-                && change.entry == crate::directory::EntryKind::Group
+                && change.entry == EntryKind::Group
                 && change.key == members.group.0
         });
         match held {
@@ -297,7 +297,7 @@ impl Guard<'_, '_> {
         const ENTRY: &str = "belongs to an entry that is held";
         let held_of = |kind: ChangeKind| -> RoaringBitmap {
             let users = self.plan.held.changes.iter().filter(|(_, change)| {
-                change.kind == kind && change.entry == crate::directory::EntryKind::User
+                change.kind == kind && change.entry == EntryKind::User
             });
             users.map(|(_, change)| change.key).collect()
         };
@@ -443,7 +443,21 @@ impl Guard<'_, '_> {
         });
         let stay = report.memberships.removed.saturating_sub(ended);
         let before = std::mem::take(&mut report.memberships);
-        report.memberships =
-            MembershipCounts { created: added, removed: ended, unchanged: before.unchanged + stay, ..before };
+        let held = &self.plan.held;
+        let entries = |kind: EntryKind| {
+            let keys = held.changes.iter().filter(|(_, change)| change.entry == kind);
+            keys.map(|(_, change)| change.key).collect::<RoaringBitmap>().len()
+        };
+        (report.users.held, report.groups.held) = (entries(EntryKind::User), entries(EntryKind::Group));
+        let members = held.members.iter();
+        let waiting = members.fold(0, |sum, (_, change)| sum + change.added.len() + change.removed.len());
+        let ends = held.members.iter().fold(0, |sum, (_, change)| sum + change.removed.len());
+        report.memberships = MembershipCounts {
+            created: added,
+            removed: ended,
+            unchanged: before.unchanged + stay.saturating_sub(ends),
+            held: waiting,
+            ..before
+        };
     }
 }
