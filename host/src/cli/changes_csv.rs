@@ -9,7 +9,7 @@ use super::plan::{ShownChange, ShownMembers};
 use super::report::Failure;
 use crate::directory::ChangeKind;
 
-const COLUMNS: [&str; 6] = ["kind", "entry", "name", "field", "before", "after"];
+const COLUMNS: [&str; 7] = ["kind", "entry", "name", "field", "before", "after", "reason"];
 
 pub(super) fn print(
     output: Output,
@@ -34,7 +34,7 @@ pub(super) fn print(
 }
 
 fn member(kind: &str, group: &str, before: Value, after: Value) -> Vec<Value> {
-    vec![kind.into(), "group".into(), group.into(), "member".into(), before, after]
+    vec![kind.into(), "group".into(), group.into(), "member".into(), before, after, Value::Null]
 }
 
 fn lines(change: &ShownChange) -> Vec<Vec<Value>> {
@@ -46,6 +46,7 @@ fn lines(change: &ShownChange) -> Vec<Vec<Value>> {
             field.into(),
             before,
             after,
+            change.reason.as_deref().into(),
         ]
     };
     let whole = [ChangeKind::Create, ChangeKind::Disable, ChangeKind::Enable, ChangeKind::Delete];
@@ -80,7 +81,8 @@ mod tests {
     use super::*;
 
     fn change(kind: ChangeKind, before: Option<Value>, after: Value) -> ShownChange {
-        ShownChange { kind: kind.as_str(), entry: "user", key: 1, name: "ann".into(), before, after }
+        let (kind, name, reason) = (kind.as_str(), "ann".into(), None);
+        ShownChange { kind, entry: "user", key: 1, name, before, after, reason }
     }
 
     #[test]
@@ -93,9 +95,9 @@ mod tests {
         let lines: Vec<String> = lines(&update).iter().map(|line| crate::cli::csv::line(line)).collect();
         assert_eq!(
             lines.concat(),
-            "update,user,ann,email,a@b.c,\n\
-             update,user,ann,profile.department,Sales,Support\n\
-             update,user,ann,profile.level,,3\n"
+            "update,user,ann,email,a@b.c,,\n\
+             update,user,ann,profile.department,Sales,Support,\n\
+             update,user,ann,profile.level,,3,\n"
         );
     }
 
@@ -106,6 +108,6 @@ mod tests {
             assert_eq!(lines(&change).len(), 1);
         }
         let rename = change(ChangeKind::Rename, Some(json!({ "userName": "a" })), json!({ "userName": "b" }));
-        assert_eq!(lines(&rename)[0][3..], [json!("userName"), json!("a"), json!("b")]);
+        assert_eq!(lines(&rename)[0][3..6], [json!("userName"), json!("a"), json!("b")]);
     }
 }

@@ -68,6 +68,9 @@ pub(super) struct ShownChange {
     pub name: String,
     pub before: Option<Value>,
     pub after: Value,
+    /// Why, where it is not simply what the provider says now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,6 +90,7 @@ impl From<&Change> for ShownChange {
             name: change.name.clone(),
             before: change.before.as_deref().map(json),
             after: json(&change.after),
+            reason: change.reason.clone(),
         }
     }
 }

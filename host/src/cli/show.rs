@@ -10,7 +10,8 @@ use super::output::width;
 use super::table::Table;
 use crate::directory::{Change, ChangeKind};
 use crate::run::{
-    Counts, HeldReport, LeftOut, Outcome, ReferenceCounts, ReportedProblem, RunReport, UnresolvedReference,
+    Counts, HeldReport, Leaving, LeftOut, Outcome, ReferenceCounts, ReportedProblem, RunReport,
+    UnresolvedReference,
 };
 
 /// Problems, absent entries and changes listed on a terminal before the rest is only counted; `--json` has all.
@@ -66,11 +67,16 @@ pub(super) fn report(report: &RunReport) -> String {
     if !report.absent.is_empty() {
         let number = report.users.absent + report.groups.absent;
         text.push_str(&format!(
-            "\n\n{} no longer returned by the provider, left as before:",
+            "\n\n{} no longer returned by the provider:",
             plural(number, "entry is", "entries are")
         ));
         let names = report.absent.iter().map(|entry| format!("{} {} ({})", entry.kind, entry.name, entry.id));
         text.push_str(&listed(names, number));
+    }
+    if !report.leaving.is_empty() {
+        let number = report.leaving.len() as u64 + report.further_leaving;
+        text.push_str(&format!("\n\n{} as before for now:", plural(number, "entry stays", "entries stay")));
+        text.push_str(&listed(report.leaving.iter().map(leaving), number));
     }
     report.references.iter().filter(|one| one.unresolved > 0).for_each(|one| text.push_str(&references(one)));
     if !report.notices.is_empty() {
@@ -182,6 +188,11 @@ fn requests(report: &RunReport) -> String {
     text
 }
 
+fn leaving(leaving: &Leaving) -> String {
+    let Leaving { kind, id, name, reason, stays } = leaving;
+    format!("{kind} {name} ({id}), {reason}: {stays}")
+}
+
 fn left_out(LeftOut { kind, name, id, reason }: &LeftOut) -> String {
     format!("{kind} {name} ({id}): {reason}")
 }
@@ -273,7 +284,7 @@ pub(super) fn change(change: &Change) -> String {
         fields
     };
     let (before, after) = (fields(&change.before), fields(&Some(change.after.clone())));
-    match change.kind {
+    let told = match change.kind {
         ChangeKind::Create | ChangeKind::Disable | ChangeKind::Enable | ChangeKind::Delete => what,
         ChangeKind::Anonymize | ChangeKind::Update | ChangeKind::Rename => {
             let mut names: Vec<&String> = before.iter().chain(&after).map(|(name, _)| name).collect();
@@ -289,6 +300,10 @@ pub(super) fn change(change: &Change) -> String {
                 .collect();
             format!("{what}: {}", told.join(", "))
         }
+    };
+    match &change.reason {
+        Some(reason) => format!("{told} ({reason})"),
+        None => told,
     }
 }
 
@@ -326,6 +341,7 @@ mod tests {
             name: "ann".into(),
             before: Some(r#"{"attributes":{"profile.department":"Sales"},"email":"a@b.c"}"#.into()),
             after: r#"{"attributes":{"profile.department":"Support","profile.title":"Dr"}}"#.into(),
+            reason: None,
         };
         assert_eq!(
             change(&update),

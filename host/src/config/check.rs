@@ -21,7 +21,7 @@ use crate::http::{Allow, SecretSource};
 use crate::model::Method;
 use crate::plugin::{Limits, nearest};
 use crate::run::safety::{Bound, LimitKind, NamePattern, OnLimit, Safety};
-use crate::run::{Entries, GroupNames, PersonCondition, Policy};
+use crate::run::{Entries, GroupNames, Policy};
 
 /// Everything that the file says.
 pub(super) struct Checked {
@@ -160,6 +160,7 @@ impl Checker<'_> {
         let settings = self.settings(&under(&path, "settings"), written.settings);
         let references = self.references(&under(&path, "references"), written.references);
         let http = self.http(&under(&path, "http"), written.http);
+        let cleanup = self.cleanup(&under(&path, "cleanup"), written.cleanup);
         let transforms = written.transform.into_iter().enumerate().map(|(index, transform)| {
             let path = under(&under(&path, "transform"), index);
             TransformUse {
@@ -176,7 +177,7 @@ impl Checker<'_> {
         let credential = credential?;
         let (endpoint, limits) = (written.endpoint, limits.with(&written.limits));
         let safety = self.safety(&under(&path, "safety"), written.safety);
-        let policy = Policy { safety, entries };
+        let policy = Policy { safety, entries, cleanup };
         Some(Connector {
             plugin,
             endpoint,
@@ -257,22 +258,17 @@ impl Checker<'_> {
             }
         }
         for (index, text) in written.protect.iter().enumerate() {
-            match PersonCondition::parse(text) {
-                Ok(condition) => safety.protect.push(condition),
-                Err(mistake) => {
-                    let message = format!("the condition is wrong: {}", mistake.message);
-                    self.wrong(&under(&under(path, "protect"), index), message, mistake.hint().as_deref());
-                }
-            }
+            safety.protect.extend(self.condition(&under(&under(path, "protect"), index), text));
         }
-        for (index, text) in written.protect_groups.iter().enumerate() {
-            if text.is_empty() {
-                let at = under(&under(path, "protect-groups"), index);
-                self.wrong(&at, "a pattern can't be empty", Some("such as `\"admins-*\"`"));
-            }
-            safety.protect_groups.push(NamePattern::new(text));
-        }
+        safety.protect_groups = self.patterns(&under(path, "protect-groups"), &written.protect_groups);
         safety
+    }
+
+    pub fn patterns(&mut self, path: &[Step], written: &[String]) -> Vec<NamePattern> {
+        for (index, _) in written.iter().enumerate().filter(|(_, text)| text.is_empty()) {
+            self.wrong(&under(path, index), "a pattern can't be empty", Some("such as `\"admins-*\"`"));
+        }
+        written.iter().map(|text| NamePattern::new(text)).collect()
     }
 
     fn entries(&mut self, path: &[Step], written: &written::Entries) -> Entries {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use super::check::looks_like_a_secret;
+use super::cleanup::{GROUPS, MEMBERSHIPS, USERS, word};
 use super::connector::{Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice};
 use super::load::Config;
 use super::notify::Notify;
@@ -13,8 +14,8 @@ use super::schedule::Schedule;
 use super::template::{key, toml};
 use crate::http::{SecretSource, WebhookUrl};
 use crate::plugin::Limit;
-use crate::run::PersonCondition;
 use crate::run::safety::{Bound, LimitKind, NamePattern, OnLimit, Safety};
+use crate::run::{Cleanup, PersonCondition};
 
 /// What stands for a value that is not shown.
 const HIDDEN: &str = "…";
@@ -146,6 +147,7 @@ impl Config {
         }
         tables.push(limits.table);
 
+        self.cleanup_tables(name, &under("cleanup"), &connector.policy.cleanup, tables);
         let mut safety = self.table(&under("safety"), &format!("[connector.{name}.safety]"));
         safety.safety(&connector.policy.safety);
         tables.push(safety.table);
@@ -160,6 +162,55 @@ impl Config {
             settings.settings(&schema(&transform.plugin).unwrap_or_default(), &transform.settings, &[]);
             tables.push(settings.table);
         }
+    }
+
+    fn cleanup_tables(&self, name: &str, path: &[Step], cleanup: &Cleanup, tables: &mut Vec<EffectiveTable>) {
+        let mut own = self.table(path, &format!("[connector.{name}.cleanup]"));
+        let except: Vec<&str> = cleanup.except.iter().map(PersonCondition::text).collect();
+        for (key, value) in [
+            ("users", word(&USERS, cleanup.users).into()),
+            ("groups", word(&GROUPS, cleanup.groups).into()),
+            ("memberships", word(&MEMBERSHIPS, cleanup.memberships).into()),
+            (
+                "keep-memberships-of",
+                cleanup.keep_memberships_of.iter().map(NamePattern::text).collect::<Vec<_>>().into(),
+            ),
+            ("grace-runs", cleanup.grace.runs.into()),
+            ("grace-days", cleanup.grace.days.into()),
+            ("confirm", cleanup.confirm.into()),
+            ("except", except.into()),
+        ] {
+            own.put(key, Some(value), Origin::Default);
+        }
+        tables.push(own.table);
+        for (index, rule) in cleanup.rules.iter().enumerate() {
+            let path = [path, &[Step::from("rule"), Step::from(index)]].concat();
+            let mut own = self.table(&path, &format!("[[connector.{name}.cleanup.rule]]"));
+            for (key, value) in [
+                ("when", Some(rule.when.text().into())),
+                ("users", rule.users.map(|users| word(&USERS, users).into())),
+                ("memberships", rule.memberships.map(|kind| word(&MEMBERSHIPS, kind).into())),
+                ("grace-runs", rule.grace_runs.map(Value::from)),
+                ("grace-days", rule.grace_days.map(Value::from)),
+            ] {
+                own.put(key, value, Origin::Default);
+            }
+            tables.push(own.table);
+        }
+        let Some(rule) = &cleanup.inactivity else { return };
+        let path = [path, &[Step::from("inactivity")]].concat();
+        let mut own = self.table(&path, &format!("[connector.{name}.cleanup.inactivity]"));
+        for (key, value) in [
+            ("days", rule.days.map(Value::from)),
+            ("never-signed-in-days", rule.never_signed_in_days.map(Value::from)),
+            ("sign-in", Some(rule.sign_in.as_str().into())),
+            ("created", Some(rule.created.as_str().into())),
+            ("users", Some(word(&USERS, rule.users).into())),
+            ("spare", Some(rule.spare.text().into())),
+        ] {
+            own.put(key, value, Origin::Default);
+        }
+        tables.push(own.table);
     }
 
     fn table(&self, path: &[Step], header: &str) -> Gathering<'_> {

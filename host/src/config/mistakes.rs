@@ -124,6 +124,12 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("proxy with a broken password", with("http.proxy = \"http://mia:SeCrEt@proxy:port\"")),
         ("bundle empty", with("http.ca-bundle = \"\"")),
         ("grant", with("http.allow = [\"POST /a\", \"post /b\", \"POST b\", \"POST\"]")),
+        ("cleanup of another kind", with("cleanup.users = \"remove\"")),
+        ("inactivity without days", with("cleanup.inactivity = { users = \"keep\" }")),
+        ("grace out of range", with("cleanup.grace-days = -1\ncleanup.grace-runs = 20_000")),
+        ("rule of cleanup for nobody", with("cleanup.rule = [{ users = \"delete\" }]")),
+        ("pattern of cleanup empty", with("cleanup.keep-memberships-of = [\"\"]")),
+        ("condition of cleanup", with("cleanup.except = ['isMember(\"a\") && usrName == \"b\"']")),
         ("setting that is no number", with("settings.ratios = [1.0, nan]")),
         ("schedule with four fields", with("schedule = \"0 3 * *\"")),
         ("schedule name mistyped", with("schedule = \"@dayly\"")),
@@ -205,6 +211,28 @@ pub(super) const EVERYTHING: &str = r#"
         allow = ["POST /api/v1/logs"]
         [connector.acme.limits]
         memory-mib = 128
+        [connector.acme.cleanup]
+        users = "anonymize"
+        groups = "empty"
+        memberships = "remove"
+        keep-memberships-of = ["staff", "jira-*"]
+        grace-runs = 3
+        grace-days = 7
+        confirm = 50
+        except = ['isMember("break-glass")']
+        [[connector.acme.cleanup.rule]]
+        when = 'isMember("portal")'
+        users = "delete"
+        memberships = "remove"
+        grace-runs = 1
+        grace-days = 30
+        [connector.acme.cleanup.inactivity]
+        days = 90
+        never-signed-in-days = 30
+        sign-in = "lastLogin"
+        created = "created"
+        users = "disable"
+        spare = 'isMember("admins")'
         [connector.acme.safety]
         disables = { count = 50, percent = 5 }
         deletes = "none"

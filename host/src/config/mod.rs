@@ -30,6 +30,7 @@
 
 mod check;
 mod check_service;
+mod cleanup;
 mod connector;
 mod cron;
 pub mod edit;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::cleanup::{CONFIRM, GRACE_DAYS, GRACE_RUNS, GROUPS, INACTIVE_DAYS, MEMBERSHIPS, USERS};
 use super::connector::HttpOptions;
 use super::load::DEFAULT_DATABASE;
 use super::notify::{Notify, Occasion};
@@ -19,7 +20,7 @@ use crate::directory::UserEntry;
 use crate::model::{Manifest, PluginKind};
 use crate::plugin::{Limit, Limits};
 use crate::run::safety::LimitKind;
-use crate::run::{Entries, GroupNames};
+use crate::run::{Cleanup, Entries, GroupNames, Inactivity};
 
 /// The JSON Schema (2020-12) of a configuration; `plugins` are those whose settings it knows. A connector of another
 /// plugin may have any settings.
@@ -113,6 +114,7 @@ fn connector(plugins: &[&Manifest]) -> Value {
     properties["http"] = http();
     properties["limits"] =
         limits("What this connector's plugins may use, where that is not what [plugins.limits] says.", false);
+    properties["cleanup"] = cleanup();
     properties["safety"] = safety();
     properties["transform"] = json!({
         "description": "Transforms, in the order in which they shape.",
@@ -386,6 +388,84 @@ fn http() -> Value {
         }),
         &[],
     )
+}
+
+fn cleanup() -> Value {
+    let default = Cleanup::default();
+    let number = |help: &str, range: RangeInclusive<u64>| json!({ "description": help, "type": "integer", "minimum": range.start(), "maximum": range.end() });
+    let defaulted = |mut property: Value, default: Value| {
+        property["default"] = default;
+        property
+    };
+    let users = || json!({ "description": "What becomes of a person who leaves.", "enum": words(&USERS) });
+    let memberships =
+        || json!({ "description": "What becomes of their memberships.", "enum": words(&MEMBERSHIPS) });
+    let grace_runs = || number("Complete full runs that have to miss an entry first.", GRACE_RUNS);
+    let grace_days = || number("Days for which an entry has to be missing first.", GRACE_DAYS);
+    let condition = |help: &str| json!({ "description": help, "type": "string", "minLength": 1 });
+    let mut rule = table(
+        "For some people other than the table says; the first that holds counts.",
+        json!({
+            "when": condition("Whom it is about, in CEL."),
+            "users": users(),
+            "memberships": memberships(),
+            "grace-runs": grace_runs(),
+            "grace-days": grace_days(),
+        }),
+        &[],
+    );
+    rule["required"] = json!(["when"]);
+    let attribute = |help: &str| json!({ "description": help, "type": "string", "minLength": 1 });
+    let mut inactivity = table(
+        "People who don't sign in any more.",
+        json!({
+            "days": number("Since the last sign-in.", INACTIVE_DAYS),
+            "never-signed-in-days": number("Since the creation of someone who never signed in.", INACTIVE_DAYS),
+            "sign-in": defaulted(attribute("The attribute with the time of the last sign-in."), Inactivity::SIGN_IN.into()),
+            "created": defaulted(attribute("The attribute with the time of creation."), Inactivity::CREATED.into()),
+            "users": defaulted(users(), "disable".into()),
+            "spare": defaulted(condition("Who is spared, in CEL."), Inactivity::SPARE.into()),
+        }),
+        &[],
+    );
+    inactivity["anyOf"] = json!([{ "required": ["days"] }, { "required": ["never-signed-in-days"] }]);
+    table(
+        "What becomes of people and groups that the provider no longer returns, or that transforms drop.",
+        json!({
+            "users": defaulted(users(), "disable".into()),
+            "groups": {
+                "description": "What becomes of a group that leaves.",
+                "enum": words(&GROUPS),
+                "default": "keep",
+            },
+            "memberships": defaulted(memberships(), "keep".into()),
+            "keep-memberships-of": {
+                "description": "Groups, `*` for anything, that whoever leaves stays in.",
+                "type": "array",
+                "default": [],
+                "items": { "type": "string", "minLength": 1 },
+            },
+            "grace-runs": defaulted(grace_runs(), 0.into()),
+            "grace-days": defaulted(grace_days(), 0.into()),
+            "confirm": defaulted(
+                number("How many absent people a run asks for by id before it changes them.", CONFIRM),
+                default.confirm.into(),
+            ),
+            "except": {
+                "description": "Whom cleanup never touches, in CEL.",
+                "type": "array",
+                "default": [],
+                "items": { "type": "string", "minLength": 1 },
+            },
+            "rule": { "description": "Rules for some people.", "type": "array", "items": rule },
+            "inactivity": inactivity,
+        }),
+        &[],
+    )
+}
+
+fn words<T>(words: &[(&'static str, T)]) -> Vec<&'static str> {
+    words.iter().map(|(word, _)| *word).collect()
 }
 
 fn safety() -> Value {

@@ -54,6 +54,8 @@ pub(super) struct Connector {
     #[serde(default)]
     pub limits: LimitOverrides,
     #[serde(default)]
+    pub cleanup: super::cleanup::Written,
+    #[serde(default)]
     pub safety: Safety,
     #[serde(default)]
     pub transform: Vec<Transform>,

@@ -84,6 +84,8 @@ pub struct Change {
     pub before: Option<String>,
     /// The same fields afterwards; an empty object for a deletion.
     pub after: String,
+    /// Why, in words that follow a colon; nothing where the provider simply says so now.
+    pub reason: Option<String>,
 }
 
 /// Who comes into a group and who leaves it.
@@ -105,6 +107,7 @@ impl Change {
             name: entry.user_name.clone(),
             before: None,
             after: plain::user_fields(entry),
+            reason: None,
         }
     }
 
@@ -116,6 +119,7 @@ impl Change {
             name: entry.name.clone(),
             before: None,
             after: Json::Object(entry.fields()).to_string(),
+            reason: None,
         }
     }
 
@@ -138,7 +142,13 @@ impl Change {
             name: after.user_name.clone(),
             before: Some(Json::Object(old).to_string()),
             after: Json::Object(new).to_string(),
+            reason: None,
         }
+    }
+
+    /// The same change, with why it is made.
+    pub fn because(self, reason: &str) -> Self {
+        Self { reason: Some(reason.to_owned()), ..self }
     }
 
     /// What turns one user entry into the other; empty when they look the same.
@@ -160,6 +170,7 @@ fn delete(entry: EntryKind, key: u32, name: &str, before: String) -> Change {
         name: name.to_owned(),
         before: Some(before),
         after: "{}".to_owned(),
+        reason: None,
     }
 }
 
@@ -180,6 +191,7 @@ fn between(
             name: name.to_owned(),
             before: Some(Json::Object(before).to_string()),
             after: Json::Object(after).to_string(),
+            reason: None,
         });
     };
     let name_field = match entry {

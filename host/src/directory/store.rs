@@ -99,6 +99,8 @@ pub struct MirrorUser {
     pub shaping: [u8; 16],
     /// The first complete run that did not return the user.
     pub absent_since: Option<RunId>,
+    /// The first complete run in which rules kept out the user, who is in the directory.
+    pub dropped_since: Option<RunId>,
 }
 
 /// A group of the mirror.
@@ -108,6 +110,8 @@ pub struct MirrorGroup {
     pub record: Group,
     pub members: MembersState,
     pub absent_since: Option<RunId>,
+    /// The first complete run in which rules kept out the group, which is in the directory.
+    pub dropped_since: Option<RunId>,
 }
 
 /// The next free numbers; none is ever used again.
@@ -249,6 +253,8 @@ pub trait Reader {
     fn members_from(&self, group: GroupKey, connector: ConnectorId) -> StoreResult<RoaringBitmap>;
     /// Keys of all members, whoever gave them.
     fn members(&self, group: GroupKey) -> StoreResult<RoaringBitmap>;
+    /// All memberships, by group and connector.
+    fn memberships(&self, each: &mut dyn FnMut(GroupKey, ConnectorId, RoaringBitmap)) -> StoreResult<()>;
     /// The groups that a user is in, by key.
     fn groups_of(&self, user: UserKey) -> StoreResult<Vec<GroupKey>>;
 
@@ -257,6 +263,8 @@ pub trait Reader {
 
     /// The connector's latest run that was applied.
     fn last_applied(&self, connector: ConnectorId) -> StoreResult<Option<RunId>>;
+    /// How many of the connector's runs from this one on were applied.
+    fn applied_since(&self, connector: ConnectorId, run: RunId) -> StoreResult<u64>;
     /// The newest first; of one connector, or of all.
     fn runs(&self, connector: Option<&str>, limit: u32) -> StoreResult<Vec<RunRow>>;
     fn run(&self, id: RunId) -> StoreResult<Option<RunRow>>;

@@ -56,7 +56,9 @@ fn write_mirror(
     }
     for row in &plan.mirror.groups {
         let absent_since = if row.newly_absent { Some(run) } else { row.group.absent_since };
-        writer.put_mirror_group(connector, &MirrorGroup { absent_since, ..row.group.clone() })?;
+        let dropped_since = if row.newly_dropped { Some(run) } else { row.group.dropped_since };
+        let group = MirrorGroup { absent_since, dropped_since, ..row.group.clone() };
+        writer.put_mirror_group(connector, &group)?;
         if let Some(members) = &row.members {
             writer.put_mirror_members(row.group.number, members)?;
         }

@@ -7,13 +7,18 @@
 mod answers;
 mod apply;
 mod check;
+mod cleanup;
+#[cfg(test)]
+mod cleanup_tests;
 mod collect;
 mod condition;
+mod confirm;
 mod entries;
 mod error;
 mod event;
 mod frontier;
 mod history;
+mod leavers;
 mod lock;
 mod plan;
 pub mod planfile;
@@ -41,6 +46,7 @@ mod trial;
 mod turn;
 
 pub use answers::Answers;
+pub use cleanup::{Cleanup, CleanupRule, Grace, GroupCleanup, Inactivity, MembershipCleanup, UserCleanup};
 pub use condition::{GroupCondition, PersonCondition};
 pub use entries::{Entries, GroupNames};
 pub use error::{ReadError, RunError};
@@ -51,7 +57,7 @@ pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};
 pub use policy::Policy;
 pub use probe::{ProbeError, probe};
 pub use report::{
-    Counts, HeldEntry, HeldReport, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome,
+    Counts, HeldEntry, HeldReport, Leaving, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome,
     ReferenceCounts, ReportedError, ReportedProblem, RequestCounts, RunReport, UnresolvedReference,
 };
 pub use run::{Ended, Job, plan, sync, with_causes};

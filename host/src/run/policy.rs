@@ -1,5 +1,6 @@
 //! What an admin decided about a connector's entries: what a plan is made by, besides the reading and the rules.
 
+use super::cleanup::Cleanup;
 use super::entries::Entries;
 use super::safety::Safety;
 
@@ -8,6 +9,8 @@ use super::safety::Safety;
 pub struct Policy {
     pub safety: Safety,
     pub entries: Entries,
+    /// What happens to those who leave.
+    pub cleanup: Cleanup,
 }
 
 impl Policy {

@@ -26,6 +26,7 @@ pub struct KnownPerson {
     pub digest: [u8; 16],
     pub shaping: [u8; 16],
     pub absent_since: Option<RunId>,
+    pub dropped_since: Option<RunId>,
 }
 
 #[derive(Debug, Clone)]
@@ -97,6 +98,10 @@ pub struct Reading {
     in_no_group: RoaringBitmap,
     /// One for each kind of reference that the connector has.
     pub references: Vec<References>,
+    /// Whether the provider said, asked by id, that someone is gone whom it did not list; by provider id.
+    pub confirmed: FxHashMap<String, bool>,
+    /// Where the spool's last whole frame ends, in bytes.
+    pub spool_end: u64,
 }
 
 impl Reading {
@@ -119,6 +124,16 @@ impl Reading {
         }
     }
 
+    /// Looks again which entries of the directory are theirs: other runs may have changed it since.
+    pub fn find_keys(&mut self, reader: &dyn Reader, connector: ConnectorId) -> Result<(), RunError> {
+        self.states.iter_mut().for_each(|state| state.key = None);
+        reader.user_keys(connector, &mut |id, key| {
+            let index = self.person(id);
+            self.states[index as usize].key = Some(key);
+        })?;
+        Ok(())
+    }
+
     fn known(reader: &dyn Reader, connector: ConnectorId) -> Result<Self, RunError> {
         let mut reading = Self::default();
         reader.mirror_users(connector, &mut |user| {
@@ -128,13 +143,11 @@ impl Reading {
                 digest: user.digest,
                 shaping: user.shaping,
                 absent_since: user.absent_since,
+                dropped_since: user.dropped_since,
             });
         })?;
         reading.mirrored = reading.people.len();
-        reader.user_keys(connector, &mut |id, key| {
-            let index = reading.person(id);
-            reading.states[index as usize].key = Some(key);
-        })?;
+        reading.find_keys(reader, connector)?;
         reader.mirror_groups(connector, &mut |group| {
             let id = group.record.id.clone();
             reading.groups.insert(id, GroupState { known: Some(group), ..GroupState::default() });
@@ -160,10 +173,12 @@ impl Reading {
                     *known = attempt.max(*known);
                 }
                 Frame::Complete => complete = true,
+                Frame::Confirmed { id, gone } => drop(self.confirmed.insert(id, gone)),
                 Frame::Header { .. } | Frame::Roots(_) => {}
             }
             start = frames.whole();
         }
+        self.spool_end = start;
         if complete { Ok(clean) } else { Err(RunError::Spool { path: spool.to_owned() }) }
     }
 

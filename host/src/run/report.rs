@@ -52,7 +52,7 @@ pub struct Counts {
     /// Entries of which something is held; the rest of it may be changed.
     #[serde(default)]
     pub held: u64,
-    /// Entries of this connector that a complete reading did not return. They are left alone.
+    /// Entries of this connector that a complete reading did not return. Cleanup decides.
     pub absent: u64,
     /// Records that rules keep out of the directory.
     pub dropped: u64,
@@ -114,6 +114,19 @@ pub struct NamedEntry {
     pub kind: String,
     pub id: String,
     pub name: String,
+}
+
+/// An entry that cleanup will change, or would but for something, and that stays as it is in this run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaving {
+    /// `user` or `group`.
+    pub kind: String,
+    pub id: String,
+    pub name: String,
+    /// Why it leaves: `no longer returned since run 12`.
+    pub reason: String,
+    /// Why it stays for now: `missing for 1 of 3 runs; then disabled`.
+    pub stays: String,
 }
 
 /// A person or group whom rules keep out of the directory.
@@ -229,6 +242,12 @@ pub struct RunReport {
     pub notices: Vec<ReportedProblem>,
     /// Entries that a complete reading no longer returned, up to [`LISTED`](Self::LISTED).
     pub absent: Vec<NamedEntry>,
+    /// Whom cleanup leaves as they are for now, up to [`LISTED`](Self::LISTED).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaving: Vec<Leaving>,
+    /// Those beyond the listed ones.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub further_leaving: u64,
     /// Where the connector has references between people, and any person has one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<ReferenceCounts>,
@@ -245,6 +264,10 @@ pub struct RunReport {
     pub protected: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ReportedError>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl RunReport {
@@ -268,6 +291,8 @@ impl RunReport {
             further_problems: 0,
             notices: Vec::new(),
             absent: Vec::new(),
+            leaving: Vec::new(),
+            further_leaving: 0,
             references: Vec::new(),
             left_out: Vec::new(),
             held: None,
@@ -283,6 +308,14 @@ impl RunReport {
             c.created + c.updated + c.renamed + c.disabled + c.enabled + c.removed + c.anonymized
         };
         entries(&self.users) + entries(&self.groups) + self.memberships.created + self.memberships.removed > 0
+    }
+
+    pub fn add_leaving(&mut self, leaving: Leaving) {
+        if self.leaving.len() < Self::LISTED {
+            self.leaving.push(leaving);
+        } else {
+            self.further_leaving += 1;
+        }
     }
 
     pub fn add_left_out(&mut self, left_out: LeftOut) {

@@ -29,6 +29,10 @@ pub struct Organisation {
     pub groups: BTreeMap<String, (Group, Members)>,
     /// Users and groups that the plugin can't read.
     pub unreadable: BTreeSet<String>,
+    /// Users whom the list leaves out.
+    pub unlisted: BTreeSet<String>,
+    /// The plugin can't read single people.
+    pub no_single: bool,
     /// Requests (by path) that fail, each with the error's code and how often.
     pub failing: BTreeMap<String, (String, u32)>,
     /// Every request that was made.
@@ -86,9 +90,17 @@ impl Organisation {
             return Err(PluginError::new(code.clone(), "as asked"));
         }
         let mut page = Page::default();
-        if let Some(from) = path.strip_prefix("/users/") {
+        if let Some(id) = path.strip_prefix("/user/") {
+            match self.users.get(id) {
+                Some(user) => page.users.push(user.clone()),
+                None => page.gone.push(Subject::User(id.to_owned())),
+            }
+        } else if let Some(from) = path.strip_prefix("/users/") {
             let from: usize = from.parse().expect("a number");
             for (id, user) in self.users.iter().skip(from).take(PAGE) {
+                if self.unlisted.contains(id) {
+                    continue;
+                }
                 if self.unreadable.contains(id) {
                     page.problems.push(Problem {
                         subject: Some(Subject::User(id.clone())),
@@ -150,7 +162,15 @@ impl Source for MemorySource {
         &self.manifest
     }
 
-    fn plan(&self, _scope: &Scope, _known: &[Attribute]) -> Result<Vec<Request>, CallError> {
+    fn plan(&self, scope: &Scope, known: &[Attribute]) -> Result<Vec<Request>, CallError> {
+        if let Scope::User(id) = scope {
+            assert!(known.contains(&Attribute::new("groups", false)), "the record alone is wanted");
+            if self.organisation.lock().expect("no test panics while holding it").no_single {
+                let error = PluginError::new(PluginError::UNSUPPORTED, "reads no single people");
+                return Err(CallError::Answered { plugin: Box::new(self.identity.clone()), error });
+            }
+            return Ok(vec![request(&format!("/user/{id}"), None)]);
+        }
         Ok(vec![request("/users/0", None), request("/groups", None)])
     }
 

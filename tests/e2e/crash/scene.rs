@@ -19,8 +19,10 @@ pub struct Scene {
     pub world: World,
     pub old: State,
     pub new: State,
-    /// How many pages a reading has.
+    /// How many pages a reading has, the answers about people whom the list left out among them.
     pub pages: usize,
+    /// How many of these are such answers.
+    pub confirmations: usize,
     /// How many fail points the run passes.
     pub passings: usize,
     /// The database before the run; empty before the first.
@@ -83,12 +85,15 @@ impl Scene {
         let passings = passings(&world, &["sync", "acme"]);
         let new = State::read(&world.work());
         assert!(old != new, "the run has something to do");
-        let pages = world.requests().len();
+        let requests = world.requests();
+        let pages = requests.len();
+        let confirmations = requests.iter().filter(|target| target.starts_with("/api/v1/users/")).count();
         let mut scene = Self {
             world,
             old,
             new,
             pages,
+            confirmations,
             passings,
             before,
             asked: BTreeSet::new(),

@@ -149,6 +149,7 @@ impl SqliteReader<'_> {
             name: self.get(row, 3)?,
             before: self.get(row, 4)?,
             after: self.get(row, 5)?,
+            reason: self.get(row, 6)?,
         })
     }
 
@@ -198,7 +199,8 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn mirror_users(&self, connector: ConnectorId, each: &mut dyn FnMut(MirrorUser)) -> StoreResult<()> {
-        let sql = "SELECT id, number, digest, shaping, absent_since FROM mirror_user WHERE connector = ?1 ORDER BY id";
+        let sql = "SELECT id, number, digest, shaping, absent_since, dropped_since FROM mirror_user
+                   WHERE connector = ?1 ORDER BY id";
         self.rows(sql, [connector.0], |row| {
             each(MirrorUser {
                 id: self.get(row, 0)?,
@@ -206,6 +208,7 @@ impl Reader for SqliteReader<'_> {
                 digest: self.hash(row, 2)?,
                 shaping: self.hash(row, 3)?,
                 absent_since: self.get::<Option<i64>>(row, 4)?.map(RunId),
+                dropped_since: self.get::<Option<i64>>(row, 5)?.map(RunId),
             });
             Ok(true)
         })
@@ -220,7 +223,8 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn mirror_groups(&self, connector: ConnectorId, each: &mut dyn FnMut(MirrorGroup)) -> StoreResult<()> {
-        let sql = "SELECT id, number, members, absent_since, record FROM mirror_group WHERE connector = ?1 ORDER BY id";
+        let sql = "SELECT id, number, members, absent_since, record, dropped_since FROM mirror_group
+                   WHERE connector = ?1 ORDER BY id";
         self.rows(sql, [connector.0], |row| {
             let id: String = self.get(row, 0)?;
             let record: String = self.get(row, 4)?;
@@ -236,6 +240,7 @@ impl Reader for SqliteReader<'_> {
                     }
                 },
                 absent_since: self.get::<Option<i64>>(row, 3)?.map(RunId),
+                dropped_since: self.get::<Option<i64>>(row, 5)?.map(RunId),
                 record: serde_json::from_str(&record)
                     .map_err(|error| self.file.corrupt(format!("record of mirror group {id}: {error}")))?,
             });
@@ -372,6 +377,15 @@ impl Reader for SqliteReader<'_> {
         Ok(members)
     }
 
+    fn memberships(&self, each: &mut dyn FnMut(GroupKey, ConnectorId, RoaringBitmap)) -> StoreResult<()> {
+        let sql =
+            "SELECT \"group\", connector, members FROM directory_membership ORDER BY \"group\", connector";
+        self.rows(sql, [], |row| {
+            each(GroupKey(self.get(row, 0)?), ConnectorId(self.get(row, 1)?), self.bitmap(row, 2)?);
+            Ok(true)
+        })
+    }
+
     fn groups_of(&self, user: UserKey) -> StoreResult<Vec<GroupKey>> {
         let mut groups = Vec::new();
         self.rows("SELECT \"group\", members FROM directory_membership ORDER BY \"group\"", [], |row| {
@@ -408,6 +422,13 @@ impl Reader for SqliteReader<'_> {
         Ok(latest.flatten().map(RunId))
     }
 
+    fn applied_since(&self, connector: ConnectorId, run: RunId) -> StoreResult<u64> {
+        let sql =
+            "SELECT count(*) FROM run WHERE connector = ?1 AND id >= ?2 AND outcome IN ('done', 'problems')";
+        let count: Option<i64> = self.one(sql, params![connector.0, run.0], |row| row.get(0))?;
+        Ok(count.unwrap_or(0) as u64)
+    }
+
     fn runs(&self, connector: Option<&str>, limit: u32) -> StoreResult<Vec<RunRow>> {
         let mut runs = Vec::new();
         let sql = format!("{RUN} WHERE ?1 IS NULL OR c.name = ?1 ORDER BY r.id DESC LIMIT ?2");
@@ -423,7 +444,7 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn changes(&self, run: RunId, each: &mut dyn FnMut(Change) -> bool) -> StoreResult<()> {
-        let sql = "SELECT kind, entry, key, name, before, after FROM change WHERE run = ?1 ORDER BY sequence";
+        let sql = "SELECT kind, entry, key, name, before, after, reason FROM change WHERE run = ?1 ORDER BY sequence";
         self.rows(sql, [run.0], |row| Ok(each(self.change(row, run)?)))
     }
 
@@ -439,14 +460,14 @@ impl Reader for SqliteReader<'_> {
 
     fn held_changes(&self, run: RunId) -> StoreResult<Vec<HeldChange>> {
         let mut held = Vec::new();
-        let sql = "SELECT kind, entry, key, name, before, after, sequence, reason, state
+        let sql = "SELECT kind, entry, key, name, before, after, because, sequence, reason, state
                    FROM held_change WHERE run = ?1 ORDER BY sequence";
         self.rows(sql, [run.0], |row| {
             held.push(HeldChange {
                 change: self.change(row, run)?,
-                sequence: self.get(row, 6)?,
-                reason: self.get(row, 7)?,
-                state: self.held_state(row, 8)?,
+                sequence: self.get(row, 7)?,
+                reason: self.get(row, 8)?,
+                state: self.held_state(row, 9)?,
             });
             Ok(true)
         })?;

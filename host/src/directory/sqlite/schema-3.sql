@@ -1,5 +1,14 @@
 -- Version 3.
 
+-- Why an entry changed, where it is not simply what the provider says now.
+ALTER TABLE change ADD COLUMN reason TEXT;
+-- The same of a held change, whose `reason` is why it is held.
+ALTER TABLE held_change ADD COLUMN because TEXT;
+
+-- The first complete run in which rules kept someone, or a group, out of the directory who is in it.
+ALTER TABLE mirror_user ADD COLUMN dropped_since INTEGER;
+ALTER TABLE mirror_group ADD COLUMN dropped_since INTEGER;
+
 -- Tells this directory from any other: a plan's file belongs to one.
 CREATE TABLE identity (
   id TEXT PRIMARY KEY

@@ -49,16 +49,17 @@ impl Writer for SqliteWriter<'_> {
 
     fn put_mirror_user(&mut self, connector: ConnectorId, user: &MirrorUser) -> StoreResult<()> {
         self.execute(
-            "INSERT INTO mirror_user (connector, id, number, digest, shaping, absent_since)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT DO UPDATE SET digest = ?4, shaping = ?5, absent_since = ?6",
+            "INSERT INTO mirror_user (connector, id, number, digest, shaping, absent_since, dropped_since)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT DO UPDATE SET digest = ?4, shaping = ?5, absent_since = ?6, dropped_since = ?7",
             params![
                 connector.0,
                 user.id,
                 user.number,
                 user.digest,
                 user.shaping,
-                user.absent_since.map(|run| run.0)
+                user.absent_since.map(|run| run.0),
+                user.dropped_since.map(|run| run.0)
             ],
         )
     }
@@ -79,16 +80,17 @@ impl Writer for SqliteWriter<'_> {
         let record = serde_json::to_string(&group.record)
             .map_err(|error| self.file.corrupt(format!("group {}: {error}", group.record.id)))?;
         self.execute(
-            "INSERT INTO mirror_group (connector, id, number, members, absent_since, record)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT DO UPDATE SET members = ?4, absent_since = ?5, record = ?6",
+            "INSERT INTO mirror_group (connector, id, number, members, absent_since, record, dropped_since)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT DO UPDATE SET members = ?4, absent_since = ?5, record = ?6, dropped_since = ?7",
             params![
                 connector.0,
                 group.record.id,
                 group.number,
                 members,
                 group.absent_since.map(|run| run.0),
-                record
+                record,
+                group.dropped_since.map(|run| run.0)
             ],
         )
     }
@@ -220,8 +222,8 @@ impl Writer for SqliteWriter<'_> {
 
     fn add_change(&mut self, run: RunId, sequence: u32, change: &Change) -> StoreResult<()> {
         self.execute(
-            "INSERT INTO change (run, sequence, kind, entry, key, name, before, after)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO change (run, sequence, kind, entry, key, name, before, after, reason)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             params![
                 run.0,
                 sequence,
@@ -230,7 +232,8 @@ impl Writer for SqliteWriter<'_> {
                 change.key,
                 change.name,
                 change.before,
-                change.after
+                change.after,
+                change.reason
             ],
         )
     }
@@ -244,8 +247,8 @@ impl Writer for SqliteWriter<'_> {
 
     fn hold_change(&mut self, run: RunId, sequence: u32, reason: &str, change: &Change) -> StoreResult<()> {
         self.execute(
-            "INSERT INTO held_change (run, sequence, state, reason, kind, entry, key, name, before, after)
-             VALUES (?1, ?2, 'waiting', ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO held_change (run, sequence, state, reason, kind, entry, key, name, before, after, because)
+             VALUES (?1, ?2, 'waiting', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             params![
                 run.0,
                 sequence,
@@ -255,7 +258,8 @@ impl Writer for SqliteWriter<'_> {
                 change.key,
                 change.name,
                 change.before,
-                change.after
+                change.after,
+                change.reason
             ],
         )
     }

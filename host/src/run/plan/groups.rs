@@ -12,7 +12,7 @@ use crate::plugin::Transform;
 use crate::run::entries::GroupNames;
 use crate::run::error::RunError;
 use crate::run::reading::Reading;
-use crate::run::report::{Counts, LeftOut, NamedEntry, ReportedProblem};
+use crate::run::report::{Counts, LeftOut, ReportedProblem};
 use crate::run::shape::{GroupShape, shape_groups};
 use crate::run::staging::Action;
 
@@ -127,8 +127,8 @@ impl Draft<'_> {
             let action = if before.is_none() { Action::Create } else { Action::Update };
             planned.push(PlannedGroup { action, renames, entry, changes });
         }
+        self.plan_group_cleanup(&existing)?;
         self.settle_group_names(planned, &places)?;
-        self.report_absent_groups(&existing);
         self.groups.decided.extend(self.groups.keys.iter().flatten());
         self.groups
             .decided
@@ -189,7 +189,8 @@ impl Draft<'_> {
             })
             .collect();
         let conflicts = resolve(&claims, |folded| {
-            Ok::<_, RunError>(self.reader.group_by_name(folded)?.map(|entry| entry.key.0))
+            let holder = self.reader.group_by_name(folded)?.map(|entry| entry.key);
+            Ok::<_, RunError>(holder.filter(|key| !self.cleanup.deletes_group(*key)).map(|key| key.0))
         })?;
         let mut failed: FxHashMap<usize, Conflict> = FxHashMap::default();
         for (at, conflict) in claiming.iter().zip(conflicts) {
@@ -226,21 +227,6 @@ impl Draft<'_> {
             }
         }
         Ok(())
-    }
-
-    fn report_absent_groups(&mut self, existing: &[GroupEntry]) {
-        for entry in existing {
-            let Some(id) = &entry.external_id else { continue };
-            let state = self.reading.groups.get(id);
-            if state.is_none_or(|state| state.record.is_none() && !state.unreadable) {
-                self.report.groups.absent += 1;
-                self.report_absent(NamedEntry {
-                    kind: "group".into(),
-                    id: id.clone(),
-                    name: entry.name.clone(),
-                });
-            }
-        }
     }
 
     /// Puts everybody who was shaped into the groups that they were read in: what there is to do without transforms.
@@ -306,8 +292,13 @@ impl Draft<'_> {
     pub fn plan_made_up_groups(&mut self) -> Result<(), RunError> {
         let mut made_up = std::mem::take(&mut self.groups.made_up);
         made_up.sort_keys();
-        let leaving: FxHashSet<GroupKey> =
-            self.groups.planned.iter().filter(|group| group.renames).map(|group| group.entry.key).collect();
+        let leaving: FxHashSet<GroupKey> = self
+            .groups
+            .planned
+            .iter()
+            .filter(|group| group.frees_name())
+            .map(|group| group.entry.key)
+            .collect();
         for (folded, MadeUp { name, members }) in made_up {
             let own =
                 self.groups.existing.iter().find(|e| e.external_id.is_none() && fold(&e.name) == folded);

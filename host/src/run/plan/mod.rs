@@ -5,6 +5,7 @@
 //! whole sets: what a group had, without the people who were shaped again, with those of them who are in it now.
 //! Entries that a complete reading did not return, and those that rules drop, are reported and left alone.
 
+mod cleanup;
 mod groups;
 mod mirror;
 mod names;

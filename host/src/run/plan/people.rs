@@ -10,7 +10,7 @@ use crate::failpoint::FailPoint;
 use crate::model::{Person, PluginError, Subject};
 use crate::run::collect::work_file;
 use crate::run::error::RunError;
-use crate::run::report::{Counts, LeftOut, NamedEntry, ReportedProblem, RunReport};
+use crate::run::report::{Counts, LeftOut, ReportedProblem, RunReport};
 use crate::run::shape::{GroupShape, PersonShape};
 use crate::run::staging::{Action, Staged, StagedUser, Staging};
 
@@ -30,6 +30,12 @@ pub struct PlannedUser {
     /// Which kinds of change are staged, for counting.
     pub(in crate::run) kinds: Kinds,
     pub staged: Staged,
+}
+
+impl PlannedUser {
+    pub(super) fn new(key: UserKey, frees_name: bool, changes: &[Change], staged: Staged) -> Self {
+        Self { key, frees_name, kinds: Kinds::of(changes.iter().map(|change| change.kind)), staged }
+    }
 }
 
 /// A set of [`ChangeKind`]s.
@@ -65,17 +71,17 @@ pub struct PeopleDraft {
 }
 
 /// Someone whose staged change depends on a name being free.
-struct Claimant {
-    person: u32,
-    key: UserKey,
-    name: String,
+pub(super) struct Claimant {
+    pub person: u32,
+    pub key: UserKey,
+    pub name: String,
 }
 
 /// What shaping in batches gathers.
-struct Gathered<'a> {
-    staging: &'a mut Staging,
-    claims: Vec<Claim>,
-    claimants: Vec<Claimant>,
+pub(super) struct Gathered<'a> {
+    pub staging: &'a mut Staging,
+    pub claims: Vec<Claim>,
+    pub claimants: Vec<Claimant>,
 }
 
 impl Draft<'_> {
@@ -100,6 +106,7 @@ impl Draft<'_> {
         if self.transforms.is_empty() {
             self.join_as_read();
         }
+        self.plan_cleanup(&mut gathered)?;
         let Gathered { claims, claimants, staging } = gathered;
         // By key, so that who gets a name does not depend on which page came first.
         let mut wanting: Vec<(Claim, Claimant)> = claims.into_iter().zip(claimants).collect();
@@ -110,7 +117,7 @@ impl Draft<'_> {
         self.settle_references(&order, staging)?;
         self.people.records.sort_by_key(|record| record.0);
         self.count_users();
-        self.report_absent_users(&order)
+        Ok(())
     }
 
     /// Gives new people the mirror's next numbers, in the order of their ids.
@@ -132,6 +139,7 @@ impl Draft<'_> {
     /// Hashes all that a person's entry is shaped from: record, groups with names, rules.
     fn find_shaping_keys(&mut self, memberships: &Memberships) {
         let tokens: Vec<[u8; 32]> = self.groups.shapes.iter().map(token).collect();
+        let inactivity = self.inactivity_token();
         self.people.shaping = (0..self.reading.len() as u32)
             .map(|person| {
                 let state = self.reading.state(person);
@@ -139,7 +147,7 @@ impl Draft<'_> {
                     return state.known.map_or(UNSHAPED, |known| known.shaping);
                 }
                 let mut hasher = blake3::Hasher::new();
-                hasher.update(&state.digest).update(self.rules);
+                hasher.update(&state.digest).update(self.rules).update(&inactivity);
                 for name in &self.policy.entries.only_at_creation {
                     hasher.update(name.as_bytes()).update(&[0]);
                 }
@@ -184,7 +192,9 @@ impl Draft<'_> {
             if !state.is_told() {
                 continue;
             }
-            let in_step = !out_of_step.contains(*person);
+            // Who was away is looked at anew: cleanup may have changed them.
+            let returns = state.known.is_some_and(|known| known.absent_since.is_some());
+            let in_step = !out_of_step.contains(*person) && !returns;
             if in_step
                 && state.known.is_some_and(|known| known.shaping == self.people.shaping[*person as usize])
             {
@@ -223,10 +233,9 @@ impl Draft<'_> {
                     self.report.users.dropped += 1;
                     self.people.dropped.insert(index);
                     let (kind, id) = ("user".to_owned(), self.reading.id(index).to_owned());
-                    self.report.add_left_out(LeftOut { kind, name, id, reason });
-                    // With an entry in the directory, it is told at every run until cleanup decides.
-                    if self.reading.state(index).key.is_some() {
-                        self.people.shaping[index as usize] = UNSHAPED;
+                    self.report.add_left_out(LeftOut { kind, name, id, reason: reason.clone() });
+                    if let Some(key) = self.reading.state(index).key {
+                        self.cleanup.drop_person(index, key, reason);
                     }
                 }
                 PersonShape::Skipped(problem) => self.skip_user(index, &name, &problem.error),
@@ -330,7 +339,8 @@ impl Draft<'_> {
         staging: &mut Staging,
     ) -> Result<(), RunError> {
         let conflicts = resolve(claims, |folded| {
-            Ok::<_, RunError>(self.reader.user_by_name(folded)?.map(|entry| entry.key.0))
+            let holder = self.reader.user_by_name(folded)?.map(|entry| entry.key.0);
+            Ok::<_, RunError>(holder.filter(|key| !self.cleanup.deletes_user(*key)))
         })?;
         let mut left_out = RoaringBitmap::new();
         for ((claim, claimant), conflict) in claims.iter().zip(claimants).zip(conflicts) {
@@ -391,24 +401,6 @@ impl Draft<'_> {
 
     fn count_users(&mut self) {
         count_users(&self.people.planned, &mut self.report.users);
-    }
-
-    fn report_absent_users(&mut self, order: &[u32]) -> Result<(), RunError> {
-        for person in order {
-            let state = self.reading.state(*person);
-            let Some(key) = state.key.filter(|_| !state.seen() && !state.unreadable) else { continue };
-            self.report.users.absent += 1;
-            if self.lists_absent()
-                && let Some(entry) = self.reader.user(key)?
-            {
-                self.report_absent(NamedEntry {
-                    kind: "user".into(),
-                    id: entry.external_id,
-                    name: entry.user_name,
-                });
-            }
-        }
-        Ok(())
     }
 }
 

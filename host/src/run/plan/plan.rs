@@ -1,9 +1,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use roaring::RoaringBitmap;
 use tokio_util::sync::CancellationToken;
 
+use super::cleanup::CleanupDraft;
 use super::groups::{GroupsDraft, PlannedGroup, shape_read_groups};
 use super::mirror::MirrorPlan;
 use super::people::{PeopleDraft, PlannedUser};
@@ -11,7 +13,9 @@ use crate::directory::{Change, ConnectorId, Counters, GroupKey, MembershipChange
 use crate::model::{PluginError, Subject};
 use crate::plugin::Transform;
 use crate::run::collect::work_file;
+use crate::run::confirm::Confirmations;
 use crate::run::error::RunError;
+use crate::run::leavers::Absentee;
 use crate::run::policy::Policy;
 use crate::run::reading::Reading;
 use crate::run::report::{NamedEntry, ReportedProblem, RunReport};
@@ -30,6 +34,12 @@ pub struct PlanInputs<'a> {
     /// Hash of the transforms and their settings.
     pub rules: &'a [u8; 32],
     pub policy: &'a Policy,
+    /// When the reading was made.
+    pub now: Timestamp,
+    /// Whom the reading did not return, and what is to be done about them.
+    pub absent: &'a [Absentee],
+    /// What the provider says of them.
+    pub confirmations: &'a Confirmations,
     pub spool: &'a Path,
     /// Where staged changes lie.
     pub work_folder: &'a Path,
@@ -125,6 +135,9 @@ pub struct Draft<'a> {
     pub(super) transforms: &'a [Arc<dyn Transform>],
     pub(super) rules: &'a [u8; 32],
     pub(super) policy: &'a Policy,
+    pub(super) now: Timestamp,
+    pub(super) absent: &'a [Absentee],
+    pub(super) confirmations: &'a Confirmations,
     pub(super) spool: &'a Path,
     pub(super) work_folder: &'a Path,
     pub(super) cancel: &'a CancellationToken,
@@ -132,6 +145,7 @@ pub struct Draft<'a> {
     pub(super) report: &'a mut RunReport,
     pub(super) groups: GroupsDraft,
     pub(super) people: PeopleDraft,
+    pub(super) cleanup: CleanupDraft,
 }
 
 /// Compares a complete reading with mirror and directory. Counts and problems go into the report.
@@ -151,6 +165,9 @@ pub fn build(
         transforms: inputs.transforms,
         rules: inputs.rules,
         policy: inputs.policy,
+        now: inputs.now,
+        absent: inputs.absent,
+        confirmations: inputs.confirmations,
         spool: inputs.spool,
         work_folder: folder,
         cancel: inputs.cancel,
@@ -158,22 +175,24 @@ pub fn build(
         report,
         groups: GroupsDraft { shapes: shapes.into(), ..GroupsDraft::default() },
         people: PeopleDraft::default(),
+        cleanup: CleanupDraft::default(),
     };
     draft.report_reading();
     draft.plan_groups()?;
     draft.plan_people(&mut staging)?;
     draft.plan_made_up_groups()?;
     draft.report.left_out.sort_unstable();
-    let memberships = draft.plan_memberships()?;
+    let mut memberships = draft.plan_memberships()?;
+    draft.take_out_leavers(&mut memberships)?;
     let mirror = draft.plan_mirror()?;
-    let Draft { counters, groups, people, .. } = draft;
+    let Draft { counters, groups, people, cleanup, .. } = draft;
     Ok(Plan {
         connector: inputs.connector,
         counters,
         users: people.planned,
         groups: groups.planned,
         memberships,
-        mirror: mirror.with_people(people.numbers, people.shaping, people.records),
+        mirror: mirror.with_people(people.numbers, people.shaping, people.records, cleanup.dropped_people),
         staging: staging.finish().map_err(work_file(folder, "written"))?,
         reading,
         held: Held::default(),
