@@ -27,6 +27,7 @@ mod exit;
 mod global;
 mod groups;
 mod held;
+mod held_view;
 mod human;
 mod init;
 mod installed;

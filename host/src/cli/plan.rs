@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::exit::Exit;
 use super::global::Global;
+use super::held_view::ShownHeld;
 use super::human::plural;
 use super::installed::library;
 use super::interrupt::block_on;
@@ -56,6 +57,9 @@ struct Shown {
     report: Option<RunReport>,
     changes: Vec<ShownChange>,
     memberships: Vec<ShownMembers>,
+    /// What a sync would not do, but hold.
+    #[serde(skip_serializing_if = "ShownHeld::is_empty")]
+    held: ShownHeld,
     #[serde(skip)]
     lines: Vec<String>,
 }
@@ -71,6 +75,12 @@ pub(super) struct ShownChange {
     /// Why, where it is not simply what the provider says now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Why it is not applied but held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
+    /// What became of it since it was held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -78,6 +88,11 @@ pub(super) struct ShownMembers {
     pub group: String,
     pub added: Vec<String>,
     pub removed: Vec<String>,
+    /// As in [`ShownChange`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'static str>,
 }
 
 impl From<&Change> for ShownChange {
@@ -91,6 +106,8 @@ impl From<&Change> for ShownChange {
             before: change.before.as_deref().map(json),
             after: json(&change.after),
             reason: change.reason.clone(),
+            held: None,
+            state: None,
         }
     }
 }
@@ -147,7 +164,9 @@ pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) ->
     })?;
     let Some(report) = shown.report.clone() else { return Ok(Exit::Failed) };
     match arguments.csv {
-        true => changes_csv::print(output, &shown.changes, &shown.memberships)?,
+        true => {
+            changes_csv::print(output, (&shown.changes, &shown.memberships), &shown.held)?;
+        }
         false => output.view(|| text(&shown, &report), || &shown)?,
     }
     if let Some(PlanOut { path, .. }) = &out {
@@ -167,10 +186,12 @@ fn gather(plan: &mut Plan, reader: &dyn Reader, shown: &mut Shown) -> Result<(),
             keys.iter().map(|key| plan.user_name(reader, UserKey(key))).collect()
         };
         let (added, removed) = (names(&members.added)?, names(&members.removed)?);
-        let members = ShownMembers { group: plan.group_name(reader, members.group)?, added, removed };
+        let group = plan.group_name(reader, members.group)?;
+        let members = ShownMembers { group, added, removed, held: None, state: None };
         shown.lines.push(members.line());
         shown.memberships.push(members);
     }
+    shown.held = ShownHeld::of_plan(&plan.held, reader)?;
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use super::output::width;
 use super::table::Table;
 use crate::directory::{Change, ChangeKind};
 use crate::run::{
-    Counts, HeldReport, Leaving, LeftOut, Outcome, ReferenceCounts, ReportedProblem, RunReport,
+    HeldReport, Leaving, LeftOut, Outcome, ReferenceCounts, ReportedProblem, RunReport,
     UnresolvedReference,
 };
 
@@ -58,6 +58,10 @@ pub(super) fn report(report: &RunReport) -> String {
     }
     for sentence in &report.overridden {
         text.push_str(&format!("\n\nLimits did not count: {sentence}."));
+    }
+    if !report.approved.is_empty() {
+        text.push_str("\n\nApproved beforehand:");
+        text.push_str(&listed(report.approved.iter().cloned(), report.approved.len() as u64));
     }
     if !report.protected.is_empty() {
         let number = report.protected.len() as u64;

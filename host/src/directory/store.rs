@@ -263,7 +263,7 @@ pub trait Reader {
 
     /// The connector's latest run that was applied.
     fn last_applied(&self, connector: ConnectorId) -> StoreResult<Option<RunId>>;
-    /// How many of the connector's runs from this one on were applied.
+    /// How many of the connector's runs from this one on read everything and were applied.
     fn applied_since(&self, connector: ConnectorId, run: RunId) -> StoreResult<u64>;
     /// The newest first; of one connector, or of all.
     fn runs(&self, connector: Option<&str>, limit: u32) -> StoreResult<Vec<RunRow>>;

@@ -29,6 +29,7 @@ pub fn apply(
     FailPoint::MirrorWritten.pass();
     write_directory(writer.as_mut(), run, plan, work_folder)?;
     writer.supersede_held(plan.connector)?;
+    writer.forget_approved_entries(plan.connector)?;
     plan.held.write(writer.as_mut(), run)?;
     for (name, value) in &plan.reading.checkpoints {
         writer.set_checkpoint(plan.connector, name, value)?;

@@ -259,6 +259,9 @@ pub struct RunReport {
     /// Limits that the run was over and that somebody let it pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overridden: Vec<String>,
+    /// Entries that somebody approved beforehand, and from which the run took something: `user ann`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approved: Vec<String>,
     /// What did not happen to protected entries, up to [`LISTED`](Self::LISTED).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protected: Vec<String>,
@@ -297,6 +300,7 @@ impl RunReport {
             left_out: Vec::new(),
             held: None,
             overridden: Vec::new(),
+            approved: Vec::new(),
             protected: Vec::new(),
             error: None,
         }

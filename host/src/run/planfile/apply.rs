@@ -76,6 +76,9 @@ pub fn apply(applying: Applying<'_>, store: &mut dyn Store) -> Result<RunReport,
     fitted.write(writer.as_mut(), run, connector)?;
     // As a run that reads: it is a newer plan than what waits.
     writer.supersede_held(connector)?;
+    if report.held.as_ref().is_none_or(|held| held.applied) {
+        writer.forget_approved_entries(connector)?;
+    }
     work.held.write(writer.as_mut(), run)?;
     writer.note_applied_plan(&applying.plan.checksum, run)?;
     writer.end_run(run, report.outcome.as_str(), timestamp(), &told)?;

@@ -37,6 +37,8 @@ pub enum DecisionError {
     NothingWaits { run: i64, state: Option<HeldState>, current: Vec<i64> },
     #[error("run {run} holds nothing of {name:?}")]
     Unknown { run: i64, name: String },
+    #[error("the directory has no {kind} {name}")]
+    Nobody { kind: &'static str, name: String },
     #[error("{} held {} no longer fit: nothing was applied", .changed.len(), if .changed.len() == 1 { "change does" } else { "changes do" })]
     Changed { connector: String, changed: Vec<String> },
     #[error(transparent)]
@@ -56,6 +58,7 @@ impl DecisionError {
                 None => "`rollcall held` lists what waits".to_owned(),
             }),
             DecisionError::Unknown { .. } => Some("`rollcall held` lists the names".to_owned()),
+            DecisionError::Nobody { kind, .. } => Some(format!("`rollcall {kind}s` lists them")),
             DecisionError::Changed { connector, .. } => Some(format!(
                 "`--skip-changed` applies the others; `rollcall sync {connector}` plans all of it anew"
             )),
@@ -148,6 +151,37 @@ pub fn reject(
     }
     writer.commit()?;
     Ok((waiting.changes.len() + waiting.members.len()) as u64)
+}
+
+/// Notes that the connector's next complete run does not hold what becomes of these users and groups of the directory.
+/// Gives what they are: `user ann`.
+pub fn approve_beforehand(
+    store: &mut dyn Store,
+    connector: &str,
+    users: &[String],
+    groups: &[String],
+) -> Result<Vec<String>, DecisionError> {
+    let mut entries = Vec::new();
+    {
+        let reader = store.read()?;
+        for name in users {
+            let found = reader.user_by_name(&fold(name))?;
+            let found = found.ok_or_else(|| DecisionError::Nobody { kind: "user", name: name.clone() })?;
+            entries.push((EntryKind::User, found.key.0, found.user_name));
+        }
+        for name in groups {
+            let found = reader.group_by_name(&fold(name))?;
+            let found = found.ok_or_else(|| DecisionError::Nobody { kind: "group", name: name.clone() })?;
+            entries.push((EntryKind::Group, found.key.0, found.name));
+        }
+    }
+    let connector = store.connector(connector)?;
+    let mut writer = store.write()?;
+    for (kind, key, _) in &entries {
+        writer.approve_entry(connector, *kind, *key)?;
+    }
+    writer.commit()?;
+    Ok(entries.into_iter().map(|(kind, _, name)| format!("{} {name}", kind.as_str())).collect())
 }
 
 /// Applies held changes as a run of its own, in one transaction, after a look at each entry: it has to be as it was

@@ -6,6 +6,7 @@
 //! held, again.
 
 mod decide;
+mod excess;
 mod fit;
 mod guard;
 mod held;
@@ -13,8 +14,9 @@ mod limits;
 mod protect;
 #[cfg(test)]
 pub(super) mod tests;
+mod withhold;
 
-pub use decide::{Approval, DecisionError, approve, reject};
+pub use decide::{Approval, DecisionError, approve, approve_beforehand, reject};
 pub(super) use fit::{Fitted, Wanted};
 pub use guard::guard;
 pub use held::{Held, hold};
