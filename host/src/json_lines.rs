@@ -19,12 +19,18 @@ const LONGEST_LINE: u64 = 1 << 30;
 #[derive(Debug)]
 pub enum LineFault {
     /// The file could not be opened or read.
-    File { action: &'static str, source: io::Error },
+    File {
+        action: &'static str,
+        source: io::Error,
+    },
     /// The file ends too early.
     Torn,
     /// It can't be what was written.
     Changed,
-    Line { number: u64, reason: String },
+    Line {
+        number: u64,
+        reason: String,
+    },
 }
 
 /// Where lines are written to.

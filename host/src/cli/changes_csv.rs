@@ -11,8 +11,7 @@ use super::report::Failure;
 use crate::directory::ChangeKind;
 
 /// `held`: why it is not done; nothing where it is.
-pub(super) const COLUMNS: [&str; 8] =
-    ["kind", "entry", "name", "field", "before", "after", "reason", "held"];
+pub(super) const COLUMNS: [&str; 8] = ["kind", "entry", "name", "field", "before", "after", "reason", "held"];
 
 /// What is changed, then what is held.
 pub(super) fn print(
@@ -93,7 +92,17 @@ mod tests {
 
     fn change(kind: ChangeKind, before: Option<Value>, after: Value) -> ShownChange {
         let (kind, name) = (kind.as_str(), "ann".into());
-        ShownChange { kind, entry: "user", key: 1, name, before, after, reason: None, held: None, state: None }
+        ShownChange {
+            kind,
+            entry: "user",
+            key: 1,
+            name,
+            before,
+            after,
+            reason: None,
+            held: None,
+            state: None,
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ use super::plugin::PluginCliError;
 use super::prompt::Terminal;
 use super::report::Failure;
 use super::{
-    apply, completions, config, connector, demo, doctor, groups, held, init, logging, plan, plugin, rules, runs,
-    serve, status, sync, users,
+    apply, completions, config, connector, demo, doctor, groups, held, init, logging, plan, plugin, rules,
+    runs, serve, status, sync, users,
 };
 use crate::config::ConfigError;
 

@@ -21,7 +21,9 @@ use crate::run::safety::{self, Approval, DecisionError};
 
 /// List the changes that runs hold for a person.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  rollcall held\n  rollcall held acme --json\n  rollcall held --csv > held.csv")]
+#[command(
+    after_help = "Examples:\n  rollcall held\n  rollcall held acme --json\n  rollcall held --csv > held.csv"
+)]
 pub(super) struct HeldArguments {
     /// Only those of this connector.
     connector: Option<String>,
@@ -138,7 +140,8 @@ pub(super) fn list(arguments: &HeldArguments, global: &Global, output: Output) -
 }
 
 fn csv(listed: &Listed, output: Output) -> Result<Exit, Failure> {
-    let columns: Vec<String> = ["run", "connector"].into_iter().chain(changes_csv::COLUMNS).map(str::to_owned).collect();
+    let columns: Vec<String> =
+        ["run", "connector"].into_iter().chain(changes_csv::COLUMNS).map(str::to_owned).collect();
     let mut listing = Listing::start(output, true, &columns, in_words)?;
     for waiting in &listed.waiting {
         for row in changes_csv::rows(&waiting.changes, &waiting.memberships) {
@@ -192,12 +195,14 @@ pub(super) fn approve(
         (Ok(run), false) => approve_run(run, arguments, &config, output),
         (Err(_), true) => approve_beforehand(arguments, &config, output),
         (Ok(run), true) => Err(Failure::usage("`--user` and `--group` are for the next sync of a connector")
-            .with_hint(Some(format!("`rollcall approve {run} --only NAME` applies what that run holds of it")))),
+            .with_hint(Some(format!(
+                "`rollcall approve {run} --only NAME` applies what that run holds of it"
+            )))),
         (Err(_), false) => {
             config.connector(&arguments.what)?;
-            Err(Failure::usage(format!("what is the next sync of {} to change?", arguments.what)).with_hint(Some(
-                "name it with `--user` or `--group`; `rollcall approve RUN` applies what a run holds",
-            )))
+            Err(Failure::usage(format!("what is the next sync of {} to change?", arguments.what)).with_hint(
+                Some("name it with `--user` or `--group`; `rollcall approve RUN` applies what a run holds"),
+            ))
         }
     }
 }

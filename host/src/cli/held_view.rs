@@ -7,9 +7,7 @@ use serde::Serialize;
 
 use super::plan::{ShownChange, ShownMembers};
 use super::show;
-use crate::directory::{
-    Change, EntryKind, HeldState, MembershipChange, Reader, RunId, StoreResult, UserKey,
-};
+use crate::directory::{Change, EntryKind, HeldState, MembershipChange, Reader, RunId, StoreResult, UserKey};
 use crate::run::safety::Held;
 
 /// Held changes and memberships, each with the reason.

@@ -171,7 +171,9 @@ pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) ->
     }
     if let Some(PlanOut { path, .. }) = &out {
         let path = path.display();
-        output.note(&format!("The plan is kept in {path}: `rollcall apply {path}` makes exactly these changes."));
+        output.note(&format!(
+            "The plan is kept in {path}: `rollcall apply {path}` makes exactly these changes."
+        ));
     }
     Ok(report.outcome.into())
 }

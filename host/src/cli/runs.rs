@@ -89,8 +89,18 @@ impl From<&RunRow> for ShownRun {
 }
 
 /// The columns of `--csv`; those of a table are fewer.
-const COLUMNS: [&str; 10] =
-    ["run", "connector", "mode", "outcome", "startedAt", "endedAt", "changes", "problems", "requests", "held"];
+const COLUMNS: [&str; 10] = [
+    "run",
+    "connector",
+    "mode",
+    "outcome",
+    "startedAt",
+    "endedAt",
+    "changes",
+    "problems",
+    "requests",
+    "held",
+];
 
 pub(super) fn list(arguments: &RunsArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;

@@ -10,8 +10,7 @@ use super::output::width;
 use super::table::Table;
 use crate::directory::{Change, ChangeKind};
 use crate::run::{
-    HeldReport, Leaving, LeftOut, Outcome, ReferenceCounts, ReportedProblem, RunReport,
-    UnresolvedReference,
+    HeldReport, Leaving, LeftOut, Outcome, ReferenceCounts, ReportedProblem, RunReport, UnresolvedReference,
 };
 
 /// Problems, absent entries and changes listed on a terminal before the rest is only counted; `--json` has all.

@@ -88,7 +88,10 @@ fn what_can_not_be_applied_is_refused_with_what_to_do() {
     world.configure("");
     world.sync();
     world.run(&["apply", "third"]).exits(1).says(&["run 4 has read connector acme since"]);
-    world.run(&["apply", "nothing"]).exits(1).says(&["the plan nothing could not be opened", "check the file's name"]);
+    world
+        .run(&["apply", "nothing"])
+        .exits(1)
+        .says(&["the plan nothing could not be opened", "check the file's name"]);
     world.run(&["apply", "rollcall.toml"]).exits(1).says(&["rollcall.toml is no plan"]);
     world.run(&["plan", "acme", "--force"]).exits(2);
 }

@@ -5,8 +5,8 @@ use super::file::DatabaseFile;
 use super::open::end_run;
 use crate::directory::plain;
 use crate::directory::{
-    Change, ConnectorId, Counters, EntryKind, GroupEntry, GroupKey, HeldState, MembersState, MembershipChange,
-    MirrorGroup, MirrorUser, RunId, StoreResult, UserEntry, UserKey, Writer, fold,
+    Change, ConnectorId, Counters, EntryKind, GroupEntry, GroupKey, HeldState, MembersState,
+    MembershipChange, MirrorGroup, MirrorUser, RunId, StoreResult, UserEntry, UserKey, Writer, fold,
 };
 
 pub(super) struct SqliteWriter<'a> {

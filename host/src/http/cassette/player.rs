@@ -156,8 +156,7 @@ impl Exchanges {
         let Line::Exchange(exchange) = self.lines.parse().map_err(&failed)? else {
             return Err(failed(LineFault::Changed));
         };
-        let response =
-            exchange.response.response().map_err(|reason| failed(self.lines.wrong(reason)))?;
+        let response = exchange.response.response().map_err(|reason| failed(self.lines.wrong(reason)))?;
         Ok(Some(Played { request: exchange.request, response }))
     }
 }

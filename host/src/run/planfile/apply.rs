@@ -9,15 +9,17 @@ use super::error::PlanFileError;
 use super::format::{Held, Members};
 use super::read::PlanFile;
 use crate::directory::{
-    Change, ChangeKind, ConnectorId, Counters, EntryKind, GroupKey, MembershipChange, Reader, RunId, RunStart,
-    Store,
+    Change, ChangeKind, ConnectorId, Counters, EntryKind, GroupKey, MembershipChange, Reader, RunId,
+    RunStart, Store,
 };
 use crate::failpoint::FailPoint;
 use crate::http::Provenance;
 use crate::run::error::RunError;
 use crate::run::lock::WorkFolder;
 use crate::run::policy::Policy;
-use crate::run::report::{Counts, MembershipCounts, Milliseconds, Outcome, ReportedProblem, RequestCounts, RunReport};
+use crate::run::report::{
+    Counts, MembershipCounts, Milliseconds, Outcome, ReportedProblem, RequestCounts, RunReport,
+};
 use crate::run::run::timestamp;
 use crate::run::safety::{self, Fitted, Wanted};
 
@@ -103,7 +105,8 @@ impl Applying<'_> {
         }
         let mut differs = header.from.differences(self.from);
         if header.from.plugin.name == self.from.plugin.name && header.from.endpoint != self.from.endpoint {
-            differs.insert(0, format!("endpoint ({} then, {} now)", header.from.endpoint, self.from.endpoint));
+            differs
+                .insert(0, format!("endpoint ({} then, {} now)", header.from.endpoint, self.from.endpoint));
         }
         if header.policy != self.policy.digest() {
             differs.push("set of limits or of what is to become of entries".to_owned());

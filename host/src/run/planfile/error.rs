@@ -75,7 +75,8 @@ impl PlanFileError {
                 "apply it with the configuration that it was made by: `--config FILE`".into()
             }
             Self::Directory { .. } => {
-                "a plan is for the directory that it was made from: `--database FILE` names another one".into()
+                "a plan is for the directory that it was made from: `--database FILE` names another one"
+                    .into()
             }
             Self::Settings { connector, .. } | Self::Applied { connector, .. } => anew(connector),
             Self::Outdated { connector, .. } => anew(connector),

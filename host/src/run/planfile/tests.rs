@@ -168,7 +168,10 @@ async fn each_change_that_no_longer_fits_is_named_and_the_rest_can_be_applied() 
     let second = kept(&mut world, "second").await;
     applied(&mut world, &first, Asked::default()).unwrap();
     let error = refused(&mut world, &second);
-    assert_eq!(error.to_string(), format!("1 change of {} no longer fits: nothing was applied", second.display()));
+    assert_eq!(
+        error.to_string(),
+        format!("1 change of {} no longer fits: nothing was applied", second.display())
+    );
     assert_eq!(error.changed(), ["user ann: active is false now, and was true when the change was planned"]);
     assert!(world.shown().0["bob"]);
     let report = applied(&mut world, &second, Asked { skip_changed: true, ..Asked::default() }).unwrap();
@@ -245,7 +248,11 @@ async fn a_damaged_file_is_no_plan() {
     assert_eq!(told(&[&lines[..1], &lines[2..]].concat().concat()), changed);
     assert_eq!(told(&format!("{whole}\n")), changed);
     assert_eq!(
-        told(&whole.replacen("\"format\":1,\"rollcall\":\"0.1.0\"", "\"format\":2,\"rollcall\":\"9.0.0\"", 1)),
+        told(&whole.replacen(
+            "\"format\":1,\"rollcall\":\"0.1.0\"",
+            "\"format\":2,\"rollcall\":\"9.0.0\"",
+            1
+        )),
         "FILE was made by rollcall 9.0.0 in format 2, and this one knows format 1"
     );
 }

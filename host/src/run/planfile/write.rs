@@ -36,12 +36,7 @@ impl PlanOut {
 }
 
 /// Writes the plan, all of it or no file, for its owner only.
-pub fn keep(
-    out: &PlanOut,
-    plan: &mut Plan,
-    reader: &dyn Reader,
-    report: &RunReport,
-) -> Result<(), RunError> {
+pub fn keep(out: &PlanOut, plan: &mut Plan, reader: &dyn Reader, report: &RunReport) -> Result<(), RunError> {
     let place = if out.overwrite { Place::Any(None) } else { Place::NewPrivate };
     let written = whole_file::write_with(&out.path, place, |file| {
         let mut lines = Writing::new(&out.path, file.try_clone()?);

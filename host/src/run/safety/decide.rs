@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 use super::fit::{Fitted, Wanted};
 use super::limits::Safety;
 use crate::directory::{
-    Change, EntryKind, GroupKey, HeldChange, HeldMembers, HeldState, MembershipChange, Reader, RunId, RunStart,
-    Store, StoreError, UserKey, fold,
+    Change, EntryKind, GroupKey, HeldChange, HeldMembers, HeldState, MembershipChange, Reader, RunId,
+    RunStart, Store, StoreError, UserKey, fold,
 };
 use crate::failpoint::FailPoint;
 use crate::run::error::RunError;

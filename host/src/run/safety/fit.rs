@@ -296,9 +296,10 @@ impl<'a> Fitted<'a> {
                 if leaving.is_empty() {
                     continue;
                 }
-                let planned = self.members.iter_mut().find(|members| {
-                    members.change.group == group && members.change.connector == *connector
-                });
+                let planned = self
+                    .members
+                    .iter_mut()
+                    .find(|members| members.change.group == group && members.change.connector == *connector);
                 match planned {
                     Some(members) => {
                         members.all -= &leaving;

@@ -118,7 +118,7 @@ impl Guard<'_, '_> {
         }
         let keys: RoaringBitmap = spared.iter().map(|(key, _)| *key).collect();
         let protected = self.take(|key, kind| keys.contains(key) && TAKES_AWAY.contains(&kind))?;
-        if !safety.protect_groups.is_empty() {
+        if safety.protects_groups() {
             notes.extend(self.protect_groups()?);
         }
         // What was to be taken from them is planned, and told, again.
@@ -137,9 +137,13 @@ impl Guard<'_, '_> {
         let mut notes = Vec::new();
         let mut kept = Vec::new();
         for group in std::mem::take(&mut self.plan.groups) {
-            match safety.protects_group(&group.entry).filter(|_| group.action == Action::Delete) {
-                Some(pattern) => {
-                    notes.push(format!("group {} stays: delete is forbidden by {pattern}", group.entry.name));
+            let why = match group.action {
+                Action::Delete => safety.protects_group(&group.entry),
+                Action::Create | Action::Update => None,
+            };
+            match why {
+                Some(why) => {
+                    notes.push(format!("group {} stays: delete is forbidden by {why}", group.entry.name));
                     self.stuck_groups.insert(fold(&group.entry.name));
                 }
                 None => kept.push(group),

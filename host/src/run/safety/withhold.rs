@@ -114,9 +114,12 @@ impl Guard<'_, '_> {
     ) -> Result<(), RunError> {
         const ENTRY: &str = "belongs to an entry that is held";
         let held_of = |kind: ChangeKind| -> RoaringBitmap {
-            let users = self.plan.held.changes.iter().filter(|(_, change)| {
-                change.kind == kind && change.entry == EntryKind::User
-            });
+            let users = self
+                .plan
+                .held
+                .changes
+                .iter()
+                .filter(|(_, change)| change.kind == kind && change.entry == EntryKind::User);
             users.map(|(_, change)| change.key).collect()
         };
         let (created, deleted) = (held_of(ChangeKind::Create), held_of(ChangeKind::Delete));
