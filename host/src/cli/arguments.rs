@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use super::apply::ApplyArguments;
 use super::completions::CompletionsArguments;
 use super::config::ConfigCommand;
 use super::connector::ConnectorCommand;
@@ -50,6 +51,7 @@ pub(super) enum Command {
     Connector(ConnectorCommand),
     Doctor(DoctorArguments),
     Plan(PlanArguments),
+    Apply(ApplyArguments),
     Sync(SyncArguments),
     /// Sync connectors by their schedules, until it is told to stop.
     ///

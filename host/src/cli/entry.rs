@@ -14,8 +14,8 @@ use super::plugin::PluginCliError;
 use super::prompt::Terminal;
 use super::report::Failure;
 use super::{
-    completions, config, connector, demo, doctor, groups, held, init, logging, plan, plugin, rules, runs,
-    serve, status, sync, users,
+    apply, completions, config, connector, demo, doctor, groups, held, init, logging, plan, plugin, rules,
+    runs, serve, status, sync, users,
 };
 use crate::config::ConfigError;
 
@@ -48,6 +48,7 @@ fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> R
         Command::Init(arguments) => init::run(&arguments, &global.config, output, connections, &Terminal),
         Command::Demo(arguments) => demo::run(&arguments, output),
         Command::Plan(arguments) => plan::run(&arguments, &global, output),
+        Command::Apply(arguments) => apply::run(&arguments, &global, output),
         Command::Sync(arguments) => sync::run(&arguments, &global, output),
         Command::Serve => serve::run(&global, output),
         Command::Status => status::run(&global, output),

@@ -11,11 +11,11 @@ use super::output::Output;
 use super::progress::Progress;
 use super::report::Failure;
 use super::tape::Tape;
-use crate::config::Config;
+use crate::config::{Config, Connector};
 use crate::directory::{SqliteStore, StoreError};
 use crate::http::{Budgets, Cassette, CassetteError, Endpoint, PluginUsed, Provenance, Recorder};
 use crate::plugin::Identity;
-use crate::run::{Answers, Event, Job, Observer, Precedence, RunError, Turn, WorkFolder};
+use crate::run::{Answers, Event, Job, Observer, Precedence, Turn, WorkFolder};
 
 /// Opens the directory, making it if there is none.
 pub(super) fn store(config: &Config) -> Result<SqliteStore, Failure> {
@@ -53,25 +53,16 @@ pub(super) async fn job(
     let heard = Arc::clone(&progress);
     let listener = Arc::new(move |event| heard.event(Event::Http(event)));
     let manifest = plugins.source.manifest();
-    let rules = hash("rollcall rules 1", |part| {
-        for (transform, used) in plugins.transforms.iter().zip(&connector.transforms) {
-            part_of_plugin(part, transform.identity(), &used.settings);
-        }
-    });
+    let rules = rules(connector, &plugins);
     let references = open::references(config, name, manifest)?;
-    let from = |endpoint: &Endpoint| Provenance {
-        connector: name.to_owned(),
-        plugin: used(plugins.source.identity()),
-        endpoint: endpoint.to_string(),
-        settings: hex(&hash("rollcall settings 1", |part| part(connector.settings.to_string().as_bytes()))),
-        transforms: hex(&rules),
-    };
+    let from = |endpoint: &Endpoint| provenance(config, name, &plugins, endpoint);
     let (answers, endpoint, whose) = match tape {
         Some(Tape::Replay { file, even_if_older }) => {
             let (endpoint, _) = open::endpoint(config, name, manifest)?;
             let cassette = tokio::task::block_in_place(|| Cassette::open(&file))?;
-            cassette.check(&from(&endpoint))?;
-            let (differs, whose) = (cassette.differences(&from(&endpoint)), cassette.identity().to_owned());
+            let from = from(&endpoint)?;
+            cassette.check(&from)?;
+            let (differs, whose) = (cassette.differences(&from), cassette.identity().to_owned());
             for difference in &differs {
                 around.output.note(&format!("since it was recorded there is another {difference}"));
             }
@@ -82,7 +73,7 @@ pub(super) async fn job(
             let (client, endpoint) = open::client(config, name, manifest, listener, budgets).await?;
             let recorder = match recorded {
                 Some(Tape::Record { file, overwrite }) => {
-                    Some(Recorder::create(&file, overwrite, client.scrub()?, from(&endpoint))?)
+                    Some(Recorder::create(&file, overwrite, client.scrub()?, from(&endpoint)?)?)
                 }
                 _ => None,
             };
@@ -112,6 +103,33 @@ pub(super) async fn job(
         max_requests: connector.limits.requests_per_run,
         observer: progress,
         cancel: around.cancel.child_token(),
+    })
+}
+
+/// Of what a recording or a plan of the connector is one.
+pub(super) fn provenance(
+    config: &Config,
+    name: &str,
+    plugins: &ConnectorPlugins,
+    endpoint: &Endpoint,
+) -> Result<Provenance, Failure> {
+    let connector = config.connector(name)?;
+    let settings = hash("rollcall settings 1", |part| part(connector.settings.to_string().as_bytes()));
+    Ok(Provenance {
+        connector: name.to_owned(),
+        plugin: used(plugins.source.identity()),
+        endpoint: endpoint.to_string(),
+        settings: hex(&settings),
+        transforms: hex(&rules(connector, plugins)),
+    })
+}
+
+/// Hash of the transforms and their settings.
+fn rules(connector: &Connector, plugins: &ConnectorPlugins) -> [u8; 32] {
+    hash("rollcall rules 1", |part| {
+        for (transform, used) in plugins.transforms.iter().zip(&connector.transforms) {
+            part_of_plugin(part, transform.identity(), &used.settings);
+        }
     })
 }
 
@@ -155,11 +173,5 @@ impl From<CassetteError> for Failure {
             _ => Exit::Failed,
         };
         Failure::of(exit, &error).with_hint(error.hint())
-    }
-}
-
-impl From<RunError> for Failure {
-    fn from(error: RunError) -> Self {
-        Failure::of(Exit::Failed, &error).with_hint(error.hint())
     }
 }

@@ -11,6 +11,7 @@
 //!   `installed` is the real thing, on top of `open`, which makes of a configured connector what a run works with.
 
 mod answers;
+mod apply;
 mod arguments;
 mod changes_csv;
 mod completions;
@@ -26,6 +27,7 @@ mod exit;
 mod global;
 mod groups;
 mod held;
+mod held_view;
 mod human;
 mod init;
 mod installed;

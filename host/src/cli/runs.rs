@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::exit::Exit;
 use super::global::Global;
-use super::human::{ago, duration, plural};
+use super::held_view::ShownHeld;
+use super::human::{ago, count, duration, plural};
 use super::job::existing_store;
 use super::listing::{Listing, in_words};
 use super::output::Output;
@@ -68,6 +69,9 @@ struct WholeRun<'a> {
     run: ShownRun,
     changes: &'a [ShownChange],
     memberships: &'a [ShownMembers],
+    /// What it did not do, but held, and what became of that.
+    #[serde(skip_serializing_if = "ShownHeld::is_empty")]
+    held: &'a ShownHeld,
 }
 
 impl From<&RunRow> for ShownRun {
@@ -85,8 +89,18 @@ impl From<&RunRow> for ShownRun {
 }
 
 /// The columns of `--csv`; those of a table are fewer.
-const COLUMNS: [&str; 9] =
-    ["run", "connector", "mode", "outcome", "startedAt", "endedAt", "changes", "problems", "requests"];
+const COLUMNS: [&str; 10] = [
+    "run",
+    "connector",
+    "mode",
+    "outcome",
+    "startedAt",
+    "endedAt",
+    "changes",
+    "problems",
+    "requests",
+    "held",
+];
 
 pub(super) fn list(arguments: &RunsArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
@@ -116,13 +130,17 @@ pub(super) fn list(arguments: &RunsArguments, global: &Global, output: Output) -
 
 fn for_people(row: &RunRow) -> Vec<Value> {
     let report: Option<RunReport> = serde_json::from_str(&row.report).ok();
+    let outcome = match report.as_ref().map_or(0, held) {
+        0 => row.outcome.clone(),
+        number => format!("{} ({})", row.outcome, count(number)),
+    };
     let changes = report.filter(|report| report.error.is_none()).map(|report| changes(&report));
     vec![
         // A name rather than a quantity.
         Value::from(row.id.0.to_string()),
         Value::from(row.connector.as_str()),
         Value::from(row.mode.as_str()),
-        Value::from(row.outcome.as_str()),
+        Value::from(outcome),
         Value::from(since(&row.started_at)),
         Value::from(took(row)),
         changes.map_or_else(|| Value::from("-"), Value::from),
@@ -142,6 +160,7 @@ fn for_programs(row: &RunRow) -> Vec<Value> {
         number(changes),
         number(|report| report.problems.len() as u64 + report.further_problems),
         number(|report| report.requests.sent),
+        number(held),
     ]
 }
 
@@ -157,13 +176,19 @@ pub(super) fn one(arguments: &RunArguments, global: &Global, output: Output) -> 
             .with_hint(Some("`rollcall runs` lists them"))
     })?;
     let done = done_by(reader.as_ref(), id)?;
+    let held = ShownHeld::of_run(id, false, reader.as_ref())?;
     if arguments.csv {
-        changes_csv::print(output, &done.changes, &done.memberships)?;
+        changes_csv::print(output, (&done.changes, &done.memberships), &held)?;
         return Ok(Exit::Done);
     }
     output.view(
-        || text(&row, &done),
-        || WholeRun { run: ShownRun::from(&row), changes: &done.changes, memberships: &done.memberships },
+        || text(&row, &done, &held),
+        || WholeRun {
+            run: ShownRun::from(&row),
+            changes: &done.changes,
+            memberships: &done.memberships,
+            held: &held,
+        },
     )?;
     Ok(Exit::Done)
 }
@@ -201,6 +226,8 @@ pub(super) fn done_by(reader: &dyn Reader, run: RunId) -> Result<Done, StoreErro
             local: reader.connector_id(LOCAL)? == Some(change.connector),
             added: names(&change.added)?,
             removed: names(&change.removed)?,
+            held: None,
+            state: None,
         };
         done.lines.push(members.line());
         done.memberships.push(members);
@@ -208,7 +235,7 @@ pub(super) fn done_by(reader: &dyn Reader, run: RunId) -> Result<Done, StoreErro
     Ok(done)
 }
 
-fn text(row: &RunRow, done: &Done) -> String {
+fn text(row: &RunRow, done: &Done, held: &ShownHeld) -> String {
     let mut text = format!(
         "Run {} of {}, a {} reading, started {}.\n",
         row.id.0,
@@ -232,6 +259,12 @@ fn text(row: &RunRow, done: &Done) -> String {
         text.push_str(&format!("\n\n{}:", plural(number, "change", "changes")));
         text.push_str(&show::listed(done.lines.iter().cloned(), number));
     }
+    if !held.is_empty() {
+        let number = held.lines.len() as u64;
+        let changes = plural(number, "change", "changes");
+        text.push_str(&format!("\n\n{changes} held ({}):", held.states()));
+        text.push_str(&show::listed(held.lines.iter().cloned(), number));
+    }
     text
 }
 
@@ -242,6 +275,11 @@ pub(super) fn changes(report: &RunReport) -> u64 {
         .iter()
         .map(|c| c.created + c.updated + c.renamed + c.disabled + c.enabled + c.removed + c.anonymized);
     entries.sum::<u64>() + report.memberships.created + report.memberships.removed
+}
+
+/// How many entries' changes and memberships a run held.
+pub(super) fn held(report: &RunReport) -> u64 {
+    report.held.as_ref().map_or(0, |held| held.changes + held.memberships)
 }
 
 /// A kept time as how long ago it is.

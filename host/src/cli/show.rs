@@ -10,8 +10,7 @@ use super::output::width;
 use super::table::Table;
 use crate::directory::{Change, ChangeKind};
 use crate::run::{
-    Counts, HeldReport, Leaving, LeftOut, Outcome, ReferenceCounts, ReportedProblem, RunReport,
-    UnresolvedReference,
+    HeldReport, Leaving, LeftOut, Outcome, ReferenceCounts, ReportedProblem, RunReport, UnresolvedReference,
 };
 
 /// Problems, absent entries and changes listed on a terminal before the rest is only counted; `--json` has all.
@@ -58,6 +57,10 @@ pub(super) fn report(report: &RunReport) -> String {
     }
     for sentence in &report.overridden {
         text.push_str(&format!("\n\nLimits did not count: {sentence}."));
+    }
+    if !report.approved.is_empty() {
+        text.push_str("\n\nApproved beforehand:");
+        text.push_str(&listed(report.approved.iter().cloned(), report.approved.len() as u64));
     }
     if !report.protected.is_empty() {
         let number = report.protected.len() as u64;
@@ -145,34 +148,29 @@ fn headline(report: &RunReport) -> String {
 }
 
 fn table(report: &RunReport) -> String {
-    let heads = ["", "seen", "created", "updated", "renamed", "disabled", "enabled", "removed", "unchanged"];
-    let mut table = Table::new(heads);
-    for column in 1..heads.len() {
+    let mut heads =
+        vec!["", "seen", "created", "updated", "renamed", "disabled", "enabled", "removed", "unchanged"];
+    let (users, groups, members) = (&report.users, &report.groups, &report.memberships);
+    let holds = users.held + groups.held + members.held > 0;
+    heads.extend(holds.then_some("held"));
+    let columns = heads.len();
+    let mut table = Table::of(heads.into_iter().map(str::to_owned).collect());
+    for column in 1..columns {
         table = table.right(column);
     }
-    let entries = |name: &str, c: &Counts| {
-        let numbers =
-            [c.seen, c.created, c.updated, c.renamed, c.disabled, c.enabled, c.removed, c.unchanged];
-        let mut cells = numbers.into_iter().map(count);
-        std::array::from_fn::<String, 9, _>(|at| {
-            if at == 0 { name.to_owned() } else { cells.next().unwrap_or_default() }
-        })
+    let mut row = |name: &str, numbers: [Option<u64>; 9]| {
+        let cells = numbers.iter().take(columns - 1);
+        let cells = cells.map(|number| number.map_or_else(|| "-".to_owned(), count));
+        table.push(std::iter::once(name.to_owned()).chain(cells).collect());
     };
-    table.row(entries("users", &report.users));
-    table.row(entries("groups", &report.groups));
-    let m = &report.memberships;
-    let none = || "-".to_owned();
-    table.row([
-        "memberships".to_owned(),
-        count(m.seen),
-        count(m.created),
-        none(),
-        none(),
-        none(),
-        none(),
-        count(m.removed),
-        count(m.unchanged),
-    ]);
+    for (name, c) in [("users", users), ("groups", groups)] {
+        let numbers =
+            [c.seen, c.created, c.updated, c.renamed, c.disabled, c.enabled, c.removed, c.unchanged, c.held];
+        row(name, numbers.map(Some));
+    }
+    let m = members;
+    let ends = [Some(m.removed), Some(m.unchanged), Some(m.held)];
+    row("memberships", [Some(m.seen), Some(m.created), None, None, None, None, ends[0], ends[1], ends[2]]);
     table.render(None)
 }
 
@@ -227,12 +225,7 @@ fn references(counts: &ReferenceCounts) -> String {
 }
 
 fn problem(problem: &ReportedProblem) -> String {
-    let mut text = match (&problem.name, &problem.id) {
-        (Some(name), Some(id)) => format!("{} {name} ({id}): {}", problem.kind, problem.message),
-        (Some(name), None) => format!("{} {name}: {}", problem.kind, problem.message),
-        (None, Some(id)) => format!("{} {id}: {}", problem.kind, problem.message),
-        (None, None) => problem.message.clone(),
-    };
+    let mut text = problem.line();
     if let Some(hint) = &problem.hint {
         text.push_str(&format!("\n  hint: {hint}"));
     }

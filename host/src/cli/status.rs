@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use super::global::Global;
+use super::held_view::ShownHeld;
 use super::human::{ago, ahead, count, plural};
 use super::output::Output;
 use super::report::Failure;
@@ -12,7 +13,7 @@ use super::runs::{self, ShownRun};
 use super::table::Table;
 use crate::clock;
 use crate::config::{Config, ConfigError, Schedule};
-use crate::directory::{RunRow, SqliteStore, Store};
+use crate::directory::{Reader, RunRow, SqliteStore, Store, StoreError};
 use crate::run::{RunReport, history};
 use crate::service::{self, LastRuns, Next, Scheduler, State};
 
@@ -45,8 +46,27 @@ struct ConnectorStatus {
     last_run: Option<ShownRun>,
     #[serde(skip)]
     row: Option<RunRow>,
+    /// What waits for a person; null where nothing does.
+    held: Option<Waits>,
     /// Null where only a command syncs it.
     schedule: Option<ConnectorSchedule>,
+}
+
+/// What a run holds for a person.
+#[derive(Debug, Serialize)]
+struct Waits {
+    run: i64,
+    /// Of entries, and groups' memberships.
+    changes: usize,
+    reasons: Vec<String>,
+}
+
+impl Waits {
+    fn of(connector: &str, reader: &dyn Reader) -> Result<Option<Self>, StoreError> {
+        let Some(run) = reader.holding_runs(Some(connector))?.pop() else { return Ok(None) };
+        let held = ShownHeld::of_run(run, true, reader)?;
+        Ok(Some(Self { run: run.0, changes: held.lines.len(), reasons: held.reasons() }))
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -113,8 +133,9 @@ pub(super) fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
             let last = lasts.remove(name).unwrap_or_default();
             ConnectorSchedule::new(name, schedule, last, now)
         });
+        let held = reader.as_ref().map(|reader| Waits::of(name, reader.as_ref())).transpose()?.flatten();
         let name = name.clone();
-        connectors.push(ConnectorStatus { name, users, groups, memberships, last_run, row, schedule });
+        connectors.push(ConnectorStatus { name, users, groups, memberships, last_run, row, held, schedule });
     }
     let status = Status { directory, serve: State::of(&config.directory), connectors };
     output.view(|| text(&status), || &status)?;
@@ -167,6 +188,12 @@ fn text(status: &Status) -> String {
         ]);
     }
     text.push_str(&format!("\n\n{}", table.render(None)));
+    for ConnectorStatus { name, held, .. } in &status.connectors {
+        let Some(Waits { run, changes, reasons }) = held else { continue };
+        let changes = plural(*changes as u64, "change", "changes");
+        text.push_str(&format!("\n\nRun {run} of {name} holds {changes} for a person: `rollcall held`"));
+        reasons.iter().for_each(|reason| text.push_str(&format!("\n  {reason}")));
+    }
     text.push_str(&schedules(status));
     text
 }

@@ -262,6 +262,10 @@ impl Checker<'_> {
             safety.protect.extend(self.condition(&under(&under(path, "protect"), index), text));
         }
         safety.protect_groups = self.patterns(&under(path, "protect-groups"), &written.protect_groups);
+        for (index, text) in written.protect_groups_when.iter().enumerate() {
+            let path = under(&under(path, "protect-groups-when"), index);
+            safety.protect_groups_when.extend(self.group_condition(&path, text));
+        }
         safety
     }
 

@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use rollcall_expression::Mistake;
 use serde::Deserialize;
 
 use super::check::{Checker, under};
@@ -9,7 +10,8 @@ use super::load::list;
 use super::position::{At, Step};
 use crate::plugin::nearest;
 use crate::run::{
-    Cleanup, CleanupRule, Grace, GroupCleanup, Inactivity, MembershipCleanup, PersonCondition, UserCleanup,
+    Cleanup, CleanupRule, Grace, GroupCleanup, GroupCondition, Inactivity, MembershipCleanup,
+    PersonCondition, UserCleanup,
 };
 
 pub(super) const USERS: [(&str, UserCleanup); 4] = [
@@ -166,18 +168,21 @@ impl Checker<'_> {
     }
 
     pub(super) fn condition(&mut self, path: &[Step], text: &str) -> Option<PersonCondition> {
-        match PersonCondition::parse(text) {
-            Ok(condition) => Some(condition),
-            Err(mistake) => {
+        self.parsed(path, PersonCondition::parse(text))
+    }
+
+    pub(super) fn group_condition(&mut self, path: &[Step], text: &str) -> Option<GroupCondition> {
+        self.parsed(path, GroupCondition::parse(text))
+    }
+
+    /// A mistake in an expression is shown at its very place.
+    fn parsed<T>(&mut self, path: &[Step], condition: Result<T, Mistake>) -> Option<T> {
+        condition
+            .map_err(|mistake| {
                 let message = format!("the condition is wrong: {}", mistake.message);
-                self.faults.push(self.source.fault(
-                    path,
-                    At::Within(mistake.place.offset),
-                    message,
-                    mistake.hint(),
-                ));
-                None
-            }
-        }
+                let at = At::Within(mistake.place.offset);
+                self.faults.push(self.source.fault(path, at, message, mistake.hint()));
+            })
+            .ok()
     }
 }

@@ -15,7 +15,7 @@ use super::template::{key, toml};
 use crate::http::{SecretSource, WebhookUrl};
 use crate::plugin::Limit;
 use crate::run::safety::{Bound, LimitKind, NamePattern, OnLimit, Safety};
-use crate::run::{Cleanup, PersonCondition};
+use crate::run::{Cleanup, GroupCondition, PersonCondition};
 
 /// What stands for a value that is not shown.
 const HIDDEN: &str = "…";
@@ -341,6 +341,8 @@ impl Gathering<'_> {
         self.put("protect", Some(people.into()), Origin::Default);
         let groups: Vec<&str> = safety.protect_groups.iter().map(NamePattern::text).collect();
         self.put("protect-groups", Some(groups.into()), Origin::Default);
+        let conditions: Vec<&str> = safety.protect_groups_when.iter().map(GroupCondition::text).collect();
+        self.put("protect-groups-when", Some(conditions.into()), Origin::Default);
     }
 
     /// Written settings, and the defaults of those that are not written, in the order of the schema.

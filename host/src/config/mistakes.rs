@@ -162,6 +162,7 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("on-limit unknown", with("safety.on-limit = \"stop\"")),
         ("group pattern empty", with("safety.protect-groups = [\"\"]")),
         ("protect misspelt", with("safety.protect = [\"usrName == 'ann'\"]")),
+        ("protect groups misspelt", with("safety.protect-groups-when = [\"name != '' && typ == 'x'\"]")),
         (
             "several",
             with("plugin-sha256 = \"\"\nhttp.share = 2.0\nhttp.attempts = 0").replace("acme]", "Acme]"),
@@ -258,6 +259,7 @@ pub(super) const EVERYTHING: &str = r#"
         on-limit = "hold"
         protect = ["'break-glass' in groups"]
         protect-groups = ["admins-*"]
+        protect-groups-when = ["type == 'APP_GROUP'"]
         [[connector.acme.transform]]
         plugin = "rules"
         settings = { strict = true }

@@ -488,6 +488,12 @@ fn safety() -> Value {
             "items": { "type": "string", "minLength": 1 },
             "default": [],
         },
+        "protect-groups-when": {
+            "description": "Conditions, in CEL: groups that no run may delete or empty.",
+            "type": "array",
+            "items": { "type": "string" },
+            "default": [],
+        },
     });
     for kind in LimitKind::ALL {
         let bound = kind.default_bound();

@@ -194,6 +194,7 @@ const BEYOND_SCHEMAS: &[&str] = &[
     "time zone as offset",
     // A schema knows no CEL.
     "protect misspelt",
+    "protect groups misspelt",
     "condition of cleanup",
     // A schema sees no difference between `nan` and what it does not know the type of.
     "setting that is no number",

@@ -76,6 +76,7 @@ pub(super) struct Safety {
     pub on_limit: Option<String>,
     pub protect: Vec<String>,
     pub protect_groups: Vec<String>,
+    pub protect_groups_when: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -272,7 +272,7 @@ pub trait Reader {
 
     /// The connector's latest run that was applied.
     fn last_applied(&self, connector: ConnectorId) -> StoreResult<Option<RunId>>;
-    /// How many of the connector's runs from this one on were applied.
+    /// How many of the connector's runs from this one on read everything and were applied.
     fn applied_since(&self, connector: ConnectorId, run: RunId) -> StoreResult<u64>;
     /// The newest first; of one connector, or of all.
     fn runs(&self, connector: Option<&str>, limit: u32) -> StoreResult<Vec<RunRow>>;
@@ -291,6 +291,16 @@ pub trait Reader {
     fn held_members(&self, run: RunId) -> StoreResult<Vec<HeldMembers>>;
     /// The runs of which something waits; of one connector, or of all.
     fn holding_runs(&self, connector: Option<&str>) -> StoreResult<Vec<RunId>>;
+    /// The connector's latest run that read everything and planned by it, whether that was applied or held.
+    fn last_reading(&self, connector: ConnectorId) -> StoreResult<Option<RunId>>;
+    /// Which entries' changes no limit holds in the connector's next complete run: users, then groups, by key.
+    fn approved_entries(&self, connector: ConnectorId) -> StoreResult<Vec<(EntryKind, u32)>>;
+    /// The run that applied the plan's file of that checksum.
+    fn applied_plan(&self, plan: &str) -> StoreResult<Option<RunId>>;
+    /// What tells this directory from any other.
+    fn identity(&self) -> StoreResult<String>;
+    /// All that ever were, by number.
+    fn connectors(&self) -> StoreResult<Vec<(ConnectorId, String)>>;
     /// What changed one entry, the newest first: run, when it started, the change.
     fn last_changes(
         &self,
@@ -348,6 +358,14 @@ pub trait Writer {
         connector: ConnectorId,
         state: HeldState,
     ) -> StoreResult<()>;
+    /// No limit holds changes of the entry in the connector's next complete run.
+    fn approve_entry(&mut self, connector: ConnectorId, entry: EntryKind, key: u32) -> StoreResult<()>;
+    /// What [`approve_entry`](Self::approve_entry) noted is used up.
+    fn forget_approved_entries(&mut self, connector: ConnectorId) -> StoreResult<()>;
+    /// The plan's file of that checksum is applied by the run.
+    fn note_applied_plan(&mut self, plan: &str, run: RunId) -> StoreResult<()>;
+    /// The connector's next run shapes the person again, whatever is known of them.
+    fn shape_again(&mut self, connector: ConnectorId, external_id: &str) -> StoreResult<()>;
     /// What still waits of the connector's earlier runs is superseded.
     fn supersede_held(&mut self, connector: ConnectorId) -> StoreResult<()>;
     fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()>;

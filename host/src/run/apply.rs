@@ -7,7 +7,7 @@ use super::error::RunError;
 use super::plan::Plan;
 use super::report::RunReport;
 use super::staging::{Action, StagedUser};
-use crate::directory::{Change, EntryKind, MembershipChange, MirrorGroup, RunId, Store, Writer};
+use crate::directory::{Change, EntryKind, MirrorGroup, RunId, Store, Writer};
 use crate::failpoint::FailPoint;
 
 /// Writes mirror, directory, changes, checkpoints and the run's outcome. After a crash at any instant the store holds
@@ -29,6 +29,7 @@ pub fn apply(
     FailPoint::MirrorWritten.pass();
     write_directory(writer.as_mut(), run, plan, work_folder)?;
     writer.supersede_held(plan.connector)?;
+    writer.forget_approved_entries(plan.connector)?;
     plan.held.write(writer.as_mut(), run)?;
     for (name, value) in &plan.reading.checkpoints {
         writer.set_checkpoint(plan.connector, name, value)?;
@@ -110,15 +111,7 @@ fn write_directory(
     FailPoint::GroupsWritten.pass();
     for members in &plan.memberships {
         writer.set_members(members.group, members.connector, &members.all)?;
-        writer.add_membership_change(
-            run,
-            &MembershipChange {
-                group: members.group,
-                connector: members.connector,
-                added: members.added.clone(),
-                removed: members.removed.clone(),
-            },
-        )?;
+        writer.add_membership_change(run, &members.change())?;
     }
     for group in plan.groups.iter().filter(|group| group.action == Action::Delete) {
         writer.delete_group(group.entry.key)?;

@@ -7,6 +7,7 @@ use crate::directory::StoreError;
 use crate::http::{CassetteError, HttpError};
 use crate::model::PluginError;
 use crate::plugin::CallError;
+use crate::run::planfile::PlanFileError;
 
 /// Why a run ended with nothing applied.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +52,8 @@ pub enum RunError {
         "the recording was read at {recorded}, before what run {run} of connector {connector} applied ({applied})"
     )]
     Outdated { connector: String, recorded: Timestamp, run: i64, applied: Timestamp },
+    #[error(transparent)]
+    PlanFile(#[from] PlanFileError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("{}", names_taken(refused))]
@@ -130,6 +133,7 @@ impl RunError {
             RunError::Spool { .. } => Some("run it again".into()),
             RunError::WorkFile { .. } => Some("check that the folder is writable and has space left".into()),
             RunError::Cassette(error) => error.hint(),
+            RunError::PlanFile(error) => error.hint(),
             RunError::Outdated { connector, .. } => Some(format!(
                 "`rollcall plan {connector} --replay FILE` shows what it would do; `--force` applies it all the same"
             )),

@@ -26,6 +26,7 @@ mod leaver_tests;
 mod leavers;
 mod lock;
 mod plan;
+pub mod planfile;
 mod policy;
 mod probe;
 mod reading;

@@ -15,3 +15,11 @@ pub struct Policy {
     /// What becomes of names that others hold.
     pub conflicts: Conflicts,
 }
+
+impl Policy {
+    /// Tells two policies apart: a plan that was kept is applied only under the one that made it.
+    pub fn digest(&self) -> String {
+        // Conditions show their texts, so that this is all that can be configured.
+        blake3::hash(format!("{self:?}").as_bytes()).to_hex()[..16].to_owned()
+    }
+}

@@ -176,7 +176,7 @@ impl Tried {
     /// What a plan of it would do.
     async fn planned(&mut self) -> Result<Vec<String>, RunError> {
         let mut lines = Vec::new();
-        plan(&self.world.job, &mut self.world.store, &mut |plan, reader| {
+        plan(&self.world.job, &mut self.world.store, &mut |plan, reader, _| {
             plan.each_change(|change| {
                 lines.push(format!("{} {} {}", change.kind, change.name, change.after))
             })?;

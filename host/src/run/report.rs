@@ -49,6 +49,9 @@ pub struct Counts {
     #[serde(default)]
     pub anonymized: u64,
     pub unchanged: u64,
+    /// Entries of which something is held; the rest of it may be changed.
+    #[serde(default)]
+    pub held: u64,
     /// Entries of this connector that a complete reading did not return. Cleanup decides.
     pub absent: u64,
     /// Records that rules keep out of the directory, or whose entries another connector holds.
@@ -63,6 +66,8 @@ pub struct MembershipCounts {
     pub created: u64,
     pub removed: u64,
     pub unchanged: u64,
+    #[serde(default)]
+    pub held: u64,
     /// Groups whose members could not be read: their memberships stay as they were.
     pub unknown: u64,
     /// Memberships that name a user nobody read.
@@ -254,6 +259,9 @@ pub struct RunReport {
     /// Limits that the run was over and that somebody let it pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overridden: Vec<String>,
+    /// Entries that somebody approved beforehand, and from which the run took something: `user ann`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approved: Vec<String>,
     /// What did not happen to protected entries, up to [`LISTED`](Self::LISTED).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protected: Vec<String>,
@@ -292,6 +300,7 @@ impl RunReport {
             left_out: Vec::new(),
             held: None,
             overridden: Vec::new(),
+            approved: Vec::new(),
             protected: Vec::new(),
             error: None,
         }
@@ -348,6 +357,18 @@ impl ReportedProblem {
             code: error.code.clone(),
             message: error.with_references(),
             hint: error.hint.clone(),
+        }
+    }
+}
+
+impl ReportedProblem {
+    /// `user ann (00u1): why`.
+    pub fn line(&self) -> String {
+        match (&self.name, &self.id) {
+            (Some(name), Some(id)) => format!("{} {name} ({id}): {}", self.kind, self.message),
+            (Some(name), None) => format!("{} {name}: {}", self.kind, self.message),
+            (None, Some(id)) => format!("{} {id}: {}", self.kind, self.message),
+            (None, None) => self.message.clone(),
         }
     }
 }

@@ -122,8 +122,8 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     Ok(Ended { report, error: Some(error) })
 }
 
-/// Sees a plan beside the directory that it was made for.
-pub type ShowPlan<'a> = dyn FnMut(&mut Plan, &dyn Reader) -> Result<(), RunError> + 'a;
+/// Sees a plan beside the directory that it was made for, and what is told of it.
+pub type ShowPlan<'a> = dyn FnMut(&mut Plan, &dyn Reader, &RunReport) -> Result<(), RunError> + 'a;
 
 /// What a full run would do now. Nothing is written; `show` sees the plan beside the directory it was made for.
 pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> Result<RunReport, RunError> {
@@ -146,7 +146,7 @@ pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> 
         report.outcome = outcome_of(&report);
         job.measure(&mut report, clock);
         let reader = store.read()?;
-        show(&mut plan, reader.as_ref())
+        show(&mut plan, reader.as_ref(), &report)
     });
     // A later run reads anew: whoever plans, changes something at the provider and syncs wants to see it.
     job.forget_spool();

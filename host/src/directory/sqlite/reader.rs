@@ -458,7 +458,9 @@ impl Reader for SqliteReader<'_> {
 
     fn applied_since(&self, connector: ConnectorId, run: RunId) -> StoreResult<u64> {
         let sql =
-            "SELECT count(*) FROM run WHERE connector = ?1 AND id >= ?2 AND outcome IN ('done', 'problems')";
+            "SELECT count(*) FROM run WHERE connector = ?1 AND id >= ?2 AND mode NOT IN ('approve', 'apply')
+                   AND (outcome IN ('done', 'problems')
+                        OR outcome = 'held' AND json_extract(report, '$.held.applied'))";
         let count: Option<i64> = self.one(sql, params![connector.0, run.0], |row| row.get(0))?;
         Ok(count.unwrap_or(0) as u64)
     }
@@ -535,6 +537,42 @@ impl Reader for SqliteReader<'_> {
             Ok(true)
         })?;
         Ok(runs)
+    }
+
+    fn last_reading(&self, connector: ConnectorId) -> StoreResult<Option<RunId>> {
+        let sql = "SELECT max(id) FROM run WHERE connector = ?1 AND outcome IN ('done', 'problems', 'held')
+                   AND mode NOT IN ('approve', 'apply')";
+        let latest: Option<Option<i64>> = self.one(sql, [connector.0], |row| row.get(0))?;
+        Ok(latest.flatten().map(RunId))
+    }
+
+    fn approved_entries(&self, connector: ConnectorId) -> StoreResult<Vec<(EntryKind, u32)>> {
+        let mut entries = Vec::new();
+        let sql = "SELECT entry = 'user', key FROM approved_entry WHERE connector = ?1 ORDER BY 1 DESC, 2";
+        self.rows(sql, [connector.0], |row| {
+            let kind = if self.get(row, 0)? { EntryKind::User } else { EntryKind::Group };
+            entries.push((kind, self.get(row, 1)?));
+            Ok(true)
+        })?;
+        Ok(entries)
+    }
+
+    fn applied_plan(&self, plan: &str) -> StoreResult<Option<RunId>> {
+        self.one("SELECT run FROM applied_plan WHERE plan = ?1", [plan], |row| row.get(0).map(RunId))
+    }
+
+    fn identity(&self) -> StoreResult<String> {
+        let id = self.one("SELECT id FROM identity", [], |row| row.get(0))?;
+        id.ok_or_else(|| self.file.corrupt("it has no identity".to_owned()))
+    }
+
+    fn connectors(&self) -> StoreResult<Vec<(ConnectorId, String)>> {
+        let mut connectors = Vec::new();
+        self.rows("SELECT id, name FROM connector ORDER BY id", [], |row| {
+            connectors.push((ConnectorId(self.get(row, 0)?), self.get(row, 1)?));
+            Ok(true)
+        })?;
+        Ok(connectors)
     }
 
     fn last_changes(

@@ -347,6 +347,28 @@ impl Writer for SqliteWriter<'_> {
         )
     }
 
+    fn approve_entry(&mut self, connector: ConnectorId, entry: EntryKind, key: u32) -> StoreResult<()> {
+        self.execute(
+            "INSERT OR IGNORE INTO approved_entry (connector, entry, key) VALUES (?1, ?2, ?3)",
+            params![connector.0, entry.as_str(), key],
+        )
+    }
+
+    fn forget_approved_entries(&mut self, connector: ConnectorId) -> StoreResult<()> {
+        self.execute("DELETE FROM approved_entry WHERE connector = ?1", [connector.0])
+    }
+
+    fn note_applied_plan(&mut self, plan: &str, run: RunId) -> StoreResult<()> {
+        self.execute("INSERT INTO applied_plan (plan, run) VALUES (?1, ?2)", params![plan, run.0])
+    }
+
+    fn shape_again(&mut self, connector: ConnectorId, external_id: &str) -> StoreResult<()> {
+        self.execute(
+            "UPDATE mirror_user SET shaping = zeroblob(16) WHERE connector = ?1 AND id = ?2",
+            params![connector.0, external_id],
+        )
+    }
+
     fn supersede_held(&mut self, connector: ConnectorId) -> StoreResult<()> {
         for table in ["held_change", "held_membership"] {
             self.execute(

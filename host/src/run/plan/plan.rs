@@ -10,7 +10,7 @@ use super::groups::{GroupsDraft, PlannedGroup, shape_read_groups};
 use super::mirror::MirrorPlan;
 use super::ownership::OwnershipDraft;
 use super::people::{PeopleDraft, PlannedUser};
-use crate::directory::{Change, ConnectorId, Counters, GroupKey, Reader, UserKey};
+use crate::directory::{Change, ConnectorId, Counters, GroupKey, MembershipChange, Reader, UserKey};
 use crate::model::{PluginError, Subject};
 use crate::plugin::Transform;
 use crate::run::collect::work_file;
@@ -59,6 +59,17 @@ pub struct PlannedMembers {
     pub all: RoaringBitmap,
     pub added: RoaringBitmap,
     pub removed: RoaringBitmap,
+}
+
+impl PlannedMembers {
+    pub fn change(&self) -> MembershipChange {
+        MembershipChange {
+            group: self.group,
+            connector: self.connector,
+            added: self.added.clone(),
+            removed: self.removed.clone(),
+        }
+    }
 }
 
 /// Everything that a run would write, in the order of its keys.
