@@ -6,9 +6,11 @@
 //! That belongs to the reading: it happens before anything is locked, it is recorded and repeated with it, and what was
 //! answered is in the spool, so that a run that goes on after a kill asks for nobody twice.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use super::answers::Answers;
@@ -26,19 +28,27 @@ use crate::plugin::CallError;
 /// Requests in flight at once; the transport paces them.
 const IN_FLIGHT: usize = 16;
 
-/// Rounds of requests for one answer: the record, and what the plugin needs besides.
-const ROUNDS: usize = 4;
+/// Rounds of requests for one answer: the record, what settings ask about the person, pages of it, repetitions.
+const ROUNDS: usize = 16;
 
 /// What the provider says of someone whom the list left out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    Gone,
-    /// The list was wrong.
-    Found,
+    Certain(Presence),
     /// Nobody can tell, and why.
     Unclear(PluginError),
     /// The recording has no answer about them.
     Unrecorded,
+}
+
+/// Where somebody is whom the list left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Presence {
+    /// The list was wrong.
+    InScope,
+    /// The provider has them, and the connector's settings don't want them.
+    OutOfScope,
+    Gone,
 }
 
 /// What is known about the absentees, by provider id; about who is not here nobody was asked.
@@ -89,9 +99,9 @@ impl Job {
         for absentee in acting.take(self.policy.cleanup.confirm as usize) {
             let id = reading.id(absentee.person).to_owned();
             match reading.confirmed.get(&id) {
-                Some(gone) => {
+                Some(presence) => {
                     found.resumed += 1;
-                    found.verdicts.insert(id, if *gone { Verdict::Gone } else { Verdict::Found });
+                    found.verdicts.insert(id, Verdict::Certain(*presence));
                 }
                 None => unknown.push(id),
             }
@@ -127,8 +137,16 @@ impl Confirmer<'_> {
                 Answers::Recording { cassette, .. } => look_up(cassette, asking)?,
             };
             asking = Vec::new();
+            let ids: BTreeSet<String> = answered.iter().map(|(question, _)| question.id.clone()).collect();
             for (question, response) in answered {
                 self.take_in(question, response, &mut asking).await?;
+            }
+            // All was asked, and neither a record nor an end came: that is what a plugin says of someone out of scope.
+            let open = |id: &String| !asking.iter().any(|question| question.id == *id);
+            for id in ids.into_iter().filter(open) {
+                if !self.found.verdicts.contains_key(&id) {
+                    self.conclude(id, Presence::OutOfScope)?;
+                }
             }
         }
         for question in asking {
@@ -226,20 +244,16 @@ impl Confirmer<'_> {
             self.job.answers.keep(&request, &kept)?;
         }
         match decoded {
-            Ok(page) => {
-                if let Some(verdict) = verdict_of(&page, &id) {
-                    self.conclude(id, verdict)?;
-                } else if page.next.is_empty() {
-                    let message = "the plugin does not say whether they are there";
-                    let verdict = Verdict::Unclear(PluginError::new("unexpected", message));
-                    self.found.verdicts.entry(id).or_insert(verdict);
-                } else {
+            Ok(page) => match said(&page, &id) {
+                Some(Ok(presence)) => self.conclude(id, presence)?,
+                Some(Err(error)) => drop(self.found.verdicts.insert(id, Verdict::Unclear(error))),
+                None => {
                     let next = page.next.into_iter();
                     asking.extend(next.map(|request| Asking { id: id.clone(), request, repeats: 0 }));
                 }
-            }
+            },
             Err(error) => match error.code() {
-                Some(PluginError::NOT_FOUND) => self.conclude(id, Verdict::Gone)?,
+                Some(PluginError::NOT_FOUND) => self.conclude(id, Presence::Gone)?,
                 _ if again => asking.push(Asking { id, request, repeats: repeats + 1 }),
                 code => self.unclear(id, &error, code, error.hint()),
             },
@@ -248,20 +262,13 @@ impl Confirmer<'_> {
     }
 
     /// What is certain need not be asked again by a run that goes on after this one.
-    fn conclude(&mut self, id: String, verdict: Verdict) -> Result<(), RunError> {
-        let gone = match verdict {
-            Verdict::Gone => Some(true),
-            Verdict::Found => Some(false),
-            Verdict::Unclear(_) | Verdict::Unrecorded => None,
-        };
-        if let Some(gone) = gone {
-            let path = self.spool.path().to_owned();
-            let frame = Frame::Confirmed { id: id.clone(), gone };
-            let written = self.spool.append(&frame).and_then(|()| self.spool.flush());
-            written.map_err(work_file(&path, "written"))?;
-            FailPoint::Confirmed.pass();
-        }
-        self.found.verdicts.insert(id, verdict);
+    fn conclude(&mut self, id: String, presence: Presence) -> Result<(), RunError> {
+        let path = self.spool.path().to_owned();
+        let frame = Frame::Confirmed { id: id.clone(), presence };
+        let written = self.spool.append(&frame).and_then(|()| self.spool.flush());
+        written.map_err(work_file(&path, "written"))?;
+        FailPoint::Confirmed.pass();
+        self.found.verdicts.insert(id, Verdict::Certain(presence));
         Ok(())
     }
 
@@ -282,17 +289,17 @@ fn repeatable(error: &CallError) -> bool {
     matches!(error.code(), Some(PluginError::RETRY | PluginError::REAUTHENTICATE))
 }
 
-/// What one page says of the person; nothing when it says nothing yet.
-fn verdict_of(page: &Page, id: &str) -> Option<Verdict> {
+/// What one page says of the person; nothing when it says nothing.
+fn said(page: &Page, id: &str) -> Option<Result<Presence, PluginError>> {
     let about = |subject: &Subject| matches!(subject, Subject::User(user) if user == id);
     if page.users.iter().any(|user| user.id == id) {
-        return Some(Verdict::Found);
+        return Some(Ok(Presence::InScope));
     }
     if page.gone.iter().any(about) {
-        return Some(Verdict::Gone);
+        return Some(Ok(Presence::Gone));
     }
-    let problem = page.problems.iter().find(|problem| problem.subject.as_ref().is_some_and(about))?;
-    Some(Verdict::Unclear(problem.error.clone()))
+    // Nobody else was asked for, so that any problem is one about them.
+    page.problems.first().map(|problem| Err(problem.error.clone()))
 }
 
 /// The recorded answers to these questions.

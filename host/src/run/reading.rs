@@ -11,6 +11,7 @@ use roaring::RoaringBitmap;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use super::collect::work_file;
+use super::confirm::Presence;
 use super::error::RunError;
 use super::references::References;
 use super::spool::{Frame, SpoolReader};
@@ -98,8 +99,8 @@ pub struct Reading {
     in_no_group: RoaringBitmap,
     /// One for each kind of reference that the connector has.
     pub references: Vec<References>,
-    /// Whether the provider said, asked by id, that someone is gone whom it did not list; by provider id.
-    pub confirmed: FxHashMap<String, bool>,
+    /// What the provider said, asked by id, of someone whom it did not list; by provider id.
+    pub confirmed: FxHashMap<String, Presence>,
     /// Where the spool's last whole frame ends, in bytes.
     pub spool_end: u64,
 }
@@ -173,7 +174,7 @@ impl Reading {
                     *known = attempt.max(*known);
                 }
                 Frame::Complete => complete = true,
-                Frame::Confirmed { id, gone } => drop(self.confirmed.insert(id, gone)),
+                Frame::Confirmed { id, presence } => drop(self.confirmed.insert(id, presence)),
                 Frame::Header { .. } | Frame::Roots(_) => {}
             }
             start = frames.whole();

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::confirm::Presence;
 use crate::model::{Page, Request};
 
 /// Changes with every change of the frames' shape: a spool of another format is not read.
@@ -49,7 +50,7 @@ pub enum Frame {
     /// Every request that became known was answered.
     Complete,
     /// After that: the provider was asked for someone whom the list left out, by id.
-    Confirmed { id: String, gone: bool },
+    Confirmed { id: String, presence: Presence },
 }
 
 /// Appends frames.

@@ -15,7 +15,7 @@ use crate::directory::{
 use crate::model::{PluginError, Subject};
 use crate::run::cleanup::{Grace, GroupCleanup, Inactivity, MembershipCleanup, Treatment, UserCleanup};
 use crate::run::collect::work_file;
-use crate::run::confirm::Verdict;
+use crate::run::confirm::{Presence, Verdict};
 use crate::run::error::RunError;
 use crate::run::leavers::{Fate, Judge, since_run};
 use crate::run::report::{Leaving, NamedEntry, ReportedProblem};
@@ -50,6 +50,11 @@ impl CleanupDraft {
 
     pub fn deletes_group(&self, key: GroupKey) -> bool {
         self.deleted_groups.contains(&key)
+    }
+
+    /// Keys of those who lose what this connector, or anyone, gave them.
+    pub fn loses_memberships(&self) -> RoaringBitmap {
+        &self.stripped | &self.deleted
     }
 
     fn takes_members_out(&self) -> bool {
@@ -106,11 +111,16 @@ impl Draft<'_> {
                     self.clean(absentee.person, entry, *treatment, &absentee.reason, gathered)?;
                     continue;
                 }
-                (Fate::Act(treatment), Some(Verdict::Gone)) => {
+                (Fate::Act(treatment), Some(Verdict::Certain(Presence::Gone))) => {
                     self.clean(absentee.person, entry, *treatment, &absentee.reason, gathered)?;
                     continue;
                 }
-                (Fate::Act(_), Some(Verdict::Found)) => {
+                (Fate::Act(treatment), Some(Verdict::Certain(Presence::OutOfScope))) => {
+                    let reason = format!("{}: out of scope", absentee.reason);
+                    self.clean(absentee.person, entry, *treatment, &reason, gathered)?;
+                    continue;
+                }
+                (Fate::Act(_), Some(Verdict::Certain(Presence::InScope))) => {
                     "found again by id: the provider's list left them out".to_owned()
                 }
                 (Fate::Act(_), Some(Verdict::Unclear(error))) => {

@@ -82,6 +82,8 @@ pub struct Plan {
     /// What the run planned and does not apply.
     pub held: Held,
     work_folder: PathBuf,
+    /// Keys of those whom cleanup takes memberships away from.
+    pub(in crate::run) cleaned: RoaringBitmap,
 }
 
 impl Plan {
@@ -186,6 +188,7 @@ pub fn build(
     draft.take_out_leavers(&mut memberships)?;
     let mirror = draft.plan_mirror()?;
     let Draft { counters, groups, people, cleanup, .. } = draft;
+    let cleaned = cleanup.loses_memberships();
     Ok(Plan {
         connector: inputs.connector,
         counters,
@@ -196,6 +199,7 @@ pub fn build(
         staging: staging.finish().map_err(work_file(folder, "written"))?,
         reading,
         held: Held::default(),
+        cleaned,
         work_folder: folder.to_owned(),
     })
 }

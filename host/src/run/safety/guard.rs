@@ -121,6 +121,8 @@ impl Guard<'_, '_> {
         if safety.protects_groups() {
             notes.extend(self.protect_groups()?);
         }
+        let cleaned = &keys & &self.plan.cleaned;
+        self.give_back(|_, removed| removed & &cleaned);
         // What was to be taken from them is planned, and told, again.
         self.shape_people(&keys);
         let changed = !protected.is_empty() || !notes.is_empty();
@@ -135,7 +137,7 @@ impl Guard<'_, '_> {
     fn protect_groups(&mut self) -> Result<Vec<String>, RunError> {
         let safety = &self.inputs.policy.safety;
         let mut notes = Vec::new();
-        let mut kept = Vec::new();
+        let (mut kept, mut stay) = (Vec::new(), FxHashSet::default());
         for group in std::mem::take(&mut self.plan.groups) {
             let why = match group.action {
                 Action::Delete => safety.protects_group(&group.entry),
@@ -145,11 +147,15 @@ impl Guard<'_, '_> {
                 Some(why) => {
                     notes.push(format!("group {} stays: delete is forbidden by {why}", group.entry.name));
                     self.stuck_groups.insert(fold(&group.entry.name));
+                    stay.insert(group.entry.key);
                 }
                 None => kept.push(group),
             }
         }
         self.plan.groups = kept;
+        self.give_back(
+            |group, removed| if stay.contains(&group) { removed.clone() } else { RoaringBitmap::new() },
+        );
         let mut people = RoaringBitmap::new();
         for at in 0..self.plan.memberships.len() {
             if !self.empties(&self.plan.memberships[at])? {
@@ -168,6 +174,16 @@ impl Guard<'_, '_> {
         self.shape_people(&people);
         self.plan.memberships.retain(|members| !members.added.is_empty() || !members.removed.is_empty());
         Ok(notes)
+    }
+
+    /// Lets people stay in groups that the plan takes them out of.
+    fn give_back(&mut self, stays: impl Fn(GroupKey, &RoaringBitmap) -> RoaringBitmap) {
+        for members in &mut self.plan.memberships {
+            let stay = stays(members.group, &members.removed);
+            members.all |= &stay;
+            members.removed -= &stay;
+        }
+        self.plan.memberships.retain(|members| !members.added.is_empty() || !members.removed.is_empty());
     }
 
     /// The approved entries that the plan takes something from: `user ann`.

@@ -123,6 +123,9 @@ impl Guard<'_, '_> {
             users.map(|(_, change)| change.key).collect()
         };
         let (created, deleted) = (held_of(ChangeKind::Create), held_of(ChangeKind::Delete));
+        // Whoever is not disabled yet is not taken out of the groups for it either.
+        let waits = held_of(ChangeKind::Disable) | held_of(ChangeKind::Anonymize);
+        let deleted = deleted | (waits & &self.plan.cleaned);
         let goes = self.plan.users.iter().filter(|user| user.kinds.has(ChangeKind::Delete));
         let goes: RoaringBitmap = goes.map(|user| user.key.0).collect();
         let groups_go = self.plan.groups.iter().filter(|group| group.action == Action::Delete);
