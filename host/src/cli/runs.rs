@@ -237,10 +237,10 @@ pub(super) fn done_by(reader: &dyn Reader, run: RunId) -> Result<Done, StoreErro
 
 fn text(row: &RunRow, done: &Done, held: &ShownHeld) -> String {
     let mut text = format!(
-        "Run {} of {}, a {} reading, started {}.\n",
+        "Run {} of {}, {}, started {}.\n",
         row.id.0,
         row.connector,
-        row.mode,
+        what(&row.mode),
         since(&row.started_at)
     );
     match serde_json::from_str::<RunReport>(&row.report) {
@@ -266,6 +266,15 @@ fn text(row: &RunRow, done: &Done, held: &ShownHeld) -> String {
         text.push_str(&show::listed(held.lines.iter().cloned(), number));
     }
     text
+}
+
+/// What a run of this mode is.
+fn what(mode: &str) -> String {
+    match mode {
+        "approve" => "an approval of what another held".to_owned(),
+        "apply" => "a plan that was kept in a file".to_owned(),
+        mode => format!("a {mode} reading"),
+    }
 }
 
 /// How many entries and memberships a run changed.

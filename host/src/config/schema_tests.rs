@@ -168,7 +168,7 @@ fn the_defaults_are_those_of_a_file_that_says_nothing() {
     assert_eq!(written.notify.on, silent.notify.on);
     assert_eq!(written.connectors["acme"].policy, silent.connectors["acme"].policy);
     assert_eq!(written.connectors["acme"].http, silent.connectors["acme"].http);
-    assert_eq!(defaults, 1 + 11 + 9 + 12 + 5 + Limit::ALL.len());
+    assert_eq!(defaults, 1 + 11 + 10 + 12 + 5 + Limit::ALL.len());
 }
 
 /// Mistakes that only the parser can see: most of them because the text is no TOML at all.

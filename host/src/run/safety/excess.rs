@@ -4,6 +4,7 @@ use super::guard::Guard;
 use super::limits::LimitKind;
 use crate::directory::ChangeKind;
 use crate::run::error::RunError;
+use crate::run::leavers::Fate;
 use crate::run::plan::PlannedMembers;
 use crate::run::staging::Action;
 
@@ -11,11 +12,34 @@ use crate::run::staging::Action;
 pub(super) type Over = Vec<(LimitKind, String)>;
 
 impl Guard<'_, '_> {
+    /// Of the people whom the last reading gave, how many this one does not give, and how many they are. Whoever has no
+    /// entry any more, or one that is disabled as it has to be, has nothing to lose: approved is approved.
+    fn missing(&self) -> Result<(u64, u64), RunError> {
+        let reading = &self.plan.reading;
+        let (missing, known) = reading.missing();
+        if self.inputs.policy.safety.bound(LimitKind::Listing).exceeded(missing, known).is_none() {
+            return Ok((missing, known));
+        }
+        let newly = |person: u32| {
+            let state = reading.state(person);
+            let given = state.known.is_some_and(|known| known.absent_since.is_none());
+            given && !state.seen() && !state.unreadable
+        };
+        let mut gone = (0..reading.len() as u32)
+            .filter(|person| newly(*person) && reading.state(*person).key.is_none())
+            .count();
+        for absentee in self.inputs.absent.iter().filter(|one| one.fate == Fate::Settled && newly(one.person))
+        {
+            gone += usize::from(self.reader().user(absentee.key)?.is_some_and(|entry| !entry.active));
+        }
+        Ok((missing - gone as u64, known))
+    }
+
     /// Which limits the plan is over. What the connector has is counted only where it is asked for.
     pub(super) fn over(&self) -> Result<Over, RunError> {
         let users = || self.plan.users.iter().filter(|user| !self.approved.users.contains(user.key.0));
         let has = |kind| users().filter(|user| user.kinds.has(kind)).count() as u64;
-        let (missing, known) = self.plan.reading.missing();
+        let (missing, known) = self.missing()?;
         let mut totals = None;
         let mut over = Over::new();
         for kind in LimitKind::ALL {

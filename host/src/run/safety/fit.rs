@@ -8,10 +8,9 @@ use serde_json::{Map, Value as Json};
 
 use super::limits::Safety;
 use crate::directory::{
-    Change, ChangeKind, ConnectorId, EntryKind, GroupEntry, GroupFilter, GroupKey, MembershipChange,
-    PatchError, Reader, RunId, UserEntry, UserKey, Writer, fold,
+    Change, ChangeKind, EntryKind, GroupEntry, GroupFilter, GroupKey, MembershipChange, PatchError, Reader,
+    UserEntry, UserKey, fold,
 };
-use crate::failpoint::FailPoint;
 use crate::run::error::RunError;
 use crate::run::plan::count_changes;
 use crate::run::report::{ReportedProblem, RunReport};
@@ -27,9 +26,9 @@ pub struct Wanted<'a> {
 /// Those changes that fit, with what the entries become by them.
 #[derive(Default)]
 pub struct Fitted<'a> {
-    users: Vec<Entry<'a, UserEntry>>,
-    groups: Vec<Entry<'a, GroupEntry>>,
-    members: Vec<Members>,
+    pub(super) users: Vec<Entry<'a, UserEntry>>,
+    pub(super) groups: Vec<Entry<'a, GroupEntry>>,
+    pub(super) members: Vec<Members>,
     /// Places in [`Wanted::members`] of those that fit.
     fitting_members: Vec<usize>,
     /// Each change that no longer fits, and why.
@@ -39,16 +38,16 @@ pub struct Fitted<'a> {
 }
 
 /// An entry with the changes that make it.
-struct Entry<'a, T> {
+pub(super) struct Entry<'a, T> {
     /// Nothing for one that is deleted.
-    after: Option<T>,
-    key: u32,
+    pub after: Option<T>,
+    pub key: u32,
     /// By their places in [`Wanted::changes`].
-    changes: Vec<(usize, &'a Change)>,
+    pub changes: Vec<(usize, &'a Change)>,
 }
 
 impl<T> Entry<'_, T> {
-    fn has(&self, kind: ChangeKind) -> bool {
+    pub fn has(&self, kind: ChangeKind) -> bool {
         self.changes.iter().any(|(_, change)| change.kind == kind)
     }
 }
@@ -59,9 +58,9 @@ fn foreign(owner: Option<&str>, connector: &str) -> Option<String> {
 }
 
 /// A change with all members that the connector gives to the group afterwards.
-struct Members {
-    change: MembershipChange,
-    all: RoaringBitmap,
+pub(super) struct Members {
+    pub change: MembershipChange,
+    pub all: RoaringBitmap,
 }
 
 impl<'a> Fitted<'a> {
@@ -336,67 +335,6 @@ impl<'a> Fitted<'a> {
         }
         self.members.sort_by_key(|members| (members.change.group, members.change.connector));
         Ok(())
-    }
-
-    /// Changes the directory, and keeps the changes with the run.
-    pub fn write(&self, writer: &mut dyn Writer, run: RunId, connector: ConnectorId) -> Result<(), RunError> {
-        for user in &self.users {
-            if user.has(ChangeKind::Rename) || user.has(ChangeKind::Anonymize) || user.after.is_none() {
-                writer.release_user_name(UserKey(user.key))?;
-            }
-        }
-        for user in &self.users {
-            match &user.after {
-                None => writer.delete_user(UserKey(user.key))?,
-                Some(after) if user.has(ChangeKind::Create) => writer.create_user(connector, after)?,
-                Some(after) => writer.update_user(connector, after)?,
-            }
-            // The mirror is not of the reading that this was planned by: should the provider say again what the mirror
-            // has, that has to be seen.
-            writer.shape_again(connector, &user.external_id()?)?;
-        }
-        FailPoint::UsersWritten.pass();
-        for group in &self.groups {
-            if group.has(ChangeKind::Rename) || group.after.is_none() {
-                writer.release_group_name(GroupKey(group.key))?;
-            }
-        }
-        for group in &self.groups {
-            match &group.after {
-                // Once its memberships are gone.
-                None => {}
-                Some(after) if group.has(ChangeKind::Create) => writer.create_group(connector, after)?,
-                Some(after) => writer.update_group(connector, after)?,
-            }
-        }
-        FailPoint::GroupsWritten.pass();
-        let users = self.users.iter().flat_map(|entry| &entry.changes);
-        let changes = users.chain(self.groups.iter().flat_map(|entry| &entry.changes));
-        for (sequence, (_, change)) in (0..).zip(changes) {
-            writer.add_change(run, sequence, change)?;
-        }
-        for Members { change, all } in &self.members {
-            writer.set_members(change.group, change.connector, all)?;
-            writer.add_membership_change(run, change)?;
-        }
-        for group in self.groups.iter().filter(|group| group.after.is_none()) {
-            writer.delete_group(GroupKey(group.key))?;
-        }
-        FailPoint::MembershipsWritten.pass();
-        Ok(())
-    }
-}
-
-impl Entry<'_, UserEntry> {
-    /// The provider's id; of one that is deleted, what its change tells.
-    fn external_id(&self) -> Result<std::borrow::Cow<'_, str>, RunError> {
-        if let Some(after) = &self.after {
-            return Ok(after.external_id.as_str().into());
-        }
-        let deletion = self.changes.last().and_then(|(_, change)| change.fields_before().ok());
-        let id = deletion.as_ref().and_then(|fields| fields.get("externalId")?.as_str());
-        id.map(|id| id.to_owned().into())
-            .ok_or_else(|| RunError::Worker(format!("the deletion of user {} tells no id", self.key)))
     }
 }
 

@@ -5,6 +5,7 @@
 //! later run plans anew. People of whom something is held are shaped again in every run, so that it is planned, and
 //! held, again.
 
+mod carry_out;
 mod decide;
 mod excess;
 mod fit;
