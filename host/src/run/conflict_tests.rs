@@ -507,9 +507,10 @@ async fn groups_that_rules_make_up_are_shared_suffixed_and_taken_over_too() {
     let (mut world, rival) = with_rules(["acme", "hr"]);
     world.job.policy.conflicts.groups = GroupConflict::Adopt;
     world.sync_rival_well(&rival).await;
+    let key = groups(&mut world)["Insiders"].key;
     assert_eq!(world.sync_well().await.groups.updated, 1);
     let taken = groups(&mut world)["Insiders"].clone();
-    assert_eq!((taken.key, taken.connector.as_str(), taken.external_id), (before.key, "acme", None));
+    assert_eq!((taken.key, taken.connector.as_str(), taken.external_id), (key, "acme", None));
     assert!(!world.sync_well().await.changes_anything());
     assert!(!world.sync_rival_well(&rival).await.changes_anything());
     assert_eq!(members(&mut world, "Insiders"), names(["h1", "u1"]));
