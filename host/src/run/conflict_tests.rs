@@ -17,7 +17,7 @@ use super::testing::{Organisation, Rival, World};
 use crate::directory::{
     GroupEntry, GroupFilter, GroupKey, LOCAL, RunId, SqliteStore, Store, UserEntry, UserFilter, UserKey,
 };
-use crate::model::{Group, Members, User};
+use crate::model::{Attribute, Group, Members, ReferenceRule, User, Value};
 
 /// `acme` and `hr`, of which the first that is named is above.
 fn two(acme: Organisation, hr: Organisation, above: [&str; 2]) -> (World, Rival) {
@@ -527,12 +527,70 @@ async fn whom_rules_drop_loses_what_this_connector_gave_and_nothing_else() {
     let entry = users(&mut world)["u1"].clone();
     assert_eq!(entry.connector, "hr");
     world.change(|acme| {
-        acme.user("u1").attributes = vec![crate::model::Attribute::new("profile.department", "Robots")];
+        acme.user("u1").attributes = vec![Attribute::new("profile.department", "Robots")];
     });
     assert!(world.sync_well().await.memberships.removed > 0);
     assert_eq!((members(&mut world, "staff"), members(&mut world, "team")), (names(["u2"]), names(["u1"])));
     assert_eq!(users(&mut world)["u1"], entry);
     assert!(!world.sync_well().await.changes_anything());
+}
+
+/// Whose entry is the manager of each who has one.
+fn managers(world: &mut World) -> BTreeMap<String, UserKey> {
+    let managed = |user: &UserEntry| match user.attributes.iter().find(|a| a.name == "manager")?.value {
+        Value::Integer(key) => Some(UserKey(u32::try_from(key).unwrap())),
+        _ => panic!("a reference is a key"),
+    };
+    users(world).values().filter_map(|user| Some((user.user_name.clone(), managed(user)?))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn references_lead_to_entries_that_are_taken_over_or_held() {
+    let boss = |organisation: &mut Organisation, id: &str, boss: &str| {
+        organisation.user(id).attributes.push(Attribute::new("boss", boss));
+    };
+    let mut acme = Organisation::with(&["a1", "a2"], &[]);
+    let mut hr = Organisation::default();
+    hr.add_user("h1", "A1");
+    hr.add_user("h0", "zed");
+    for (organisation, id, whom) in
+        [(&mut acme, "a2", "a1"), (&mut acme, "a1", "a2"), (&mut hr, "h0", "h1"), (&mut hr, "h1", "h0")]
+    {
+        boss(organisation, id, whom);
+    }
+    let (mut world, mut rival) = two(acme, hr, ["hr", "acme"]);
+    for job in [&mut world.job, &mut rival.job] {
+        job.references =
+            vec![ReferenceRule { attribute: "boss".into(), key: "id".into(), name: "manager".into() }];
+        job.policy.conflicts = adopt();
+    }
+    world.sync_well().await;
+    world.sync_rival_well(&rival).await;
+    let by_name = users(&mut world);
+    let key = |name: &str| by_name[name].key;
+    let wanted = BTreeMap::from(
+        [("A1", key("zed")), ("zed", key("A1")), ("a2", key("A1"))].map(|(n, k)| (n.to_owned(), k)),
+    );
+    assert_eq!(managers(&mut world), wanted);
+    world.sync_well().await;
+    assert_eq!(managers(&mut world), wanted, "an entry of another is not given another manager");
+    assert!(!world.sync_rival_well(&rival).await.changes_anything());
+    assert!(!world.sync_well().await.changes_anything());
+    // In a directory that begins with the one above, those of the one below are held at once.
+    let (acme, hr) = (world.organisation.lock().unwrap().clone(), rival.organisation.lock().unwrap().clone());
+    let (mut other, mut first) = two(acme, hr, ["hr", "acme"]);
+    first.job.references.clone_from(&rival.job.references);
+    other.job.references.clone_from(&rival.job.references);
+    (first.job.policy, other.job.policy) = (rival.job.policy.clone(), world.job.policy.clone());
+    other.sync_rival_well(&first).await;
+    other.sync_well().await;
+    let by_name = users(&mut other);
+    let key = |name: &str| by_name[name].key;
+    let wanted = BTreeMap::from(
+        [("A1", key("zed")), ("zed", key("A1")), ("a2", key("A1"))].map(|(n, k)| (n.to_owned(), k)),
+    );
+    assert_eq!(managers(&mut other), wanted);
+    assert!(!other.sync_well().await.changes_anything());
 }
 
 fn approve_all(store: &mut SqliteStore, job: &Job, run: i64) -> Result<RunReport, DecisionError> {
