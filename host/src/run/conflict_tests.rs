@@ -553,10 +553,11 @@ async fn references_lead_to_entries_that_are_taken_over_or_held() {
     let mut hr = Organisation::default();
     hr.add_user("h1", "A1");
     hr.add_user("h0", "zed");
-    for (organisation, id, whom) in
-        [(&mut acme, "a2", "a1"), (&mut acme, "a1", "a2"), (&mut hr, "h0", "h1"), (&mut hr, "h1", "h0")]
-    {
-        boss(organisation, id, whom);
+    for (id, whom) in [("a2", "a1"), ("a1", "a2")] {
+        boss(&mut acme, id, whom);
+    }
+    for (id, whom) in [("h0", "h1"), ("h1", "h0")] {
+        boss(&mut hr, id, whom);
     }
     let (mut world, mut rival) = two(acme, hr, ["hr", "acme"]);
     for job in [&mut world.job, &mut rival.job] {
