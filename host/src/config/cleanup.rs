@@ -76,6 +76,11 @@ impl Checker<'_> {
         let default = Cleanup::default();
         let rules = written.rule.into_iter().enumerate().filter_map(|(index, rule)| {
             let path = under(&under(path, "rule"), index);
+            if rule.when.is_empty() {
+                let hint = "such as `when = 'isMember(\"contractors\")'`";
+                self.wrong(&path, "a rule of cleanup needs `when`", Some(hint));
+                return None;
+            }
             let (users, memberships) = (
                 self.one_of(&path, "users", rule.users, &USERS),
                 self.one_of(&path, "memberships", rule.memberships, &MEMBERSHIPS),

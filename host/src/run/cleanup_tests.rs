@@ -72,6 +72,18 @@ async fn whom_the_list_leaves_out_is_found_again_by_id_and_kept() {
     assert_eq!(world.shown(), before);
 }
 
+/// The plugin has neither a record nor an end of them: they are there, and the settings don't want them.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_there_and_out_of_scope_leaves() {
+    let mut world = staff();
+    world.sync_well().await;
+    world.change(|organisation| assert!(organisation.out_of_scope.insert("bob".into())));
+    let report = world.sync_well().await;
+    assert_eq!((report.outcome, report.users.disabled), (Outcome::Done, 1));
+    let changes = world.reasons(report.run.unwrap());
+    assert_eq!(changes, ["no longer returned: out of scope"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_cannot_be_confirmed_is_kept_and_is_a_problem() {
     let mut world = staff();
@@ -130,16 +142,7 @@ async fn grace_runs_pass_before_anybody_is_disabled() {
     }
     let report = world.sync_well().await;
     assert_eq!(report.users.disabled, 1);
-    let run = report.run.unwrap();
-    let reader = world.store.read().unwrap();
-    let mut reasons = Vec::new();
-    reader
-        .changes(crate::directory::RunId(run), &mut |change| {
-            reasons.extend(change.reason);
-            true
-        })
-        .unwrap();
-    assert_eq!(reasons, ["no longer returned since run 2"]);
+    assert_eq!(world.reasons(report.run.unwrap()), ["no longer returned since run 2"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -216,6 +216,26 @@ async fn an_entry_is_found_by_mail_only_where_exactly_one_has_it() {
     world.change(|acme| acme.user("s1").email = Some("s1@example.com".into()));
     world.sync_well().await;
     assert_eq!(world.sync_rival_well(&rival).await.users.created, 1, "by user name alone");
+
+    // Nor where two new people have it, and nobody gets an entry that another got by name.
+    rival.job.policy.conflicts = adopt();
+    world.change(|acme| {
+        acme.add_user("m1", "m-one");
+        acme.add_user("m2", "m-two");
+    });
+    world.sync_well().await;
+    rival.change(|hr| {
+        for (id, name, mail) in [
+            ("k1", "k-one", "m-one@example.com"),
+            ("k2", "k-two", "M-ONE@example.com"),
+            ("k3", "m-two", "k@example.com"),
+            ("k4", "k-four", "m-two@example.com"),
+        ] {
+            hr.add_user(id, name).email = Some(mail.into());
+        }
+    });
+    let report = world.sync_rival_well(&rival).await;
+    assert_eq!((report.users.created, report.users.updated, report.users.renamed), (3, 1, 0), "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -268,6 +288,14 @@ async fn a_shared_group_stays_its_owners_and_is_given_back() {
     assert_eq!(members(&mut world, "STAFF"), names(["h1", "u1", "u2"]));
     assert!(!world.sync_well().await.changes_anything());
     assert!(!world.sync_rival_well(&rival).await.changes_anything());
+    // Of two groups that want to be it one is.
+    world.change(|acme| acme.add_group("zz", "Staff", &["u2"]));
+    let report = world.sync_well().await;
+    assert_eq!(
+        (report.outcome, report.groups.skipped, report.changes_anything()),
+        (Outcome::Problems, 1, false)
+    );
+    world.change(|acme| drop(acme.groups.remove("zz")));
     // A member less, then the group, then the sharing.
     world.change(|acme| acme.set_members("staff", Members::Some(vec!["u1".into()])));
     world.sync_well().await;
@@ -549,14 +577,15 @@ async fn references_lead_to_entries_that_are_taken_over_or_held() {
     let boss = |organisation: &mut Organisation, id: &str, boss: &str| {
         organisation.user(id).attributes.push(Attribute::new("boss", boss));
     };
-    let mut acme = Organisation::with(&["a1", "a2"], &[]);
-    let mut hr = Organisation::default();
+    let mut acme = Organisation::with(&["a1", "a2", "a3"], &[]);
+    let mut hr = Organisation::with(&["top"], &[]);
+    acme.user("a3").username = "Zed".into();
     hr.add_user("h1", "A1");
     hr.add_user("h0", "zed");
-    for (id, whom) in [("a2", "a1"), ("a1", "a2")] {
+    for (id, whom) in [("a2", "a1"), ("a1", "a3")] {
         boss(&mut acme, id, whom);
     }
-    for (id, whom) in [("h0", "h1"), ("h1", "h0")] {
+    for (id, whom) in [("h0", "h1"), ("h1", "top")] {
         boss(&mut hr, id, whom);
     }
     let (mut world, mut rival) = two(acme, hr, ["hr", "acme"]);
@@ -570,7 +599,7 @@ async fn references_lead_to_entries_that_are_taken_over_or_held() {
     let by_name = users(&mut world);
     let key = |name: &str| by_name[name].key;
     let wanted = BTreeMap::from(
-        [("A1", key("zed")), ("zed", key("A1")), ("a2", key("A1"))].map(|(n, k)| (n.to_owned(), k)),
+        [("A1", key("top")), ("zed", key("A1")), ("a2", key("A1"))].map(|(n, k)| (n.to_owned(), k)),
     );
     assert_eq!(managers(&mut world), wanted);
     world.sync_well().await;
@@ -588,7 +617,7 @@ async fn references_lead_to_entries_that_are_taken_over_or_held() {
     let by_name = users(&mut other);
     let key = |name: &str| by_name[name].key;
     let wanted = BTreeMap::from(
-        [("A1", key("zed")), ("zed", key("A1")), ("a2", key("A1"))].map(|(n, k)| (n.to_owned(), k)),
+        [("A1", key("top")), ("zed", key("A1")), ("a2", key("A1"))].map(|(n, k)| (n.to_owned(), k)),
     );
     assert_eq!(managers(&mut other), wanted);
     assert!(!other.sync_well().await.changes_anything());

@@ -97,7 +97,16 @@ impl<'a> Judge<'a> {
     }
 
     /// Reads the memberships once, for all of these people.
-    pub fn groups_of(&self, keys: &RoaringBitmap) -> Result<GroupsOf, RunError> {
+    fn groups_of(&self, keys: &RoaringBitmap) -> Result<GroupsOf, RunError> {
+        self.groups_among(keys, |_, _| true)
+    }
+
+    /// The same of those memberships only that are wanted, by group and connector.
+    pub fn groups_among(
+        &self,
+        keys: &RoaringBitmap,
+        wants: impl Fn(GroupKey, ConnectorId) -> bool,
+    ) -> Result<GroupsOf, RunError> {
         let mut found = GroupsOf::default();
         if keys.is_empty() {
             return Ok(found);
@@ -105,7 +114,7 @@ impl<'a> Judge<'a> {
         let mut of_groups: Vec<(GroupKey, ConnectorId, RoaringBitmap)> = Vec::new();
         self.reader.memberships(&mut |group, connector, members| {
             let members = members & keys;
-            if !members.is_empty() {
+            if !members.is_empty() && wants(group, connector) {
                 of_groups.push((group, connector, members));
             }
         })?;

@@ -21,6 +21,8 @@ mod error;
 mod event;
 mod frontier;
 mod history;
+#[cfg(test)]
+mod leaver_tests;
 mod leavers;
 mod lock;
 mod plan;

@@ -32,6 +32,8 @@ pub struct Organisation {
     pub unreadable: BTreeSet<String>,
     /// Users whom the list leaves out.
     pub unlisted: BTreeSet<String>,
+    /// Users whom the connector's settings don't want.
+    pub out_of_scope: BTreeSet<String>,
     /// The plugin can't read single people.
     pub no_single: bool,
     /// Requests (by path) that fail, each with the error's code and how often.
@@ -93,13 +95,14 @@ impl Organisation {
         let mut page = Page::default();
         if let Some(id) = path.strip_prefix("/user/") {
             match self.users.get(id) {
+                Some(_) if self.out_of_scope.contains(id) => {}
                 Some(user) => page.users.push(user.clone()),
                 None => page.gone.push(Subject::User(id.to_owned())),
             }
         } else if let Some(from) = path.strip_prefix("/users/") {
             let from: usize = from.parse().expect("a number");
             for (id, user) in self.users.iter().skip(from).take(PAGE) {
-                if self.unlisted.contains(id) {
+                if self.unlisted.contains(id) || self.out_of_scope.contains(id) {
                     continue;
                 }
                 if self.unreadable.contains(id) {
@@ -316,6 +319,18 @@ impl World {
             groups.insert(name, names);
         }
         (users, groups)
+    }
+
+    /// Why the run changed entries, where that is told.
+    pub fn reasons(&mut self, run: i64) -> Vec<String> {
+        let reader = self.store.read().expect("a readable store");
+        let mut reasons = Vec::new();
+        let mut each = |change: crate::directory::Change| {
+            reasons.extend(change.reason);
+            true
+        };
+        reader.changes(RunId(run), &mut each).expect("changes");
+        reasons
     }
 
     /// The run's changes, one line each: kind, name, before, after.

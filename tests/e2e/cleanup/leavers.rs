@@ -1,6 +1,9 @@
+use okta_sim::{Population, Status};
+use rollcall::failpoint::FailPoint;
+use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::World;
+use crate::support::{World, profile};
 
 /// The first call deactivates, the second removes: from then on nothing names them.
 fn delete(world: &World, name: &str) {
@@ -22,6 +25,47 @@ fn never_delete_unless_told_disable_first_with_a_grace_period() {
     let report = world.sync();
     assert_eq!((&report["users"]["disabled"], &report["users"]["removed"]), (&json!(1), &json!(0)));
     assert_eq!(world.sync()["users"]["disabled"], 0);
+}
+
+/// A listing without them changes nobody whom Okta still has.
+#[test]
+fn a_failed_read_must_not_become_removals() {
+    let world = World::company(&["ann", "bob", "cy"], &[("eng", &["ann", "bob"])]);
+    world.sync();
+    let before = world.directory();
+    world.sim.add_fault("short-list where=users by=1".parse().unwrap());
+    let report = world.sync();
+    assert_eq!(
+        (&report["users"]["absent"], &report["users"]["disabled"]),
+        (&json!(1), &json!(0)),
+        "{report}"
+    );
+    let stays = report["leaving"][0]["stays"].as_str().unwrap();
+    assert_eq!(stays, "found again by id: the provider's list left them out");
+    assert_eq!(world.directory(), before);
+}
+
+/// Whoever waits for Okta's word about absent people keeps nobody else waiting.
+#[test]
+fn absent_people_are_asked_for_before_the_directory_is_locked() {
+    let world = World::company(&["ann", "bob"], &[]);
+    let other = world.another_sim(Population { users: 0, groups: 0, ..Population::default() });
+    other.create_user(Status::Active, profile("zoe")).unwrap();
+    let own = world.connector("acme", "{ env = \"OKTA_TOKEN\" }");
+    let scope = "settings.groups.exclude-types = [\"BUILT_IN\"]\n";
+    let second = world.connector("other", "{ env = \"OKTA_TOKEN\" }").replace(&world.sim.url(), &other.url());
+    world.write("rollcall.toml", own + scope + &second + scope);
+    world.sync();
+    delete(&world, "bob");
+    let asking = world.start_with(&["sync", "acme", "--json"], |command| {
+        command.env("ROLLCALL_STOP_AT", FailPoint::Confirmed.name());
+    });
+    world.wait_until("it has asked", || asking.is_stopped());
+    world.run(&["sync", "other"]).exits(0);
+    asking.signal(Signal::CONT);
+    let report = world.wait(asking).exits(0).json();
+    assert_eq!(report["users"]["disabled"], 1, "{report}");
+    assert_eq!(world.directory().user_names().len(), 3);
 }
 
 #[test]

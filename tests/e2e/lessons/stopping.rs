@@ -86,7 +86,7 @@ fn lesson_8_who_is_gone_is_disabled_never_deleted_and_keeps_the_memberships() {
         (&json!(29), &json!(0), &json!(0))
     );
     assert_eq!(world.directory(), before, "all of it is held");
-    world.run(&["approve", "2", "--yes"]).exits(0);
+    world.run(&["approve", "2"]).exits(0);
     let after = world.directory();
     assert_eq!(after.members, before.members);
     assert_eq!(after.users.len(), before.users.len());

@@ -10,7 +10,8 @@ use super::names::Claim;
 use super::people::{Claimant, Gathered, PlannedUser};
 use super::plan::{Draft, PlannedMembers, UNSHAPED};
 use crate::directory::{
-    Change, ChangeKind, ConnectorId, GroupEntry, GroupKey, RunId, UserEntry, UserFilter, UserKey, fold,
+    Change, ChangeKind, ConnectorId, GroupEntry, GroupKey, MembersState, RunId, UserEntry, UserFilter,
+    UserKey, fold,
 };
 use crate::model::{PluginError, Subject};
 use crate::run::cleanup::{Grace, GroupCleanup, Inactivity, MembershipCleanup, Treatment, UserCleanup};
@@ -18,7 +19,7 @@ use crate::run::collect::work_file;
 use crate::run::confirm::{Presence, Verdict};
 use crate::run::error::RunError;
 use crate::run::leavers::{Fate, Judge, since_run};
-use crate::run::report::{Leaving, NamedEntry, ReportedProblem};
+use crate::run::report::{Leaving, LeftOut, NamedEntry, ReportedProblem};
 use crate::run::shape::GroupShape;
 use crate::run::staging::{Action, StagedUser};
 
@@ -50,6 +51,11 @@ impl CleanupDraft {
 
     pub fn deletes_group(&self, key: GroupKey) -> bool {
         self.deleted_groups.contains(&key)
+    }
+
+    /// Keys of those who lose what this connector, or anyone, gave them.
+    pub fn loses_memberships(&self) -> RoaringBitmap {
+        &self.stripped | &self.deleted
     }
 
     fn takes_members_out(&self) -> bool {
@@ -317,11 +323,20 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// The groups' names of these people, before this run and after it: whom one of the two spares is spared.
+    /// The groups' names of these people after this run: as the reading has them, and of groups that it does not decide
+    /// about, or that others give, as the directory does.
     fn groups_of_inactive(&self, inactive: &[Inactive]) -> Result<FxHashMap<u32, Vec<String>>, RunError> {
         let keys: RoaringBitmap = inactive.iter().map(|inactive| inactive.entry.key.0).collect();
         let mut names: FxHashMap<u32, Vec<String>> = FxHashMap::default();
-        let before = self.judge().groups_of(&keys)?;
+        let known = |at: usize| self.reading.groups[at].members_state == Some(MembersState::Known);
+        let read: FxHashSet<GroupKey> = (0..self.groups.keys.len())
+            .filter(|at| known(*at))
+            .filter_map(|at| self.groups.keys[at])
+            .collect();
+        let own = self.connector;
+        let before = self
+            .judge()
+            .groups_among(&keys, |group, connector| connector != own || !read.contains(&group))?;
         for key in &keys {
             names.insert(key, before.names(UserKey(key)).to_vec());
         }
@@ -367,7 +382,15 @@ impl Draft<'_> {
                     let nobody = RoaringBitmap::from_iter([key.0]);
                     self.people.shaped -= &nobody;
                     self.forget_members(&nobody);
+                    // At each run, the time decides anew.
+                    self.people.shaping[person as usize] = UNSHAPED;
                     self.report.users.dropped += 1;
+                    self.report.add_left_out(LeftOut {
+                        kind: "user".to_owned(),
+                        name: entry.user_name,
+                        id: entry.external_id,
+                        reason: reason.to_owned(),
+                    });
                 }
             }
             return Ok(());
@@ -402,6 +425,9 @@ impl Draft<'_> {
             return Ok(());
         }
         self.unstage(key, gathered);
+        if treatment.users == UserCleanup::Delete {
+            self.people.shaping[person as usize] = UNSHAPED;
+        }
         self.clean(person, before, treatment, reason, gathered)
     }
 

@@ -77,6 +77,8 @@ pub struct Plan {
     /// What the run planned and does not apply.
     pub held: Held,
     work_folder: PathBuf,
+    /// Keys of those whom cleanup takes memberships away from.
+    pub(in crate::run) cleaned: RoaringBitmap,
 }
 
 impl Plan {
@@ -187,6 +189,7 @@ pub fn build(
     draft.plan_local_members(&mut memberships)?;
     let mirror = draft.plan_mirror()?;
     let Draft { counters, groups, people, cleanup, ownership, .. } = draft;
+    let cleaned = cleanup.loses_memberships();
     Ok(Plan {
         connector: inputs.connector,
         counters,
@@ -198,6 +201,7 @@ pub fn build(
         staging: staging.finish().map_err(work_file(folder, "written"))?,
         reading,
         held: Held::default(),
+        cleaned,
         work_folder: folder.to_owned(),
     })
 }

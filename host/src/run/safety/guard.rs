@@ -2,7 +2,7 @@ use roaring::RoaringBitmap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::limits::{LimitKind, OnLimit};
-use crate::directory::{Change, ChangeKind, MembershipChange, Reader, fold};
+use crate::directory::{Change, ChangeKind, GroupKey, MembershipChange, Reader, fold};
 use crate::run::error::RunError;
 use crate::run::plan::{Kinds, Plan, PlanInputs, PlannedMembers, count_changes, count_users};
 use crate::run::report::{Counts, MembershipCounts, RunReport};
@@ -93,6 +93,8 @@ impl Guard<'_, '_> {
         if !safety.protect_groups.is_empty() {
             notes.extend(self.protect_groups()?);
         }
+        let cleaned = &keys & &self.plan.cleaned;
+        self.give_back(|_, removed| removed & &cleaned);
         // What was to be taken from them is planned, and told, again.
         self.shape_people(&keys);
         let changed = !protected.is_empty() || !notes.is_empty();
@@ -107,17 +109,21 @@ impl Guard<'_, '_> {
     fn protect_groups(&mut self) -> Result<Vec<String>, RunError> {
         let safety = &self.inputs.policy.safety;
         let mut notes = Vec::new();
-        let mut kept = Vec::new();
+        let (mut kept, mut stay) = (Vec::new(), FxHashSet::default());
         for group in std::mem::take(&mut self.plan.groups) {
             match safety.protects_group(&group.entry).filter(|_| group.action == Action::Delete) {
                 Some(pattern) => {
                     notes.push(format!("group {} stays: delete is forbidden by {pattern}", group.entry.name));
                     self.stuck_groups.insert(fold(&group.entry.name));
+                    stay.insert(group.entry.key);
                 }
                 None => kept.push(group),
             }
         }
         self.plan.groups = kept;
+        self.give_back(
+            |group, removed| if stay.contains(&group) { removed.clone() } else { RoaringBitmap::new() },
+        );
         let mut people = RoaringBitmap::new();
         for at in 0..self.plan.memberships.len() {
             if !self.empties(&self.plan.memberships[at])? {
@@ -136,6 +142,16 @@ impl Guard<'_, '_> {
         self.shape_people(&people);
         self.plan.memberships.retain(|members| !members.added.is_empty() || !members.removed.is_empty());
         Ok(notes)
+    }
+
+    /// Lets people stay in groups that the plan takes them out of.
+    fn give_back(&mut self, stays: impl Fn(GroupKey, &RoaringBitmap) -> RoaringBitmap) {
+        for members in &mut self.plan.memberships {
+            let stay = stays(members.group, &members.removed);
+            members.all |= &stay;
+            members.removed -= &stay;
+        }
+        self.plan.memberships.retain(|members| !members.added.is_empty() || !members.removed.is_empty());
     }
 
     fn empties(&self, members: &PlannedMembers) -> Result<bool, RunError> {
@@ -302,6 +318,9 @@ impl Guard<'_, '_> {
             users.map(|(_, change)| change.key).collect()
         };
         let (created, deleted) = (held_of(ChangeKind::Create), held_of(ChangeKind::Delete));
+        // Whoever is not disabled yet is not taken out of the groups for it either.
+        let waits = held_of(ChangeKind::Disable) | held_of(ChangeKind::Anonymize);
+        let deleted = deleted | (waits & &self.plan.cleaned);
         let goes = self.plan.users.iter().filter(|user| user.kinds.has(ChangeKind::Delete));
         let goes: RoaringBitmap = goes.map(|user| user.key.0).collect();
         let groups_go = self.plan.groups.iter().filter(|group| group.action == Action::Delete);
