@@ -30,18 +30,16 @@ fn never_delete_unless_told_disable_first_with_a_grace_period() {
 /// A listing without them changes nobody whom Okta still has.
 #[test]
 fn a_failed_read_must_not_become_removals() {
-    let world = World::company(&["ann", "bob", "cy"], &[("eng", &["ann", "bob"])]);
+    let world = World::company(&["ann", "bob", "cy", "dee", "eve", "fay"], &[("eng", &["ann", "bob"])]);
     world.sync();
     let before = world.directory();
-    world.sim.add_fault("short-list where=users by=1".parse().unwrap());
+    world.sim.add_fault("shrunken-list share=0.5 where=users".parse().unwrap());
     let report = world.sync();
-    assert_eq!(
-        (&report["users"]["absent"], &report["users"]["disabled"]),
-        (&json!(1), &json!(0)),
-        "{report}"
-    );
-    let stays = report["leaving"][0]["stays"].as_str().unwrap();
-    assert_eq!(stays, "found again by id: the provider's list left them out");
+    assert!(report["users"]["absent"].as_u64() > Some(0), "{report}");
+    assert_eq!(report["users"]["disabled"], 0, "{report}");
+    for leaving in report["leaving"].as_array().unwrap() {
+        assert_eq!(leaving["stays"], "found again by id: the provider's list left them out");
+    }
     assert_eq!(world.directory(), before);
 }
 

@@ -4,6 +4,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::limits::{LimitKind, OnLimit};
 use crate::directory::{Change, ChangeKind, GroupKey, MembershipChange, Reader, fold};
 use crate::run::error::RunError;
+use crate::run::leavers::Fate;
 use crate::run::plan::{Kinds, Plan, PlanInputs, PlannedMembers, count_changes, count_users};
 use crate::run::report::{Counts, MembershipCounts, RunReport};
 use crate::run::staging::Action;
@@ -173,10 +174,33 @@ impl Guard<'_, '_> {
         Ok(keys)
     }
 
+    /// Of the people whom the last reading gave, how many this one does not give, and how many they are. Whoever has no
+    /// entry any more, or one that is disabled as it has to be, has nothing to lose: approved is approved.
+    fn missing(&self) -> Result<(u64, u64), RunError> {
+        let reading = &self.plan.reading;
+        let (missing, known) = reading.missing();
+        if self.inputs.policy.safety.bound(LimitKind::Listing).exceeded(missing, known).is_none() {
+            return Ok((missing, known));
+        }
+        let newly = |person: u32| {
+            let state = reading.state(person);
+            let given = state.known.is_some_and(|known| known.absent_since.is_none());
+            given && !state.seen() && !state.unreadable
+        };
+        let mut gone = (0..reading.len() as u32)
+            .filter(|person| newly(*person) && reading.state(*person).key.is_none())
+            .count();
+        for absentee in self.inputs.absent.iter().filter(|one| one.fate == Fate::Settled && newly(one.person))
+        {
+            gone += usize::from(self.reader().user(absentee.key)?.is_some_and(|entry| !entry.active));
+        }
+        Ok((missing - gone as u64, known))
+    }
+
     /// Which limits the plan is over. What the connector has is counted only where it is asked for.
     fn over(&self) -> Result<Over, RunError> {
         let has = |kind| self.plan.users.iter().filter(|user| user.kinds.has(kind)).count() as u64;
-        let (missing, known) = self.plan.reading.missing();
+        let (missing, known) = self.missing()?;
         let mut totals = None;
         let mut over = Over::new();
         for kind in LimitKind::ALL {
