@@ -35,7 +35,7 @@ pub(super) struct SyncArguments {
     /// The connector.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     name: Option<String>,
-    /// Every connector: some read at a time, and they are applied in the order of their names.
+    /// Every connector: some read at a time, and they are applied in the stated order, or by name.
     #[arg(long, conflicts_with = "tape")]
     all: bool,
     #[command(flatten)]

@@ -17,7 +17,7 @@ use super::testing::{Organisation, Rival, World};
 use crate::directory::{
     GroupEntry, GroupFilter, GroupKey, LOCAL, RunId, SqliteStore, Store, UserEntry, UserFilter, UserKey,
 };
-use crate::model::{Group, Members, User};
+use crate::model::{Attribute, Group, Members, ReferenceRule, User, Value};
 
 /// `acme` and `hr`, of which the first that is named is above.
 fn two(acme: Organisation, hr: Organisation, above: [&str; 2]) -> (World, Rival) {
@@ -216,6 +216,26 @@ async fn an_entry_is_found_by_mail_only_where_exactly_one_has_it() {
     world.change(|acme| acme.user("s1").email = Some("s1@example.com".into()));
     world.sync_well().await;
     assert_eq!(world.sync_rival_well(&rival).await.users.created, 1, "by user name alone");
+
+    // Nor where two new people have it, and nobody gets an entry that another got by name.
+    rival.job.policy.conflicts = adopt();
+    world.change(|acme| {
+        acme.add_user("m1", "m-one");
+        acme.add_user("m2", "m-two");
+    });
+    world.sync_well().await;
+    rival.change(|hr| {
+        for (id, name, mail) in [
+            ("k1", "k-one", "m-one@example.com"),
+            ("k2", "k-two", "M-ONE@example.com"),
+            ("k3", "m-two", "k@example.com"),
+            ("k4", "k-four", "m-two@example.com"),
+        ] {
+            hr.add_user(id, name).email = Some(mail.into());
+        }
+    });
+    let report = world.sync_rival_well(&rival).await;
+    assert_eq!((report.users.created, report.users.updated, report.users.renamed), (3, 1, 0), "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -268,6 +288,14 @@ async fn a_shared_group_stays_its_owners_and_is_given_back() {
     assert_eq!(members(&mut world, "STAFF"), names(["h1", "u1", "u2"]));
     assert!(!world.sync_well().await.changes_anything());
     assert!(!world.sync_rival_well(&rival).await.changes_anything());
+    // Of two groups that want to be it one is.
+    world.change(|acme| acme.add_group("zz", "Staff", &["u2"]));
+    let report = world.sync_well().await;
+    assert_eq!(
+        (report.outcome, report.groups.skipped, report.changes_anything()),
+        (Outcome::Problems, 1, false)
+    );
+    world.change(|acme| drop(acme.groups.remove("zz")));
     // A member less, then the group, then the sharing.
     world.change(|acme| acme.set_members("staff", Members::Some(vec!["u1".into()])));
     world.sync_well().await;
@@ -507,9 +535,10 @@ async fn groups_that_rules_make_up_are_shared_suffixed_and_taken_over_too() {
     let (mut world, rival) = with_rules(["acme", "hr"]);
     world.job.policy.conflicts.groups = GroupConflict::Adopt;
     world.sync_rival_well(&rival).await;
+    let key = groups(&mut world)["Insiders"].key;
     assert_eq!(world.sync_well().await.groups.updated, 1);
     let taken = groups(&mut world)["Insiders"].clone();
-    assert_eq!((taken.key, taken.connector.as_str(), taken.external_id), (before.key, "acme", None));
+    assert_eq!((taken.key, taken.connector.as_str(), taken.external_id), (key, "acme", None));
     assert!(!world.sync_well().await.changes_anything());
     assert!(!world.sync_rival_well(&rival).await.changes_anything());
     assert_eq!(members(&mut world, "Insiders"), names(["h1", "u1"]));
@@ -526,12 +555,72 @@ async fn whom_rules_drop_loses_what_this_connector_gave_and_nothing_else() {
     let entry = users(&mut world)["u1"].clone();
     assert_eq!(entry.connector, "hr");
     world.change(|acme| {
-        acme.user("u1").attributes = vec![crate::model::Attribute::new("profile.department", "Robots")];
+        acme.user("u1").attributes = vec![Attribute::new("profile.department", "Robots")];
     });
     assert!(world.sync_well().await.memberships.removed > 0);
     assert_eq!((members(&mut world, "staff"), members(&mut world, "team")), (names(["u2"]), names(["u1"])));
     assert_eq!(users(&mut world)["u1"], entry);
     assert!(!world.sync_well().await.changes_anything());
+}
+
+/// Whose entry is the manager of each who has one.
+fn managers(world: &mut World) -> BTreeMap<String, UserKey> {
+    let managed = |user: &UserEntry| match user.attributes.iter().find(|a| a.name == "manager")?.value {
+        Value::Integer(key) => Some(UserKey(u32::try_from(key).unwrap())),
+        _ => panic!("a reference is a key"),
+    };
+    users(world).values().filter_map(|user| Some((user.user_name.clone(), managed(user)?))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn references_lead_to_entries_that_are_taken_over_or_held() {
+    let boss = |organisation: &mut Organisation, id: &str, boss: &str| {
+        organisation.user(id).attributes.push(Attribute::new("boss", boss));
+    };
+    let mut acme = Organisation::with(&["a1", "a2", "a3"], &[]);
+    let mut hr = Organisation::with(&["top"], &[]);
+    acme.user("a3").username = "Zed".into();
+    hr.add_user("h1", "A1");
+    hr.add_user("h0", "zed");
+    for (id, whom) in [("a2", "a1"), ("a1", "a3")] {
+        boss(&mut acme, id, whom);
+    }
+    for (id, whom) in [("h0", "h1"), ("h1", "top")] {
+        boss(&mut hr, id, whom);
+    }
+    let (mut world, mut rival) = two(acme, hr, ["hr", "acme"]);
+    for job in [&mut world.job, &mut rival.job] {
+        job.references =
+            vec![ReferenceRule { attribute: "boss".into(), key: "id".into(), name: "manager".into() }];
+        job.policy.conflicts = adopt();
+    }
+    world.sync_well().await;
+    world.sync_rival_well(&rival).await;
+    let by_name = users(&mut world);
+    let key = |name: &str| by_name[name].key;
+    let wanted = BTreeMap::from(
+        [("A1", key("top")), ("zed", key("A1")), ("a2", key("A1"))].map(|(n, k)| (n.to_owned(), k)),
+    );
+    assert_eq!(managers(&mut world), wanted);
+    world.sync_well().await;
+    assert_eq!(managers(&mut world), wanted, "an entry of another is not given another manager");
+    assert!(!world.sync_rival_well(&rival).await.changes_anything());
+    assert!(!world.sync_well().await.changes_anything());
+    // In a directory that begins with the one above, those of the one below are held at once.
+    let (acme, hr) = (world.organisation.lock().unwrap().clone(), rival.organisation.lock().unwrap().clone());
+    let (mut other, mut first) = two(acme, hr, ["hr", "acme"]);
+    first.job.references.clone_from(&rival.job.references);
+    other.job.references.clone_from(&rival.job.references);
+    (first.job.policy, other.job.policy) = (rival.job.policy.clone(), world.job.policy.clone());
+    other.sync_rival_well(&first).await;
+    other.sync_well().await;
+    let by_name = users(&mut other);
+    let key = |name: &str| by_name[name].key;
+    let wanted = BTreeMap::from(
+        [("A1", key("top")), ("zed", key("A1")), ("a2", key("A1"))].map(|(n, k)| (n.to_owned(), k)),
+    );
+    assert_eq!(managers(&mut other), wanted);
+    assert!(!other.sync_well().await.changes_anything());
 }
 
 fn approve_all(store: &mut SqliteStore, job: &Job, run: i64) -> Result<RunReport, DecisionError> {
