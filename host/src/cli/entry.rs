@@ -50,7 +50,7 @@ fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> R
         Command::Plan(arguments) => plan::run(&arguments, &global, output),
         Command::Sync(arguments) => sync::run(&arguments, &global, output),
         Command::Serve => serve::run(&global, output),
-        Command::Status => status::run(&global, output),
+        Command::Status(arguments) => status::run(&arguments, &global, output),
         Command::Runs(arguments) => runs::list(&arguments, &global, output),
         Command::Run(arguments) => runs::one(&arguments, &global, output),
         Command::Held(arguments) => held::list(&arguments, &global, output),

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
+use super::directory::DirectoryArguments;
 use super::exit::Exit;
 use super::global::Global;
 use super::human::plural;
@@ -22,6 +23,8 @@ use crate::run::safety::{self, Approval, DecisionError};
 pub(super) struct HeldArguments {
     /// Only those of this connector.
     connector: Option<String>,
+    #[command(flatten)]
+    directory: DirectoryArguments,
 }
 
 /// Apply what a run holds.
@@ -42,6 +45,8 @@ pub(super) struct ApproveArguments {
     /// Leave out what no longer fits, instead of applying nothing.
     #[arg(long)]
     skip_changed: bool,
+    #[command(flatten)]
+    directory: DirectoryArguments,
 }
 
 /// Drop what a run holds. The next sync plans, and holds, it again.
@@ -53,6 +58,8 @@ pub(super) struct RejectArguments {
     /// Only what is held of this user or group.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    #[command(flatten)]
+    directory: DirectoryArguments,
 }
 
 /// What waits of one run.
@@ -72,7 +79,8 @@ pub(super) fn list(arguments: &HeldArguments, global: &Global, output: Output) -
     if let Some(name) = &arguments.connector {
         config.connector(name)?;
     }
-    let mut store = existing_store(&config)?;
+    let directory = arguments.directory.of(&config, arguments.connector.as_deref())?;
+    let mut store = existing_store(directory)?;
     let reader = store.read()?;
     let mut all = Vec::new();
     for run in reader.holding_runs(arguments.connector.as_deref())? {
@@ -158,7 +166,8 @@ pub(super) fn approve(
     output: Output,
 ) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let mut store = existing_store(&config)?;
+    let directory = arguments.directory.of(&config, None)?;
+    let mut store = existing_store(directory)?;
     let connector = connector_of(&config, &mut store, arguments.run)?;
     let approval = Approval {
         connector: &connector,
@@ -166,7 +175,7 @@ pub(super) fn approve(
         only: &arguments.only,
         skip_changed: arguments.skip_changed,
         safety: &config.connector(&connector)?.policy.safety,
-        work: &WorkFolder::beside(&config.directory)?,
+        work: &WorkFolder::beside(&directory.path)?,
         cancel: &tokio_util::sync::CancellationToken::new(),
     };
     let report = safety::approve(&approval, &mut store)?;
@@ -176,7 +185,7 @@ pub(super) fn approve(
 
 pub(super) fn reject(arguments: &RejectArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let mut store = existing_store(&config)?;
+    let mut store = existing_store(arguments.directory.of(&config, None)?)?;
     let connector = connector_of(&config, &mut store, arguments.run)?;
     let number = safety::reject(&mut store, &connector, RunId(arguments.run), &arguments.only)?;
     output.result(

@@ -19,6 +19,7 @@ mod connect;
 mod connector;
 mod csv;
 mod demo;
+mod directory;
 mod doctor;
 mod entries;
 mod entry;

@@ -4,6 +4,7 @@ use roaring::RoaringBitmap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::directory::DirectoryArguments;
 use super::exit::Exit;
 use super::global::Global;
 use super::human::{ago, duration, plural};
@@ -14,7 +15,7 @@ use super::plan::{ShownChange, ShownMembers};
 use super::report::Failure;
 use super::{changes_csv, show};
 use crate::clock;
-use crate::directory::{Reader, RunId, RunRow, Store, StoreError};
+use crate::directory::{LOCAL, Reader, RunId, RunRow, Store, StoreError};
 use crate::run::{RunReport, history};
 
 /// List the latest runs.
@@ -26,6 +27,8 @@ use crate::run::{RunReport, history};
 pub(super) struct RunsArguments {
     /// Only those of this connector.
     connector: Option<String>,
+    #[command(flatten)]
+    directory: DirectoryArguments,
     /// How many, the newest first.
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     limit: u32,
@@ -43,6 +46,8 @@ pub(super) struct RunsArguments {
 pub(super) struct RunArguments {
     /// The run's number, as `rollcall runs` lists it.
     id: i64,
+    #[command(flatten)]
+    directory: DirectoryArguments,
     /// Print only the changes, as comma-separated values: one line for each changed field, member, or entry.
     #[arg(long, conflicts_with = "json")]
     csv: bool,
@@ -90,11 +95,12 @@ const COLUMNS: [&str; 9] =
 
 pub(super) fn list(arguments: &RunsArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    if let Some(name) = &arguments.connector {
+    if let Some(name) = arguments.connector.as_deref().filter(|name| *name != LOCAL) {
         config.connector(name)?;
     }
-    let mut store = existing_store(&config)?;
-    let rows = history(&mut store, &config.directory, |reader| {
+    let directory = arguments.directory.of(&config, arguments.connector.as_deref())?;
+    let mut store = existing_store(directory)?;
+    let rows = history(&mut store, &directory.path, |reader| {
         reader.runs(arguments.connector.as_deref(), arguments.limit)
     })?;
     let columns: &[&str] = match arguments.csv {
@@ -147,10 +153,10 @@ fn for_programs(row: &RunRow) -> Vec<Value> {
 
 pub(super) fn one(arguments: &RunArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let mut store = existing_store(&config)?;
+    let directory = arguments.directory.of(&config, None)?;
+    let mut store = existing_store(directory)?;
     let id = RunId(arguments.id);
-    let row =
-        history(&mut store, &config.directory, |reader| Ok(reader.run(id)?.into_iter().collect()))?.pop();
+    let row = history(&mut store, &directory.path, |reader| Ok(reader.run(id)?.into_iter().collect()))?.pop();
     let reader = store.read()?;
     let row = row.ok_or_else(|| {
         Failure::usage(format!("there is no run {}", arguments.id))

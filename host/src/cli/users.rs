@@ -5,6 +5,7 @@ use roaring::RoaringBitmap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::directory::DirectoryArguments;
 use super::entries::{PastChange, fields, only, past_changes, told};
 use super::exit::Exit;
 use super::global::Global;
@@ -14,7 +15,9 @@ use super::output::Output;
 use super::report::Failure;
 use super::{groups, installed};
 use crate::config::Config;
-use crate::directory::{EntryKind, Order, Reader, Store, StoreError, UserEntry, UserFilter, UserKey, fold};
+use crate::directory::{
+    EntryKind, LOCAL, Order, Reader, Store, StoreError, UserEntry, UserFilter, UserKey, fold,
+};
 use crate::model::ReferenceRule;
 
 /// List the directory's users, by name.
@@ -39,6 +42,8 @@ pub(super) struct UsersArguments {
     /// Only those that this connector gave.
     #[arg(long, value_name = "NAME")]
     connector: Option<String>,
+    #[command(flatten)]
+    directory: DirectoryArguments,
     /// Only those with this value of a field or attribute, in any case; `KEY=` for those without. Again for more.
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     attribute: Vec<(String, String)>,
@@ -54,6 +59,8 @@ pub(super) struct UsersArguments {
 pub(super) struct UserArguments {
     /// User name, e-mail address or the provider's id.
     who: String,
+    #[command(flatten)]
+    directory: DirectoryArguments,
 }
 
 /// Somebody to whom another user refers.
@@ -92,7 +99,7 @@ pub(super) fn known_connector(
     reader: &dyn Reader,
     name: Option<&str>,
 ) -> Result<(), Failure> {
-    let Some(name) = name else { return Ok(()) };
+    let Some(name) = name.filter(|name| *name != LOCAL) else { return Ok(()) };
     match config.connector(name) {
         Ok(_) => Ok(()),
         Err(error) => match reader.totals(Some(name))? {
@@ -104,7 +111,7 @@ pub(super) fn known_connector(
 
 pub(super) fn list(arguments: &UsersArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let mut store = existing_store(&config)?;
+    let mut store = existing_store(arguments.directory.of(&config, arguments.connector.as_deref())?)?;
     let reader = store.read()?;
     known_connector(&config, reader.as_ref(), arguments.connector.as_deref())?;
     let filter = UserFilter {
@@ -168,7 +175,7 @@ fn members(reader: &dyn Reader, group: &str) -> Result<RoaringBitmap, Failure> {
 
 pub(super) fn one(arguments: &UserArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let mut store = existing_store(&config)?;
+    let mut store = existing_store(arguments.directory.of(&config, None)?)?;
     let reader = store.read()?;
     let user = named(reader.as_ref(), &arguments.who)?;
     let mut groups = Vec::new();
