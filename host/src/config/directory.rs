@@ -245,8 +245,8 @@ mod tests {
             mistakes(head, &[("b", ""), ("hr", "portl")]),
             [
                 "rollcall.toml:2:10: connector `hr` fills another directory",
-                "rollcall.toml:3:1: `path` is missing in [directory.portal]",
-                "rollcall.toml:4:1: `The one` can't be the name of a directory",
+                "rollcall.toml:3:12: `path` is missing in [directory.portal]",
+                "rollcall.toml:4:12: `The one` can't be the name of a directory",
                 "rollcall.toml:14:13: there is no directory `portl`",
             ]
         );
