@@ -11,6 +11,7 @@ use super::global::{ENVIRONMENT, Global};
 use super::groups::{GroupArguments, GroupsArguments};
 use super::held::{ApproveArguments, HeldArguments, RejectArguments};
 use super::init::InitArguments;
+use super::local::LocalCommand;
 use super::plan::PlanArguments;
 use super::plugin::PluginArgs;
 use super::rules::RulesCommand;
@@ -74,6 +75,8 @@ pub(super) enum Command {
     Plugin(PluginArgs),
     #[command(subcommand)]
     Rules(RulesCommand),
+    #[command(subcommand)]
+    Local(LocalCommand),
     Completions(CompletionsArguments),
 }
 

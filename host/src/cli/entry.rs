@@ -14,8 +14,8 @@ use super::plugin::PluginCliError;
 use super::prompt::Terminal;
 use super::report::Failure;
 use super::{
-    completions, config, connector, demo, doctor, groups, held, init, logging, plan, plugin, rules, runs,
-    serve, status, sync, users,
+    completions, config, connector, demo, doctor, groups, held, init, local, logging, plan, plugin, rules,
+    runs, serve, status, sync, users,
 };
 use crate::config::ConfigError;
 
@@ -66,6 +66,7 @@ fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> R
             Ok(Exit::Done)
         }
         Command::Rules(command) => rules::run(&command, &global, output),
+        Command::Local(command) => local::run(&command, &global, output),
         Command::Doctor(arguments) => doctor::run(&arguments, &global, output),
         Command::Config(command) => config::run(&command, &global, output),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -33,6 +33,7 @@ mod installed;
 mod interrupt;
 mod job;
 mod listing;
+mod local;
 mod logging;
 pub mod open;
 mod output;

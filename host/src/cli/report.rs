@@ -69,6 +69,12 @@ impl Failure {
         self
     }
 
+    /// For programs, beside a detail for people.
+    pub fn with_causes(mut self, causes: Vec<String>) -> Self {
+        self.causes.extend(causes);
+        self
+    }
+
     /// The same failure as a step of something larger.
     pub fn within(mut self, what: impl Into<String>) -> Self {
         self.causes.insert(0, std::mem::replace(&mut self.what, what.into()));

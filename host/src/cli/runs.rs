@@ -214,13 +214,11 @@ pub(super) fn done_by(reader: &dyn Reader, run: RunId) -> Result<Done, StoreErro
 }
 
 fn text(row: &RunRow, done: &Done) -> String {
-    let mut text = format!(
-        "Run {} of {}, a {} reading, started {}.\n",
-        row.id.0,
-        row.connector,
-        row.mode,
-        since(&row.started_at)
-    );
+    let started = since(&row.started_at);
+    let mut text = match row.mode.as_str() {
+        LOCAL => format!("Run {}, made here, started {started}.\n", row.id.0),
+        mode => format!("Run {} of {}, a {mode} reading, started {started}.\n", row.id.0, row.connector),
+    };
     match serde_json::from_str::<RunReport>(&row.report) {
         Ok(report) => {
             text.push_str(&show::report(&report));

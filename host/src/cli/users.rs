@@ -77,6 +77,9 @@ struct Referenced {
 #[derive(Debug, Serialize)]
 struct WholeUser<'a> {
     user: Value,
+    /// Names of what was set here, and stays as it is.
+    #[serde(rename = "setHere", skip_serializing_if = "<[_]>::is_empty")]
+    set_here: &'a [String],
     /// Whom the user's references mean, by attribute.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     references: &'a BTreeMap<String, Referenced>,
@@ -185,9 +188,13 @@ pub(super) fn one(arguments: &UserArguments, global: &Global, output: Output) ->
     groups.sort_by_key(|name| fold(name));
     let changes = past_changes(reader.as_ref(), EntryKind::User, user.key.0)?;
     let references = referenced(&config, reader.as_ref(), &user)?;
+    let mut set_here = reader.kept_of(user.key)?;
+    let entries = config.connectors.get(&user.connector).map(|connector| &connector.policy.entries);
+    set_here.retain(|name| entries.is_some_and(|entries| entries.keeps_local(name)));
     output.view(
         || {
             let mut shown = user.to_json();
+            mark(&mut shown, &set_here);
             for (name, Referenced { key, user_name, display_name }) in &references {
                 let who = display_name.as_ref().filter(|name| *name != user_name);
                 let who = who.map_or_else(|| user_name.clone(), |name| format!("{name}, {user_name}"));
@@ -201,9 +208,27 @@ pub(super) fn one(arguments: &UserArguments, global: &Global, output: Output) ->
             text.push_str(&told(&changes));
             text
         },
-        || WholeUser { user: user.to_json(), references: &references, groups: &groups, changes: &changes },
+        || WholeUser {
+            user: user.to_json(),
+            set_here: &set_here,
+            references: &references,
+            groups: &groups,
+            changes: &changes,
+        },
     )?;
     Ok(Exit::Done)
+}
+
+/// Says of each value that was set here that it was.
+fn mark(user: &mut Value, set_here: &[String]) {
+    for name in set_here {
+        let place = match user.get(name) {
+            Some(_) => &mut user[name],
+            None => &mut user["attributes"][name],
+        };
+        let value = plain_text(place).into_owned();
+        *place = format!("{value} (set here)").trim_start().into();
+    }
 }
 
 /// Whom the user's references mean. What a connector refers with is in its plugin's manifest; of one that is no longer

@@ -14,6 +14,7 @@ mod error;
 mod event;
 mod frontier;
 mod history;
+pub mod local;
 mod lock;
 mod plan;
 mod policy;
