@@ -16,7 +16,7 @@ use super::report::Failure;
 use super::{groups, installed};
 use crate::config::Config;
 use crate::directory::{
-    EntryKind, LOCAL, Order, Reader, Store, StoreError, UserEntry, UserFilter, UserKey, fold,
+    EntryKind, LOCAL, Order, Reader, Store, StoreError, UserEntry, UserFilter, UserKey, fold, plain_text,
 };
 use crate::model::ReferenceRule;
 
