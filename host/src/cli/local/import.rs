@@ -34,7 +34,7 @@ use crate::run::local::{
     rollcall local import people.csv\n  \
     rollcall local import people.csv --dry-run --csv > changes.csv\n\n\
     Exit codes: 0 done, 1 failed, 2 usage, configuration or file, 4 the import of a dry run would be refused.")]
-pub(super) struct ImportArguments {
+pub(in crate::cli) struct ImportArguments {
     /// The file; `-` for standard input.
     file: PathBuf,
     /// Show what would change, and change nothing.
