@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use clap::Args;
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
@@ -15,7 +17,7 @@ use super::plan::{ShownChange, ShownMembers};
 use super::report::Failure;
 use super::{changes_csv, show};
 use crate::clock;
-use crate::directory::{LOCAL, Reader, RunId, RunRow, Store, StoreError};
+use crate::directory::{EntryKind, LOCAL, Reader, RunId, RunRow, Store, StoreError};
 use crate::run::{RunReport, history};
 
 /// List the latest runs.
@@ -183,7 +185,7 @@ pub(super) struct Done {
     pub lines: Vec<String>,
 }
 
-/// What a run changed, with today's names of the members.
+/// What a run changed, with today's names of the members; those who are gone with their last ones.
 pub(super) fn done_by(reader: &dyn Reader, run: RunId) -> Result<Done, StoreError> {
     let mut done = Done::default();
     reader.changes(run, &mut |change| {
@@ -197,13 +199,26 @@ pub(super) fn done_by(reader: &dyn Reader, run: RunId) -> Result<Done, StoreErro
         true
     })?;
     let names = |keys: &RoaringBitmap| -> Result<Vec<String>, StoreError> {
+        let mut known = BTreeMap::new();
+        reader.user_names(keys, &mut |key, name| {
+            known.insert(key.0, name.to_owned());
+        })?;
         let mut names = Vec::new();
-        reader.user_names(keys, &mut |_, name| names.push(name.to_owned()))?;
+        for key in keys {
+            names.extend(match known.remove(&key) {
+                Some(name) => Some(name),
+                None => reader.last_name(EntryKind::User, key)?,
+            });
+        }
         Ok(names)
     };
     for change in memberships {
+        let group = match reader.group(change.group)? {
+            Some(group) => Some(group.name),
+            None => reader.last_name(EntryKind::Group, change.group.0)?,
+        };
         let members = ShownMembers {
-            group: reader.group(change.group)?.map(|group| group.name).unwrap_or_default(),
+            group: group.unwrap_or_default(),
             added: names(&change.added)?,
             removed: names(&change.removed)?,
         };

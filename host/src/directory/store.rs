@@ -278,6 +278,8 @@ pub trait Reader {
     fn held_members(&self, run: RunId) -> StoreResult<Vec<HeldMembers>>;
     /// The runs of which something waits; of one connector, or of all.
     fn holding_runs(&self, connector: Option<&str>) -> StoreResult<Vec<RunId>>;
+    /// What an entry that is gone was called last.
+    fn last_name(&self, entry: EntryKind, key: u32) -> StoreResult<Option<String>>;
     /// What changed one entry, the newest first: run, when it started, the change.
     fn last_changes(
         &self,

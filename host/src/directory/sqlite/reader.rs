@@ -499,6 +499,12 @@ impl Reader for SqliteReader<'_> {
         Ok(runs)
     }
 
+    fn last_name(&self, entry: EntryKind, key: u32) -> StoreResult<Option<String>> {
+        let sql =
+            "SELECT name FROM change WHERE entry = ?1 AND key = ?2 ORDER BY run DESC, sequence DESC LIMIT 1";
+        self.one(sql, params![entry.as_str(), key], |row| row.get(0))
+    }
+
     fn last_changes(
         &self,
         entry: EntryKind,

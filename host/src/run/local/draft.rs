@@ -262,7 +262,6 @@ impl<'a> Draft<'a> {
             let (added, removed) = (&all - &before, &before - &all);
             report.memberships.created += added.len();
             report.memberships.removed += removed.len();
-            report.memberships.unchanged += before.len() - removed.len();
             if added.is_empty() && removed.is_empty() {
                 continue;
             }

@@ -53,7 +53,9 @@ pub fn import(draft: &mut Draft<'_>, table: &Table) -> Result<Vec<Mistake>, Loca
     draft.report.memberships.seen = memberships;
     for (group, wanted) in listed {
         let members = draft.members(group)?;
+        let unchanged = members.intersection_len(&wanted);
         *members = (&*members - &people) | wanted;
+        draft.report.memberships.unchanged += unchanged;
     }
     Ok(taken)
 }

@@ -215,3 +215,117 @@ fn row(
     }
     named.then_some(row)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Table {
+        read_table(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn columns_come_in_any_order_and_what_is_none_of_ours_is_an_attribute() {
+        let table = read(
+            "phone,email,groups,userName,active\r\n\
+             +49 30,ann@x.y,Sales; Night shift ;sales, Ann ,TRUE\r\n\
+             ,,,\"B, ob\",false\r\n",
+        );
+        let value = |name: &str, value: Option<&str>| (name.to_owned(), value.map(str::to_owned));
+        let row = |line, user_name: &str, active, groups: &[&str], values| Row {
+            line,
+            user_name: user_name.to_owned(),
+            active: Some(active),
+            groups: Some(groups.iter().map(|name| (*name).to_owned()).collect()),
+            values,
+        };
+        assert_eq!(
+            table.rows,
+            [
+                row(
+                    2,
+                    "Ann",
+                    true,
+                    &["Sales", "Night shift"],
+                    vec![value("phone", Some("+49 30")), value("email", Some("ann@x.y"))]
+                ),
+                row(3, "B, ob", false, &[], vec![value("phone", None), value("email", None)]),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_column() {
+        assert_eq!(read("\u{feff}userName\nann\n"), read("userName\nann\n"));
+    }
+
+    #[test]
+    fn a_record_is_told_by_the_line_where_it_begins() {
+        let table = read("userName,note\n\n\nann,\"one\ntwo\"\n\nbob,x\n");
+        assert_eq!(table.rows.iter().map(|row| row.line).collect::<Vec<_>>(), [4, 7]);
+    }
+
+    #[test]
+    fn every_mistake() {
+        let files: &[(&str, &[u8])] = &[
+            ("empty", b""),
+            ("semicolons", b"userName;email\nann;a@b.c\n"),
+            ("tabs", b"userName\temail\nann\ta@b.c\n"),
+            ("UTF-16", b"\xff\xfeu\0s\0"),
+            ("UTF-16 without a mark", b"u\0s\0e\0r\0"),
+            ("Latin-1", b"userName,displayName\nann,Ann\nzoe,Zo\xeb\n"),
+            ("no user name", b"email\na@b.c\n"),
+            ("header", b"User_Name,E-Mail,externalId,,a\x07b,phone,Phone\n"),
+            ("too few and too many values", b"userName,email\nann\nbob,b@c.d,x\n"),
+            ("a quote without another one", b"userName,email\nann,a@b.c\nbob,\"b@c.d\nzoe,z@c.d\n"),
+            (
+                "values",
+                b"userName,active,groups\nann,yes,\n,true,\n\"two\nlines\",true,\nAnn,,a;b\x07c\nANN,true,\n",
+            ),
+        ];
+        let mut all = String::new();
+        for (name, bytes) in files {
+            writeln!(all, "## {name}\n").unwrap();
+            for mistake in read_table(bytes).unwrap_err() {
+                writeln!(all, "{mistake}").unwrap();
+            }
+            all.push('\n');
+        }
+        insta::assert_snapshot!(all);
+    }
+
+    fn cell() -> impl Strategy<Value = String> {
+        prop_oneof![Just(String::new()), "[a-zé\",\n;' =]{1,6}", "\\PC{1,8}"]
+    }
+
+    proptest! {
+        /// Whatever stands in the cells comes back, as RFC 4180 writes it.
+        #[test]
+        fn what_was_written_is_read(rows in prop::collection::vec((cell(), cell(), any::<bool>()), 0..8)) {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            writer.write_record(["userName", "displayName", "note", "active"]).unwrap();
+            for (index, (one, other, active)) in rows.iter().enumerate() {
+                let (name, active) = (format!("user {index}"), active.to_string());
+                writer.write_record([&name, one, other, &active]).unwrap();
+            }
+            let table = read_table(&writer.into_inner().unwrap()).unwrap();
+            prop_assert_eq!(table.rows.len(), rows.len());
+            for (index, (row, (one, other, active))) in table.rows.iter().zip(rows).enumerate() {
+                let value = |text: String| Some(text).filter(|text| !text.is_empty());
+                prop_assert_eq!(&row.user_name, &format!("user {index}"));
+                prop_assert_eq!(row.active, Some(active));
+                prop_assert_eq!(&row.values[0], &("displayName".to_owned(), value(one)));
+                prop_assert_eq!(&row.values[1], &("note".to_owned(), value(other)));
+            }
+        }
+
+        #[test]
+        fn no_bytes_are_too_much(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = read_table(&bytes);
+        }
+    }
+}
