@@ -13,7 +13,7 @@ use super::runs::{self, ShownRun};
 use super::table::Table;
 use crate::clock;
 use crate::config::{Config, ConfigError, Directory, Schedule};
-use crate::directory::{RunRow, SqliteStore, Store};
+use crate::directory::{LOCAL, RunRow, SqliteStore, Store};
 use crate::run::{RunReport, history};
 use crate::service::{self, LastRuns, Next, Scheduler, State};
 
@@ -42,6 +42,15 @@ struct DirectoryStatus {
     path: String,
     /// False until the first sync.
     exists: bool,
+    users: u64,
+    groups: u64,
+    memberships: u64,
+    /// Of these, what was made here.
+    local: Local,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Local {
     users: u64,
     groups: u64,
     memberships: u64,
@@ -137,6 +146,8 @@ fn look_at(config: &Config, directory: &Directory, status: &mut Status) -> Resul
     if let Some(reader) = &reader {
         holds.exists = true;
         (holds.users, holds.groups, holds.memberships) = reader.totals(None)?;
+        let local = &mut holds.local;
+        (local.users, local.groups, local.memberships) = reader.totals(Some(LOCAL))?;
     }
     for name in &directory.order {
         let totals = reader.as_ref().map(|reader| reader.totals(Some(name))).transpose()?;
@@ -181,12 +192,23 @@ fn text(status: &Status) -> String {
             None => directory.path.clone(),
         };
         match directory.exists {
-            true => format!(
-                "The directory {name} holds {}, {} and {}.",
-                plural(directory.users, "user", "users"),
-                plural(directory.groups, "group", "groups"),
-                plural(directory.memberships, "membership", "memberships"),
-            ),
+            true => {
+                let told = |users, groups, memberships| {
+                    format!(
+                        "{}, {} and {}",
+                        plural(users, "user", "users"),
+                        plural(groups, "group", "groups"),
+                        plural(memberships, "membership", "memberships"),
+                    )
+                };
+                let all = told(directory.users, directory.groups, directory.memberships);
+                let Local { users, groups, memberships } = directory.local;
+                let local = match users + groups + memberships {
+                    0 => String::new(),
+                    _ => format!("; of these {} were made here", told(users, groups, memberships)),
+                };
+                format!("The directory {name} holds {all}{local}.")
+            }
             false => {
                 let at = if directory.name.is_some() { name } else { format!("at {name}") };
                 format!("There is no directory {at} yet; `rollcall sync --all` makes it.")

@@ -58,7 +58,12 @@ pub fn read_table(bytes: &[u8]) -> Result<Table, Vec<Mistake>> {
     let mut mistakes = Vec::new();
     // Within quotes a quote is doubled, and elsewhere there is none: an odd one opens what never ends.
     if text.matches('"').count() % 2 == 1 {
-        let line = records.last().map_or(1, |(line, _)| *line);
+        let starts = records.iter().filter_map(|(_, record)| Some(record.position()?.byte() as usize));
+        let ends = starts.clone().skip(1).chain([text.len()]);
+        let odd = starts.zip(ends).position(|(start, end)| {
+            text.get(start..end).is_some_and(|record| record.matches('"').count() % 2 == 1)
+        });
+        let line = odd.map_or(1, |index| records[index].0);
         let hint = "a quote inside of a quoted value is written twice";
         mistakes.push(at(line, None, "a quote has no other one", Some(hint)));
         return Err(mistakes);
@@ -73,7 +78,8 @@ pub fn read_table(bytes: &[u8]) -> Result<Table, Vec<Mistake>> {
     let mut rows = Vec::new();
     for (line, record) in records {
         if record.len() != header.len() {
-            let message = format!("{} values, and the header has {} columns", record.len(), header.len());
+            let values = if record.len() == 1 { "value" } else { "values" };
+            let message = format!("{} {values}, and the header has {} columns", record.len(), header.len());
             mistakes.push(at(line, None, message, Some("a value with a comma in it has to be in quotes")));
             continue;
         }
@@ -130,7 +136,7 @@ fn columns(line: u64, header: &StringRecord, mistakes: &mut Vec<Mistake>) -> Vec
         let number = format!("number {}", index + 1);
         let wrong = if name.is_empty() {
             Some(at(line, Some(&number), "it has no name", None))
-        } else if name.contains(char::is_control) {
+        } else if name.contains(|c: char| c.is_control() && (c != '\t' || header.len() > 1)) {
             Some(at(line, Some(&number), "its name holds a control character", None))
         } else if let Some(meant) = meant {
             let hint = format!("did you mean `{meant}`?");
@@ -281,6 +287,7 @@ mod tests {
             ("no user name", b"email\na@b.c\n"),
             ("header", b"User_Name,E-Mail,externalId,,a\x07b,phone,Phone\n"),
             ("too few and too many values", b"userName,email\nann\nbob,b@c.d,x\n"),
+            ("a quote for inches", b"userName,note\nann,5\" long\nbob,\n"),
             ("a quote without another one", b"userName,email\nann,a@b.c\nbob,\"b@c.d\nzoe,z@c.d\n"),
             (
                 "values",
