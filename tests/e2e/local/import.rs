@@ -121,3 +121,30 @@ fn a_dry_run_tells_whom_a_connector_would_adopt() {
     // In the directory itself nobody is in the way.
     world.run(&["local", "import", "people.csv"]).exits(0);
 }
+
+#[cfg(debug_assertions)]
+#[test]
+fn an_import_that_is_killed_has_happened_as_a_whole_or_not_at_all() {
+    let world = world();
+    let import = ["local", "import", "people.csv"];
+    for (point, done) in [
+        ("applying", false),
+        ("users-written", false),
+        ("groups-written", false),
+        ("memberships-written", false),
+        ("outcome-written", false),
+        ("committed", true),
+    ] {
+        let killed = world.start_with(&import, |command| {
+            command.env("ROLLCALL_KILL_AT", point);
+        });
+        assert_eq!(world.wait(killed).signal, Some(9), "{point} is never passed");
+        let directory = world.directory();
+        let (users, groups) = (directory.users.len(), directory.groups.len());
+        assert_eq!((users, groups), if done { (2, 2) } else { (0, 0) }, "{point}");
+        let last = &world.run(&["runs", "--json"]).exits(0).json()[0]["outcome"];
+        assert_eq!(last, if done { "done" } else { "interrupted" }, "{point}");
+    }
+    let again = world.run(&import).exits(0).stdout;
+    assert!(again.contains("nothing had to be changed"), "{again}");
+}
