@@ -21,12 +21,12 @@ use super::report::Failure;
 use super::sync::one;
 use crate::clock;
 use crate::config::{Config, Directory, Notify, Schedule};
-use crate::directory::Store;
 use crate::http::Budgets;
 use crate::plugin::Library;
 use crate::run::{Outcome, ReportedError, RunError, RunReport, Turn};
 use crate::service::{
-    Happening, Kit, Refused, ServeError, Service, Signals, Skipped, SystemClock, Watch, Workshop,
+    Happening, Kit, OpenDirectory, Refused, ServeError, Service, Signals, Skipped, SystemClock, Watch,
+    Workshop,
 };
 
 pub(super) fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
@@ -46,8 +46,8 @@ pub(super) fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
             budgets: Budgets::default(),
         };
         let around = Arc::new(around);
-        let stores = tokio::task::block_in_place(|| -> Result<Vec<(PathBuf, Box<dyn Store>)>, Failure> {
-            let open = |directory: &&Directory| -> Result<(PathBuf, Box<dyn Store>), Failure> {
+        let stores = tokio::task::block_in_place(|| -> Result<Vec<OpenDirectory>, Failure> {
+            let open = |directory: &&Directory| -> Result<OpenDirectory, Failure> {
                 Ok((directory.path.clone(), Box::new(job::store(directory)?)))
             };
             kit.config.directories()?.iter().map(open).collect()

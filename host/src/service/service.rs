@@ -53,6 +53,9 @@ pub struct Signals {
     pub reload: mpsc::Receiver<()>,
 }
 
+/// A directory's database file, and the store in it.
+pub type OpenDirectory = (PathBuf, Box<dyn Store>);
+
 /// Runs the connectors of the configuration that is in force by their schedules.
 pub struct Service<W: Workshop> {
     workshop: W,
@@ -90,9 +93,9 @@ impl<W: Workshop> Service<W> {
         begun: ([u8; 32], Arc<W::Kit>),
         clock: Arc<dyn Clock>,
         happens: Arc<dyn Fn(Happening) + Send + Sync>,
-        stores: Vec<(PathBuf, Box<dyn Store>)>,
+        stores: Vec<OpenDirectory>,
     ) -> Result<Self, ServeError> {
-        let serve = |(database, store): (PathBuf, Box<dyn Store>)| -> Result<Served, ServeError> {
+        let serve = |(database, store): OpenDirectory| -> Result<Served, ServeError> {
             let work = WorkFolder::beside(&database)?;
             Ok(Served { store: Arc::new(Mutex::new(store)), database, work })
         };
