@@ -111,11 +111,6 @@ impl Config {
         }
     }
 
-    /// Whether there are directories with names.
-    pub fn has_named_directories(&self) -> bool {
-        self.directories.len() > 1
-    }
-
     /// All, as the file has them.
     pub(super) fn written_directories(&self) -> &[Directory] {
         &self.directories

@@ -4,9 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::draft::{Draft, LocalPlan};
 use super::error::LocalError;
-use crate::directory::{
-    Change, ConnectorId, LOCAL, MembershipChange, RunId, RunStart, Store, StoreError, Writer,
-};
+use crate::directory::{ConnectorId, LOCAL, MembershipChange, RunId, RunStart, Store, StoreError, Writer};
 use crate::failpoint::FailPoint;
 use crate::run::error::RunError;
 use crate::run::lock::WorkFolder;
@@ -81,7 +79,7 @@ fn apply(store: &mut dyn Store, run: RunId, plan: &LocalPlan) -> Result<(), Loca
     }
     FailPoint::GroupsWritten.pass();
     for (sequence, change) in (0..).zip(&plan.changes) {
-        writer.add_change(run, sequence, change as &Change)?;
+        writer.add_change(run, sequence, change)?;
     }
     for members in &plan.members {
         writer.set_members(members.group, members.connector, &members.all)?;
