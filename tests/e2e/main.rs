@@ -12,8 +12,10 @@ mod cli_lists;
 mod cli_views;
 #[cfg(debug_assertions)]
 mod crash;
+mod directories;
 mod faults;
 mod lessons;
+mod local;
 mod okta;
 mod ownership;
 mod pacing;

@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &ApplyArguments, global: &Global, output: Output) -
     if !config.connectors.contains_key(&name) {
         return Err(plan.unknown_connector().into());
     }
-    let mut store = existing_store(&config)?;
+    let mut store = existing_store(config.directory_of(&name))?;
     let plugins = open::plugins(&config, &library(&config.plugins)?, &name)?;
     let (endpoint, _) = open::endpoint(&config, &name, plugins.source.manifest())?;
     let applying = Applying {
@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &ApplyArguments, global: &Global, output: Output) -
         policy: &config.connector(&name)?.policy,
         override_limits: arguments.override_limits,
         skip_changed: arguments.skip_changed,
-        work: &WorkFolder::beside(&config.directory)?,
+        work: &WorkFolder::beside(&config.directory_of(&name).path)?,
         cancel: &CancellationToken::new(),
     };
     let report = apply(applying, &mut store)?;

@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::directory::DirectoryArguments;
 use super::exit::Exit;
 use super::global::Global;
 use super::held_view::ShownHeld;
@@ -30,6 +31,8 @@ pub(super) struct HeldArguments {
     /// Print the held changes as comma-separated values: one line for each changed field, member, or entry.
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+    #[command(flatten)]
+    directory: DirectoryArguments,
 }
 
 /// Apply what a run holds, or let the next sync of a connector change what is named.
@@ -61,6 +64,8 @@ pub(super) struct ApproveArguments {
     /// A group that the connector's next sync may empty, delete or take members from.
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
+    #[command(flatten)]
+    directory: DirectoryArguments,
 }
 
 /// Drop what a run holds. The next sync plans, and holds, it again.
@@ -72,6 +77,8 @@ pub(super) struct RejectArguments {
     /// Only what is held of this user or group.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    #[command(flatten)]
+    directory: DirectoryArguments,
 }
 
 /// What waits, and what was approved before it is planned.
@@ -107,7 +114,8 @@ pub(super) fn list(arguments: &HeldArguments, global: &Global, output: Output) -
     if let Some(name) = &arguments.connector {
         config.connector(name)?;
     }
-    let mut store = existing_store(&config)?;
+    let directory = arguments.directory.of(&config, arguments.connector.as_deref())?;
+    let mut store = existing_store(directory)?;
     let reader = store.read()?;
     let mut listed = Listed::default();
     for run in reader.holding_runs(arguments.connector.as_deref())? {
@@ -213,7 +221,8 @@ fn approve_run(
     config: &Config,
     output: Output,
 ) -> Result<Exit, Failure> {
-    let mut store = existing_store(config)?;
+    let directory = arguments.directory.of(config, None)?;
+    let mut store = existing_store(directory)?;
     let connector = connector_of(config, &mut store, run)?;
     let approval = Approval {
         connector: &connector,
@@ -221,7 +230,7 @@ fn approve_run(
         only: &arguments.only,
         skip_changed: arguments.skip_changed,
         safety: &config.connector(&connector)?.policy.safety,
-        work: &WorkFolder::beside(&config.directory)?,
+        work: &WorkFolder::beside(&directory.path)?,
         cancel: &tokio_util::sync::CancellationToken::new(),
     };
     let report = safety::approve(&approval, &mut store)?;
@@ -236,7 +245,7 @@ fn approve_beforehand(
 ) -> Result<Exit, Failure> {
     let connector = &arguments.what;
     config.connector(connector)?;
-    let mut store = existing_store(config)?;
+    let mut store = existing_store(arguments.directory.of(config, Some(connector))?)?;
     let names = safety::approve_beforehand(&mut store, connector, &arguments.user, &arguments.group)?;
     output.result(
         || format!("The next sync of {connector} does not hold changes of {}.", names.join(", ")),
@@ -247,7 +256,7 @@ fn approve_beforehand(
 
 pub(super) fn reject(arguments: &RejectArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let mut store = existing_store(&config)?;
+    let mut store = existing_store(arguments.directory.of(&config, None)?)?;
     let connector = connector_of(&config, &mut store, arguments.run)?;
     let number = safety::reject(&mut store, &connector, RunId(arguments.run), &arguments.only)?;
     output.result(

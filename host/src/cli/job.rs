@@ -11,22 +11,26 @@ use super::output::Output;
 use super::progress::Progress;
 use super::report::Failure;
 use super::tape::Tape;
-use crate::config::{Config, Connector};
+use crate::config::{Config, Connector, Directory};
 use crate::directory::{SqliteStore, StoreError};
 use crate::http::{Budgets, Cassette, CassetteError, Endpoint, PluginUsed, Provenance, Recorder};
 use crate::plugin::Identity;
 use crate::run::{Answers, Event, Job, Observer, Precedence, Turn, WorkFolder};
 
 /// Opens the directory, making it if there is none.
-pub(super) fn store(config: &Config) -> Result<SqliteStore, Failure> {
-    SqliteStore::open(&config.directory).map_err(Failure::from)
+pub(super) fn store(directory: &Directory) -> Result<SqliteStore, Failure> {
+    SqliteStore::open(&directory.path).map_err(Failure::from)
 }
 
 /// Opens the directory if there is one; else says how to get one.
-pub(super) fn existing_store(config: &Config) -> Result<SqliteStore, Failure> {
-    SqliteStore::open_existing(&config.directory)?.ok_or_else(|| {
-        let what = format!("there is no directory yet at {}", config.directory.display());
-        Failure::new(Exit::Failed, what).with_hint(Some("`rollcall sync --all` makes it"))
+pub(super) fn existing_store(directory: &Directory) -> Result<SqliteStore, Failure> {
+    SqliteStore::open_existing(&directory.path)?.ok_or_else(|| {
+        let what = format!("there is no directory yet at {}", directory.path.display());
+        let hint = match directory.is_filled() {
+            true => "`rollcall sync --all` makes it",
+            false => "no connector fills it; `--directory NAME` shows another one",
+        };
+        Failure::new(Exit::Failed, what).with_hint(Some(hint))
     })
 }
 
@@ -93,12 +97,12 @@ pub(super) async fn job(
         transforms: plugins.transforms.into(),
         answers,
         turn,
-        work: WorkFolder::beside(&config.directory)?,
+        work: WorkFolder::beside(&config.directory_of(name).path)?,
         reading,
         rules,
         references,
         policy: connector.policy.clone(),
-        precedence: Precedence::new(&config.order),
+        precedence: Precedence::new(&config.directory_of(name).order),
         override_limits: false,
         max_requests: connector.limits.requests_per_run,
         observer: progress,

@@ -137,7 +137,7 @@ pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) ->
     config.connector(name)?;
     let library = library(&config.plugins)?;
     let plugins = open::plugins(&config, &library, name)?;
-    let mut store = job::store(&config)?;
+    let mut store = job::store(config.directory_of(name))?;
     let config = &config;
     let tape = arguments.tape.tape(arguments.force);
     let out = match &arguments.out {

@@ -88,7 +88,7 @@ fn not_synced(name: &str) -> Failure {
 }
 
 fn of_mirror(config: &Config, name: &str, who: &str, notes: &mut Vec<String>) -> Result<Subjects, Failure> {
-    let Some(mut store) = SqliteStore::open_existing(&config.directory)? else {
+    let Some(mut store) = SqliteStore::open_existing(&config.directory_of(name).path)? else {
         return Err(not_synced(name));
     };
     let connector = store.connector(name)?;
@@ -118,10 +118,10 @@ fn of_mirror(config: &Config, name: &str, who: &str, notes: &mut Vec<String>) ->
 
 /// What there is of groups; nothing before the first sync, when the settings alone are tried.
 fn all_groups(config: &Config, name: &str, notes: &mut Vec<String>) -> Result<Subjects, Failure> {
-    let groups = match config.directory.exists() {
+    let groups = match config.directory_of(name).path.exists() {
         false => Vec::new(),
         true => {
-            let mut store = existing_store(config)?;
+            let mut store = existing_store(config.directory_of(name))?;
             let connector = store.connector(name)?;
             groups_of_mirror(store.read()?.as_ref(), connector)?
         }

@@ -1,9 +1,12 @@
+use std::collections::BTreeMap;
+
 use clap::Args;
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::directory::DirectoryArguments;
 use super::exit::Exit;
 use super::global::Global;
 use super::held_view::ShownHeld;
@@ -15,7 +18,7 @@ use super::plan::{ShownChange, ShownMembers};
 use super::report::Failure;
 use super::{changes_csv, show};
 use crate::clock;
-use crate::directory::{LOCAL, Reader, RunId, RunRow, Store, StoreError};
+use crate::directory::{EntryKind, LOCAL, Reader, RunId, RunRow, Store, StoreError};
 use crate::run::{RunReport, history};
 
 /// List the latest runs.
@@ -27,6 +30,8 @@ use crate::run::{RunReport, history};
 pub(super) struct RunsArguments {
     /// Only those of this connector.
     connector: Option<String>,
+    #[command(flatten)]
+    directory: DirectoryArguments,
     /// How many, the newest first.
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     limit: u32,
@@ -44,6 +49,8 @@ pub(super) struct RunsArguments {
 pub(super) struct RunArguments {
     /// The run's number, as `rollcall runs` lists it.
     id: i64,
+    #[command(flatten)]
+    directory: DirectoryArguments,
     /// Print only the changes, as comma-separated values: one line for each changed field, member, or entry.
     #[arg(long, conflicts_with = "json")]
     csv: bool,
@@ -104,11 +111,12 @@ const COLUMNS: [&str; 10] = [
 
 pub(super) fn list(arguments: &RunsArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    if let Some(name) = &arguments.connector {
+    if let Some(name) = arguments.connector.as_deref().filter(|name| *name != LOCAL) {
         config.connector(name)?;
     }
-    let mut store = existing_store(&config)?;
-    let rows = history(&mut store, &config.directory, |reader| {
+    let directory = arguments.directory.of(&config, arguments.connector.as_deref())?;
+    let mut store = existing_store(directory)?;
+    let rows = history(&mut store, &directory.path, |reader| {
         reader.runs(arguments.connector.as_deref(), arguments.limit)
     })?;
     let columns: &[&str] = match arguments.csv {
@@ -166,10 +174,10 @@ fn for_programs(row: &RunRow) -> Vec<Value> {
 
 pub(super) fn one(arguments: &RunArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let mut store = existing_store(&config)?;
+    let directory = arguments.directory.of(&config, None)?;
+    let mut store = existing_store(directory)?;
     let id = RunId(arguments.id);
-    let row =
-        history(&mut store, &config.directory, |reader| Ok(reader.run(id)?.into_iter().collect()))?.pop();
+    let row = history(&mut store, &directory.path, |reader| Ok(reader.run(id)?.into_iter().collect()))?.pop();
     let reader = store.read()?;
     let row = row.ok_or_else(|| {
         Failure::usage(format!("there is no run {}", arguments.id))
@@ -202,7 +210,7 @@ pub(super) struct Done {
     pub lines: Vec<String>,
 }
 
-/// What a run changed, with today's names of the members.
+/// What a run changed, with today's names of the members; those who are gone with their last ones.
 pub(super) fn done_by(reader: &dyn Reader, run: RunId) -> Result<Done, StoreError> {
     let mut done = Done::default();
     reader.changes(run, &mut |change| {
@@ -216,13 +224,26 @@ pub(super) fn done_by(reader: &dyn Reader, run: RunId) -> Result<Done, StoreErro
         true
     })?;
     let names = |keys: &RoaringBitmap| -> Result<Vec<String>, StoreError> {
+        let mut known = BTreeMap::new();
+        reader.user_names(keys, &mut |key, name| {
+            known.insert(key.0, name.to_owned());
+        })?;
         let mut names = Vec::new();
-        reader.user_names(keys, &mut |_, name| names.push(name.to_owned()))?;
+        for key in keys {
+            names.extend(match known.remove(&key) {
+                Some(name) => Some(name),
+                None => reader.last_name(EntryKind::User, key)?,
+            });
+        }
         Ok(names)
     };
     for change in memberships {
+        let group = match reader.group(change.group)? {
+            Some(group) => Some(group.name),
+            None => reader.last_name(EntryKind::Group, change.group.0)?,
+        };
         let members = ShownMembers {
-            group: reader.group(change.group)?.map(|group| group.name).unwrap_or_default(),
+            group: group.unwrap_or_default(),
             local: reader.connector_id(LOCAL)? == Some(change.connector),
             added: names(&change.added)?,
             removed: names(&change.removed)?,
@@ -236,13 +257,11 @@ pub(super) fn done_by(reader: &dyn Reader, run: RunId) -> Result<Done, StoreErro
 }
 
 fn text(row: &RunRow, done: &Done, held: &ShownHeld) -> String {
-    let mut text = format!(
-        "Run {} of {}, {}, started {}.\n",
-        row.id.0,
-        row.connector,
-        what(&row.mode),
-        since(&row.started_at)
-    );
+    let started = since(&row.started_at);
+    let mut text = match row.mode.as_str() {
+        LOCAL => format!("Run {}, made here, started {started}.\n", row.id.0),
+        mode => format!("Run {} of {}, {}, started {started}.\n", row.id.0, row.connector, what(mode)),
+    };
     match serde_json::from_str::<RunReport>(&row.report) {
         Ok(report) => {
             text.push_str(&show::report(&report));

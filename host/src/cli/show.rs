@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::human::{count, duration, plural};
 use super::output::width;
 use super::table::Table;
-use crate::directory::{Change, ChangeKind};
+use crate::directory::{Change, ChangeKind, LOCAL};
 use crate::run::{
     HeldReport, Leaving, LeftOut, Outcome, ReferenceCounts, ReportedProblem, RunReport, UnresolvedReference,
 };
@@ -35,7 +35,9 @@ pub(super) fn report(report: &RunReport) -> String {
     }
     text.push_str("\n\n");
     text.push_str(&table(report));
-    text.push_str(&format!("\n\n{}", requests(report)));
+    if report.mode != LOCAL {
+        text.push_str(&format!("\n\n{}", requests(report)));
+    }
     if report.users.dropped + report.groups.dropped > 0 {
         let users = plural(report.users.dropped, "user", "users");
         let groups = plural(report.groups.dropped, "group", "groups");
@@ -95,6 +97,12 @@ pub(super) fn report(report: &RunReport) -> String {
     text
 }
 
+/// The report of a run that somebody sees the whole of anyway.
+pub(super) fn brief(report: &RunReport) -> String {
+    let lines = std::iter::once(headline(report)).chain(report.notices.iter().map(problem));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// What is held, why, and how to let it through.
 fn held_back(held: &HeldReport, run: Option<i64>) -> String {
     let mut parts = Vec::new();
@@ -131,7 +139,10 @@ fn headline(report: &RunReport) -> String {
         run.push_str(&format!("as recorded {recorded}, "));
     }
     let took = duration(Duration::from_millis(report.milliseconds.total));
+    let nothing = !report.changes_anything() && report.notices.is_empty();
     let outcome = match (report.outcome, report.run) {
+        (Outcome::Done, _) if report.mode == LOCAL && nothing => "nothing had to be changed",
+        (Outcome::Done | Outcome::Problems, None) if report.mode == LOCAL => "this is what it would do now",
         (Outcome::Done | Outcome::Problems, None) if !report.changes_anything() => "nothing to change",
         (Outcome::Done | Outcome::Problems, None) => "this is what a sync would do now",
         (Outcome::Done, _) => "done",

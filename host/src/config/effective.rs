@@ -68,13 +68,20 @@ impl Config {
     /// defaults are values too; a connector's limits are listed only where they are its own.
     pub fn effective(&self, schema: &dyn Fn(&PluginChoice) -> Option<Value>) -> Vec<EffectiveTable> {
         let mut tables = Vec::new();
-        let mut directory = self.table(&["directory".into()], "[directory]");
-        let path = Value::from(self.directory.display().to_string());
-        directory.put("path", Some(path), self.directory_origin.unwrap_or(Origin::Default));
-        if directory.line(&["order".into()]).is_some() {
-            directory.put("order", Some(self.order.as_slice().into()), Origin::Default);
+        for directory in self.written_directories() {
+            let steps: Vec<Step> =
+                std::iter::once("directory").chain(directory.name.as_deref()).map(Step::from).collect();
+            let mut table = self.table(&steps, &directory.table());
+            let given = self
+                .directory_origin
+                .filter(|origin| directory.name.is_none() || matches!(origin, Origin::Option(_)));
+            let path = Value::from(directory.path.display().to_string());
+            table.put("path", Some(path), given.unwrap_or(Origin::Default));
+            if table.line(&["order".into()]).is_some() {
+                table.put("order", Some(directory.order.as_slice().into()), Origin::Default);
+            }
+            tables.push(table.table);
         }
-        tables.push(directory.table);
 
         let mut plugins = self.table(&["plugins".into()], "[plugins]");
         plugins.put("path", path_of(&self.plugins.path), Origin::Default);
@@ -107,6 +114,7 @@ impl Config {
         own.plugin(&connector.plugin);
         own.put("endpoint", Some(connector.endpoint.as_str().into()), Origin::Default);
         own.credential(&connector.credential);
+        own.put("directory", connector.directory.as_deref().map(Value::from), Origin::Default);
         tables.push(own.table);
 
         if let Some(schedule) = &connector.schedule {
@@ -120,6 +128,8 @@ impl Config {
         entries.put("group-names", Some(names.into()), Origin::Default);
         let only = connector.policy.entries.only_at_creation.clone();
         entries.put("only-at-creation", Some(only.into()), Origin::Default);
+        let kept: Vec<&str> = connector.policy.entries.keep_local.iter().map(NamePattern::text).collect();
+        entries.put("keep-local", Some(kept.into()), Origin::Default);
         tables.push(entries.table);
 
         let mut settings = self.table(&under("settings"), &format!("[connector.{name}.settings]"));

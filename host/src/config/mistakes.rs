@@ -60,6 +60,21 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
             "only-at-creation of what never changes",
             with("entries.only-at-creation = [\"email\", \"active\"]"),
         ),
+        ("keep-local of what is the provider's", with("entries.keep-local = [\"Email\", \"active\", \"\"]")),
+        ("directory named like a key", "[directory.path]\npath = \"a.db\"".to_owned()),
+        ("directory with a wrong name", "[directory.Portal]\npath = \"a.db\"".to_owned()),
+        ("directory without a file", "[directory.portal]".to_owned()),
+        ("directory that is not there", with("directory = \"portl\"\n[directory.portal]\npath = \"a.db\"")),
+        ("directory that is nowhere", with("directory = \"portal\"")),
+        ("key mistyped in a named directory", "[directory.portal]\npth = \"a.db\"".to_owned()),
+        (
+            "two directories in one file",
+            "[directory]\npath = \"a.db\"\n[directory.portal]\npath = \"a.db\"".to_owned(),
+        ),
+        (
+            "order of another directory",
+            with("[directory.portal]\npath = \"a.db\"\norder = [\"acme\", \"akme\"]"),
+        ),
         ("group-names mistyped", with("entries.group-names = \"fallow\"")),
         ("group-names unknown", with("entries.group-names = \"rename\"")),
         ("plugin missing", GOOD.replace("plugin = \"okta\"\n", "")),
@@ -182,6 +197,9 @@ fn every_mistake() {
 pub(super) const EVERYTHING: &str = r#"
         [directory]
         path = "people.db"
+        [directory.acme]
+        path = "acme.db"
+        order = ["acme"]
         [plugins]
         path = "plugins"
         [plugins.limits]
@@ -196,6 +214,7 @@ pub(super) const EVERYTHING: &str = r#"
         plugin-sha256 = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
         endpoint = "https://acme.okta.com"
         credential = { command = ["pass", "okta"], scheme = "basic", username = "svc" }
+        directory = "acme"
         [connector.acme.schedule]
         full = "0 3 * * mon-fri"
         time-zone = "Europe/Berlin"
@@ -204,6 +223,7 @@ pub(super) const EVERYTHING: &str = r#"
         [connector.acme.entries]
         group-names = "pin"
         only-at-creation = ["displayName", "profile.title"]
+        keep-local = ["profile.mobile*"]
         [connector.acme.settings]
         since = 2026-01-01
         [connector.acme.references]

@@ -25,19 +25,20 @@ use crate::run::{Cleanup, Entries, GroupNames, Inactivity};
 /// The JSON Schema (2020-12) of a configuration; `plugins` are those whose settings it knows. A connector of another
 /// plugin may have any settings.
 pub fn schema(plugins: &[&Manifest]) -> Value {
-    let directory = table(
-        "The directory database.",
+    let mut directory = table(
+        "The directory: a database of users and groups. [directory.NAME] is another one, with a file of its own.",
         json!({
             "path": file("The database; the first sync makes it.", Some(DEFAULT_DATABASE)),
-            "order": {
-                "description": "Which connector goes before which when several bring the same new name; those not named follow by name.",
-                "type": "array",
-                "items": { "type": "string", "pattern": NAME },
-                "uniqueItems": true,
-            },
+            "order": order(),
         }),
         &[],
     );
+    directory["additionalProperties"] = table(
+        "Another directory: connectors with this name as `directory` fill it.",
+        json!({ "path": file("Its database; the first sync makes it.", None), "order": order() }),
+        &["path"],
+    );
+    directory["propertyNames"] = json!({ "pattern": NAME });
     let own_plugins = table(
         "Plugins besides those that are built in, and what plugins may use.",
         json!({
@@ -66,6 +67,15 @@ pub fn schema(plugins: &[&Manifest]) -> Value {
     whole
 }
 
+fn order() -> Value {
+    json!({
+        "description": "Which connector goes before which when several bring the same new name; those not named follow by name.",
+        "type": "array",
+        "items": { "type": "string", "pattern": NAME },
+        "uniqueItems": true,
+    })
+}
+
 const NAME: &str = "^[a-z][a-z0-9-]*$";
 
 /// Of semver.org, without its groups.
@@ -90,6 +100,11 @@ fn connector(plugins: &[&Manifest]) -> Value {
         "examples": examples(sources.iter().filter_map(|plugin| Some(plugin.endpoint.as_ref()?.example.as_str()))),
     });
     properties["credential"] = credential();
+    properties["directory"] = json!({
+        "description": "The directory that it fills, by name; without it that of [directory].",
+        "type": "string",
+        "pattern": NAME,
+    });
     properties["schedule"] = schedule();
     properties["references"] = json!({
         "description": "What the references between people that the plugin knows hold here, by their name; false: they \
@@ -320,6 +335,18 @@ fn entries() -> Value {
                     "minLength": 1,
                     "not": { "enum": kept_anyway },
                     "examples": ["displayName", "profile.title"],
+                },
+            },
+            "keep-local": {
+                "description": "Fields and attributes of users that `rollcall local set` may set, which a run then leaves \
+                    as they are; `*` stands for any text.",
+                "type": "array",
+                "default": [],
+                "items": {
+                    "type": "string",
+                    "minLength": 1,
+                    "not": { "enum": kept_anyway },
+                    "examples": ["displayName", "profile.*"],
                 },
             },
         }),

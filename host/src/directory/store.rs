@@ -245,6 +245,10 @@ pub trait Reader {
     fn users_by_id(&self, external_id: &str) -> StoreResult<Vec<UserEntry>>;
     /// In the filter's order.
     fn users(&self, filter: &UserFilter, each: &mut dyn FnMut(UserEntry) -> bool) -> StoreResult<()>;
+    /// What was set here of entries that a connector gave: user and name, by both.
+    fn kept(&self, each: &mut dyn FnMut(UserKey, &str)) -> StoreResult<()>;
+    /// The names of what was set here of one user, in order.
+    fn kept_of(&self, user: UserKey) -> StoreResult<Vec<String>>;
     /// User name of each key, in the order of the keys; a key that is gone is left out.
     fn user_names(&self, keys: &RoaringBitmap, each: &mut dyn FnMut(UserKey, &str)) -> StoreResult<()>;
 
@@ -301,6 +305,8 @@ pub trait Reader {
     fn identity(&self) -> StoreResult<String>;
     /// All that ever were, by number.
     fn connectors(&self) -> StoreResult<Vec<(ConnectorId, String)>>;
+    /// What an entry that is gone was called last.
+    fn last_name(&self, entry: EntryKind, key: u32) -> StoreResult<Option<String>>;
     /// What changed one entry, the newest first: run, when it started, the change.
     fn last_changes(
         &self,
@@ -330,6 +336,10 @@ pub trait Writer {
     /// The key is never used again. Memberships are not touched: they are the plan's. Other connectors who knew the entry
     /// by an id of theirs look at that person anew.
     fn delete_user(&mut self, key: UserKey) -> StoreResult<()>;
+    /// Notes that a field or attribute was set here, and is to be left as it is.
+    fn keep(&mut self, user: UserKey, name: &str) -> StoreResult<()>;
+    /// Notes that it is the connector's again.
+    fn forget_kept(&mut self, user: UserKey, name: &str) -> StoreResult<()>;
     fn release_group_name(&mut self, key: GroupKey) -> StoreResult<()>;
     fn create_group(&mut self, connector: ConnectorId, entry: &GroupEntry) -> StoreResult<()>;
     /// The connector is whom the entry belongs to afterwards, as of [`update_user`](Self::update_user).

@@ -24,6 +24,7 @@ mod history;
 #[cfg(test)]
 mod leaver_tests;
 mod leavers;
+pub mod local;
 mod lock;
 mod plan;
 pub mod planfile;

@@ -322,6 +322,23 @@ impl Reader for SqliteReader<'_> {
         })
     }
 
+    fn kept(&self, each: &mut dyn FnMut(UserKey, &str)) -> StoreResult<()> {
+        self.rows("SELECT user, name FROM kept ORDER BY user, name", [], |row| {
+            let name: String = self.get(row, 1)?;
+            each(UserKey(self.get(row, 0)?), &name);
+            Ok(true)
+        })
+    }
+
+    fn kept_of(&self, user: UserKey) -> StoreResult<Vec<String>> {
+        let mut names = Vec::new();
+        self.rows("SELECT name FROM kept WHERE user = ?1 ORDER BY name", [user.0], |row| {
+            names.push(self.get(row, 0)?);
+            Ok(true)
+        })?;
+        Ok(names)
+    }
+
     fn user_names(&self, keys: &RoaringBitmap, each: &mut dyn FnMut(UserKey, &str)) -> StoreResult<()> {
         for key in keys {
             self.rows("SELECT user_name FROM directory_user WHERE key = ?1", [key], |row| {
@@ -573,6 +590,12 @@ impl Reader for SqliteReader<'_> {
             Ok(true)
         })?;
         Ok(connectors)
+    }
+
+    fn last_name(&self, entry: EntryKind, key: u32) -> StoreResult<Option<String>> {
+        let sql =
+            "SELECT name FROM change WHERE entry = ?1 AND key = ?2 ORDER BY run DESC, sequence DESC LIMIT 1";
+        self.one(sql, params![entry.as_str(), key], |row| row.get(0))
     }
 
     fn last_changes(

@@ -38,3 +38,10 @@ CREATE TABLE approved_entry (
   key INTEGER NOT NULL,
   PRIMARY KEY (connector, entry, key)
 ) STRICT, WITHOUT ROWID;
+
+-- Fields and attributes of users that a person has set here and that a connector's runs leave as they are.
+CREATE TABLE kept (
+  user INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  PRIMARY KEY (user, name)
+) STRICT, WITHOUT ROWID;

@@ -198,7 +198,19 @@ impl Writer for SqliteWriter<'_> {
             [key.0],
         )?;
         self.execute("DELETE FROM entry_alias WHERE entry = 'user' AND key = ?1", [key.0])?;
+        self.execute("DELETE FROM kept WHERE user = ?1", [key.0])?;
         self.execute("DELETE FROM directory_user WHERE key = ?1", [key.0])
+    }
+
+    fn keep(&mut self, user: UserKey, name: &str) -> StoreResult<()> {
+        self.execute(
+            "INSERT INTO kept (user, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            params![user.0, name],
+        )
+    }
+
+    fn forget_kept(&mut self, user: UserKey, name: &str) -> StoreResult<()> {
+        self.execute("DELETE FROM kept WHERE user = ?1 AND name = ?2", params![user.0, name])
     }
 
     fn release_group_name(&mut self, key: GroupKey) -> StoreResult<()> {

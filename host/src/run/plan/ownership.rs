@@ -176,7 +176,8 @@ impl Draft<'_> {
         let mut staged: StagedUser = gathered.staging.get(self.people.planned[at].staged).map_err(&failed)?;
         staged.action = Action::Update;
         staged.entry.key = before.key;
-        self.policy.entries.keep(before, &mut staged.entry);
+        let kept = self.people.kept.get(&before.key).map_or(&[][..], Vec::as_slice);
+        self.policy.entries.keep(before, &mut staged.entry, kept);
         staged.changes = Change::between_users(before, &staged.entry);
         let folded = fold(&staged.entry.user_name);
         let renames = folded != fold(&before.user_name);

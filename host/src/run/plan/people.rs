@@ -62,6 +62,8 @@ pub struct PeopleDraft {
     /// By the reading's index: what the directory entry will have been shaped from.
     pub shaping: Vec<[u8; 16]>,
     pub planned: Vec<PlannedUser>,
+    /// The names of what was set here of an entry, and is to be left so.
+    pub kept: FxHashMap<UserKey, Vec<String>>,
     /// Mirror records to write: number and where the JSON is staged.
     pub records: Vec<(u32, Staged)>,
     /// Keys of those who were shaped in this run and whose memberships it decides.
@@ -90,6 +92,12 @@ impl Draft<'_> {
         let order = self.reading.by_id();
         let shapes = self.groups.shapes.clone();
         let memberships = Memberships::of_all(self.reading, &shapes);
+        let (kept, entries) = (&mut self.people.kept, &self.policy.entries);
+        self.reader.kept(&mut |key, name| {
+            if entries.keeps_local(name) {
+                kept.entry(key).or_default().push(name.to_owned());
+            }
+        })?;
         self.number_people(&order);
         self.find_shaping_keys(&memberships);
         let out_of_step = self.out_of_step()?;
@@ -155,6 +163,10 @@ impl Draft<'_> {
                     .update(conflicts.as_bytes());
                 for name in &self.policy.entries.only_at_creation {
                     hasher.update(name.as_bytes()).update(&[0]);
+                }
+                // So that the provider's value comes back once it is no longer to be kept.
+                for name in state.key.and_then(|key| self.people.kept.get(&key)).into_iter().flatten() {
+                    hasher.update(&[1]).update(name.as_bytes()).update(&[0]);
                 }
                 for group in memberships.of(person) {
                     hasher.update(&tokens[*group as usize]);
@@ -282,7 +294,8 @@ impl Draft<'_> {
         };
         let mut entry = UserEntry::from_user(key, self.connector_name, user);
         if let Some(before) = &before {
-            self.policy.entries.keep(before, &mut entry);
+            let kept = self.people.kept.get(&key).map_or(&[][..], Vec::as_slice);
+            self.policy.entries.keep(before, &mut entry, kept);
             self.keep_suffixed(before, &mut entry);
         }
         self.refer(index, &mut entry);
