@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
@@ -65,9 +66,14 @@ pub fn foresee<E: From<LocalError>>(
 fn apply(store: &mut dyn Store, run: RunId, plan: &LocalPlan) -> Result<(), LocalError> {
     let told = serde_json::to_string(&plan.report).map_err(|error| RunError::Worker(error.to_string()))?;
     // Whose entries they stay.
-    let mut owners: Vec<ConnectorId> = Vec::new();
+    let (mut owners, mut known) = (Vec::with_capacity(plan.users.len()), BTreeMap::new());
     for user in &plan.users {
-        owners.push(store.connector(&user.entry.connector)?);
+        let name = &user.entry.connector;
+        let owner = match known.get(name) {
+            Some(owner) => *owner,
+            None => *known.entry(name).or_insert(store.connector(name)?),
+        };
+        owners.push(owner);
     }
     FailPoint::Applying.pass();
     let mut writer = store.write()?;
