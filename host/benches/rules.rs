@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rollcall::model;
+use rollcall::run::BATCH;
 use rollcall::plugin::{Cache, Library, Limits, Sandbox, Setup, shape_people};
 use rollcall_plugin::{Person, Transform as _, Value, Verdict, testing};
 use rollcall_rules::Rules;
@@ -26,8 +27,6 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 const RATE_GOAL: f64 = 20_000.0;
 /// Most that a person may cost in the sandbox, against native.
 const RATIO_GOAL: f64 = 2.5;
-/// As many people as a run hands over at a time.
-const BATCH: usize = 500;
 
 fn main() -> Result<()> {
     // Without cargo's `--bench` this is a smoke test.
