@@ -16,8 +16,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rollcall::model;
-use rollcall::run::BATCH;
 use rollcall::plugin::{Cache, Library, Limits, Sandbox, Setup, shape_people};
+use rollcall::run::BATCH;
 use rollcall_plugin::{Person, Transform as _, Value, Verdict, testing};
 use rollcall_rules::Rules;
 

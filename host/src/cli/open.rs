@@ -45,7 +45,8 @@ pub fn trial(config: &Config, library: &Library, name: &str) -> Result<Vec<Arc<T
     let connector = config.connector(name)?;
     let here = Place { config, path: vec!["connector".into(), name.into()] };
     // A trace of everybody is long, and nobody's log: each line is counted and forgotten.
-    let limits = Limits { log_lines_per_run: u64::MAX, log_kib_per_run: u64::MAX, ..connector.limits.clone() };
+    let limits =
+        Limits { log_lines_per_run: u64::MAX, log_kib_per_run: u64::MAX, ..connector.limits.clone() };
     let mut transforms = Vec::new();
     for (index, transform) in connector.transforms.iter().enumerate() {
         let here = here.under(["transform".into(), index.into()]);

@@ -143,6 +143,7 @@ fn of_everyone(
             return Ok(Trial::of_everyone(name, transforms, &everyone));
         }
     }
-    notes.push(format!("nothing was read yet: after `rollcall sync {name}` this shows people and groups too"));
+    notes
+        .push(format!("nothing was read yet: after `rollcall sync {name}` this shows people and groups too"));
     Ok(Trial::of(name, transforms, Subjects::default()))
 }

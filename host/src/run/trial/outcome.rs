@@ -127,10 +127,8 @@ impl Trial {
         let mut summary = Summary::default();
         for batch in everyone.batches(BATCH) {
             let batch = batch?;
-            let names: FxHashMap<String, String> = batch
-                .iter()
-                .map(|(user, _)| (format!("user {}", user.id), user.username.clone()))
-                .collect();
+            let names: FxHashMap<String, String> =
+                batch.iter().map(|(user, _)| (format!("user {}", user.id), user.username.clone())).collect();
             let ids: Vec<String> = batch.iter().map(|(user, _)| format!("user {}", user.id)).collect();
             let people = batch.into_iter().map(|(user, groups)| {
                 let shapes = groups.iter().filter_map(|at| shapes.get(*at as usize));

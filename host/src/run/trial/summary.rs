@@ -73,7 +73,7 @@ impl Summary {
 
     /// The steps of one transform with some people, one person's after another's; `name_of` knows who a step is
     /// about.
-    pub(super) fn add<'a>(&mut self, steps: &[TrialStep], name_of: impl Fn(&str) -> Option<&'a str>) {
+    pub(super) fn add<'a>(&mut self, steps: &'a [TrialStep], name_of: impl Fn(&'a str) -> Option<&'a str>) {
         let mut of = "";
         let mut place = 0;
         for step in steps {
