@@ -26,7 +26,7 @@ use crate::{app, groups, members, person, probe, required};
 ///   └→ members ─→ members ─→ …
 /// ```
 ///
-/// One person is read by [`person`](crate::person).
+/// One person is read by the module `person`.
 #[derive(Debug, Clone)]
 pub struct Okta {
     pub(crate) settings: Settings,

@@ -47,7 +47,7 @@ fn acts(rule: &RuleTally) -> Vec<String> {
     for (what, tallies) in kinds {
         acts.extend(tallies.iter().take(SHOWN).map(|(name, tally)| told(&format!("{what} {name}"), tally)));
         if let Some(more) = tallies.len().checked_sub(SHOWN + 1) {
-            acts.push(format!("{what} and {} more, which --json shows", count(more as u64 + 1)));
+            acts.push(format!("{what} … ({} more, which --json shows)", count(more as u64 + 1)));
         }
     }
     acts
