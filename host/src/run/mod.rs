@@ -70,9 +70,10 @@ pub use report::{
     ReferenceCounts, ReportedError, ReportedProblem, RequestCounts, RunReport, UnresolvedReference,
 };
 pub use run::{Ended, Job, plan, sync, with_causes};
+pub use shape::BATCH;
 pub use staging::StagedUser;
 pub use trial::{
-    Found, GroupOutcome, Subjects, Trial, TrialChange, TrialOutcome, TrialStep, TrialTransform,
-    find_in_mirror, groups_of_mirror,
+    Everyone, Found, GroupOutcome, RuleTally, Subjects, Summary, Tally, Trial, TrialChange, TrialOutcome,
+    TrialStep, TrialTransform, find_in_mirror,
 };
 pub use turn::{Turn, Turns};
