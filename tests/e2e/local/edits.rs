@@ -34,7 +34,7 @@ fn each_edit_is_a_run_with_a_kept_change() {
     let gone = world.run(&["run", "10", "--json"]).exits(0).json();
     assert_eq!(
         gone["memberships"],
-        json!([{ "group": "Night shift", "added": [], "removed": ["Temp.Two"] }])
+        json!([{ "group": "Night shift", "local": true, "added": [], "removed": ["Temp.Two"] }])
     );
     assert_eq!(world.directory().user_names(), ["ann@acme.example"]);
     assert_eq!(world.directory().group_names(), ["Everyone", "Sales"]);

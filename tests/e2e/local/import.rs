@@ -22,7 +22,7 @@ fn people_of_a_file_come_into_the_directory_as_a_run_that_can_be_read_afterwards
     assert_golden(&world, "local-import", &done.stdout);
     assert_golden(&world, "local-run", &world.run(&["run", "1"]).exits(0).stdout);
     let csv = world.run(&["run", "1", "--csv"]).exits(0).stdout;
-    assert!(csv.contains("add-member,group,Night shift,member,,temp1@acme.example\n"), "{csv}");
+    assert!(csv.contains("add-member,group,Night shift,member,,temp1@acme.example,,\n"), "{csv}");
     let run = world.run(&["run", "1", "--json"]).exits(0).json();
     assert_eq!(
         (&run["connector"], &run["mode"], &run["outcome"]),
