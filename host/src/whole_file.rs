@@ -21,7 +21,7 @@ const SUFFIX: &str = ".new";
 pub enum Place {
     /// Nothing: an existing file is an error of the kind `AlreadyExists`. The umask applies.
     New,
-    /// The same, for the owner only.
+    /// As [`New`](Self::New), for the owner only.
     NewPrivate,
     /// Whatever is there, with these permissions; for the owner only if there are none.
     Any(Option<Permissions>),
@@ -32,13 +32,23 @@ pub fn write(path: &Path, parts: &[&[u8]], place: Place) -> io::Result<()> {
     whole(path, place, |file| parts.iter().try_for_each(|part| file.write_all(part)))
 }
 
-/// Lets `fill` write the content into a file of the name that it is given, which is there and empty.
+/// Lets `fill` write it, which may take its time: nothing of that name is there before it has ended well. It is given the
+/// name of the file that it writes into, which is there and empty.
 pub fn fill<T, E: From<io::Error>>(
     path: &Path,
     place: Place,
     fill: impl FnOnce(&Path) -> Result<T, E>,
 ) -> Result<T, E> {
     whole(path, place, |file| fill(file.path()))
+}
+
+/// As [`fill`], for those who write into the open file.
+pub fn write_with<T, E: From<io::Error>>(
+    path: &Path,
+    place: Place,
+    fill: impl FnOnce(&mut File) -> Result<T, E>,
+) -> Result<T, E> {
+    whole(path, place, |file| fill(file.as_file_mut()))
 }
 
 fn whole<T, E: From<io::Error>>(
@@ -155,5 +165,9 @@ mod tests {
         assert_eq!(mode(&private), 0o600);
         write(&path, &[b""], Place::Any(Some(Permissions::from_mode(0o640)))).unwrap();
         assert_eq!(mode(&path), 0o640);
+        let new = folder.path().join("new");
+        write(&new, &[b""], Place::NewPrivate).unwrap();
+        assert_eq!(mode(&new), 0o600);
+        assert!(write(&new, &[b""], Place::NewPrivate).is_err(), "it takes nobody's place");
     }
 }

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use super::apply::ApplyArguments;
 use super::backup::{BackupArguments, RestoreArguments};
 use super::completions::CompletionsArguments;
 use super::config::ConfigCommand;
@@ -13,10 +14,12 @@ use super::groups::{GroupArguments, GroupsArguments};
 use super::held::{ApproveArguments, HeldArguments, RejectArguments};
 use super::history::HistoryCommand;
 use super::init::InitArguments;
+use super::local::LocalCommand;
 use super::plan::PlanArguments;
 use super::plugin::PluginArgs;
 use super::rules::RulesCommand;
 use super::runs::{RunArguments, RunsArguments};
+use super::status::StatusArguments;
 use super::sync::SyncArguments;
 use super::users::{UserArguments, UsersArguments};
 
@@ -52,6 +55,7 @@ pub(super) enum Command {
     Connector(ConnectorCommand),
     Doctor(DoctorArguments),
     Plan(PlanArguments),
+    Apply(ApplyArguments),
     Sync(SyncArguments),
     /// Sync connectors by their schedules, until it is told to stop.
     ///
@@ -60,9 +64,7 @@ pub(super) enum Command {
     /// a run that reads stops, and goes on there the next time, one that applies its plan finishes.
     #[command(after_help = "Examples:\n  rollcall serve\n  rollcall serve --json")]
     Serve,
-    /// Show the connectors, their last runs, and what the directory holds.
-    #[command(after_help = "Examples:\n  rollcall status\n  rollcall status --json")]
-    Status,
+    Status(StatusArguments),
     Runs(RunsArguments),
     Run(RunArguments),
     Held(HeldArguments),
@@ -81,6 +83,8 @@ pub(super) enum Command {
     Plugin(PluginArgs),
     #[command(subcommand)]
     Rules(RulesCommand),
+    #[command(subcommand)]
+    Local(LocalCommand),
     Completions(CompletionsArguments),
 }
 

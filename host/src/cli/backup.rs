@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use super::directory::DirectoryArguments;
 use super::exit::Exit;
 use super::global::Global;
 use super::human::{bytes, plural};
@@ -27,6 +28,8 @@ use crate::run::WorkFolder;
 pub(super) struct BackupArguments {
     /// The file to write.
     file: PathBuf,
+    #[command(flatten)]
+    directory: DirectoryArguments,
     /// Overwrite the file.
     #[arg(long)]
     force: bool,
@@ -43,6 +46,8 @@ pub(super) struct BackupArguments {
 pub(super) struct RestoreArguments {
     /// The backup.
     file: PathBuf,
+    #[command(flatten)]
+    directory: DirectoryArguments,
     /// Go back behind runs that the backup does not have.
     #[arg(long)]
     force: bool,
@@ -50,7 +55,7 @@ pub(super) struct RestoreArguments {
 
 pub(super) fn backup(arguments: &BackupArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let store = existing_store(&config)?;
+    let store = existing_store(arguments.directory.of(&config, None)?)?;
     let contents = store.backup(&arguments.file, arguments.force)?;
     let file = arguments.file.display().to_string();
     output.result(
@@ -66,14 +71,15 @@ pub(super) fn restore(
     output: Output,
 ) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let (backup, database) = (&arguments.file, &config.directory);
+    let directory = arguments.directory.of(&config, None)?;
+    let (backup, database) = (&arguments.file, &directory.path);
     let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         let what = format!("the folder {} of the directory is not there", folder.display());
         return Err(Failure::new(Exit::Failed, what).with_hint(Some("make it first")));
     }
     let work = WorkFolder::beside(database)?;
-    let _alone = work.lock_all(database, config.connectors.keys().map(String::as_str))?;
+    let _alone = work.lock_all(database, directory.order.iter().map(String::as_str))?;
     let forget = || work.forget_readings();
     let restored = crate::directory::restore(backup, database, arguments.force, clock::now(), forget)?;
     // A backup of an earlier version is brought up to this one.

@@ -3,38 +3,50 @@
 
 use serde_json::{Map, Value};
 
+use super::held_view::ShownHeld;
 use super::listing::{Listing, in_words};
 use super::output::Output;
 use super::plan::{ShownChange, ShownMembers};
 use super::report::Failure;
 use crate::directory::ChangeKind;
 
-pub(super) const COLUMNS: [&str; 6] = ["kind", "entry", "name", "field", "before", "after"];
+/// `held`: why it is not done; nothing where it is.
+pub(super) const COLUMNS: [&str; 8] = ["kind", "entry", "name", "field", "before", "after", "reason", "held"];
 
+/// What is changed, then what is held.
 pub(super) fn print(
     output: Output,
-    changes: &[ShownChange],
-    memberships: &[ShownMembers],
+    (changes, memberships): (&[ShownChange], &[ShownMembers]),
+    held: &ShownHeld,
 ) -> Result<(), Failure> {
     let columns = COLUMNS.map(str::to_owned);
     let mut listing = Listing::start(output, true, &columns, in_words)?;
-    let mut print = |line: Vec<Value>| listing.row(|| line, || Value::Null);
-    for change in changes {
-        lines(change).into_iter().try_for_each(&mut print)?;
-    }
-    for group in memberships {
-        for name in &group.added {
-            print(member("add-member", &group.group, Value::Null, name.as_str().into()))?;
-        }
-        for name in &group.removed {
-            print(member("remove-member", &group.group, name.as_str().into(), Value::Null))?;
-        }
+    for line in rows(changes, memberships).chain(rows(&held.changes, &held.memberships)) {
+        listing.row(|| line, || Value::Null)?;
     }
     listing.end("Nothing changes.")
 }
 
-pub(super) fn member(kind: &str, group: &str, before: Value, after: Value) -> Vec<Value> {
-    vec![kind.into(), "group".into(), group.into(), "member".into(), before, after]
+/// Under [`COLUMNS`].
+pub(super) fn rows<'a>(
+    changes: &'a [ShownChange],
+    memberships: &'a [ShownMembers],
+) -> impl Iterator<Item = Vec<Value>> + 'a {
+    changes.iter().flat_map(lines).chain(memberships.iter().flat_map(members))
+}
+
+fn members(members: &ShownMembers) -> impl Iterator<Item = Vec<Value>> + '_ {
+    let line = |kind: &str, before: Value, after: Value| {
+        member(kind, &members.group, before, after, members.held.as_deref())
+    };
+    let added = members.added.iter().map(move |name| line("add-member", Value::Null, name.as_str().into()));
+    let removed = members.removed.iter();
+    added.chain(removed.map(move |name| line("remove-member", name.as_str().into(), Value::Null)))
+}
+
+/// One member that comes or goes.
+pub(super) fn member(kind: &str, group: &str, before: Value, after: Value, held: Option<&str>) -> Vec<Value> {
+    vec![kind.into(), "group".into(), group.into(), "member".into(), before, after, Value::Null, held.into()]
 }
 
 pub(super) fn lines(change: &ShownChange) -> Vec<Vec<Value>> {
@@ -46,6 +58,8 @@ pub(super) fn lines(change: &ShownChange) -> Vec<Vec<Value>> {
             field.into(),
             before,
             after,
+            change.reason.as_deref().into(),
+            change.held.as_deref().into(),
         ]
     };
     let whole = [ChangeKind::Create, ChangeKind::Disable, ChangeKind::Enable, ChangeKind::Delete];
@@ -80,7 +94,18 @@ mod tests {
     use super::*;
 
     fn change(kind: ChangeKind, before: Option<Value>, after: Value) -> ShownChange {
-        ShownChange { kind: kind.as_str(), entry: "user", key: 1, name: "ann".into(), before, after }
+        let (kind, name) = (kind.as_str(), "ann".into());
+        ShownChange {
+            kind,
+            entry: "user",
+            key: 1,
+            name,
+            before,
+            after,
+            reason: None,
+            held: None,
+            state: None,
+        }
     }
 
     #[test]
@@ -93,9 +118,9 @@ mod tests {
         let lines: Vec<String> = lines(&update).iter().map(|line| crate::cli::csv::line(line)).collect();
         assert_eq!(
             lines.concat(),
-            "update,user,ann,email,a@b.c,\n\
-             update,user,ann,profile.department,Sales,Support\n\
-             update,user,ann,profile.level,,3\n"
+            "update,user,ann,email,a@b.c,,,\n\
+             update,user,ann,profile.department,Sales,Support,,\n\
+             update,user,ann,profile.level,,3,,\n"
         );
     }
 
@@ -106,6 +131,6 @@ mod tests {
             assert_eq!(lines(&change).len(), 1);
         }
         let rename = change(ChangeKind::Rename, Some(json!({ "userName": "a" })), json!({ "userName": "b" }));
-        assert_eq!(lines(&rename)[0][3..], [json!("userName"), json!("a"), json!("b")]);
+        assert_eq!(lines(&rename)[0][3..6], [json!("userName"), json!("a"), json!("b")]);
     }
 }

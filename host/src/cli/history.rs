@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::directory::DirectoryArguments;
 use super::entries::only;
 use super::exit::Exit;
 use super::global::Global;
@@ -62,6 +63,8 @@ pub(super) struct GroupHistory {
 
 #[derive(Debug, Args)]
 struct How {
+    #[command(flatten)]
+    directory: DirectoryArguments,
     /// Only so many, the latest.
     #[arg(long, value_name = "NUMBER")]
     limit: Option<usize>,
@@ -123,12 +126,14 @@ struct Subject {
 
 pub(super) fn run(command: &HistoryCommand, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let mut store = existing_store(&config)?;
+    let (HistoryCommand::User(UserHistory { how, .. }) | HistoryCommand::Group(GroupHistory { how, .. })) =
+        command;
+    let mut store = existing_store(how.directory.of(&config, None)?)?;
     let reader = store.read()?;
     let reader = reader.as_ref();
-    let (subject, how) = match command {
-        HistoryCommand::User(UserHistory { who, how }) => (user(reader, who)?, how),
-        HistoryCommand::Group(GroupHistory { group: name, how }) => (group(reader, name)?, how),
+    let subject = match command {
+        HistoryCommand::User(UserHistory { who, .. }) => user(reader, who)?,
+        HistoryCommand::Group(GroupHistory { group: name, .. }) => group(reader, name)?,
     };
     let past = reader.past(subject.entry, subject.key)?;
     let mut lines = Vec::new();
@@ -298,8 +303,8 @@ fn print_csv(output: Output, subject: &Subject, happened: &[Happened]) -> Result
             What::Members { kind, group, members } => members
                 .iter()
                 .map(|name| match *kind {
-                    "add-member" => changes_csv::member(kind, group, Value::Null, name.as_str().into()),
-                    _ => changes_csv::member(kind, group, name.as_str().into(), Value::Null),
+                    "add-member" => changes_csv::member(kind, group, Value::Null, name.as_str().into(), None),
+                    _ => changes_csv::member(kind, group, name.as_str().into(), Value::Null, None),
                 })
                 .collect(),
         };

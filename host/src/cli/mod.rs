@@ -11,6 +11,7 @@
 //!   `installed` is the real thing, on top of `open`, which makes of a configured connector what a run works with.
 
 mod answers;
+mod apply;
 mod arguments;
 mod backup;
 mod changes_csv;
@@ -20,6 +21,7 @@ mod connect;
 mod connector;
 mod csv;
 mod demo;
+mod directory;
 mod doctor;
 mod entries;
 mod entry;
@@ -27,6 +29,7 @@ mod exit;
 mod global;
 mod groups;
 mod held;
+mod held_view;
 mod history;
 mod human;
 mod init;
@@ -34,6 +37,7 @@ mod installed;
 mod interrupt;
 mod job;
 mod listing;
+mod local;
 mod logging;
 mod names;
 pub mod open;

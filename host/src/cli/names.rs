@@ -3,7 +3,7 @@
 use roaring::RoaringBitmap;
 
 use super::plan::ShownMembers;
-use crate::directory::{EntryKind, GroupKey, MembershipChange, Reader, StoreError, UserKey};
+use crate::directory::{EntryKind, GroupKey, LOCAL, MembershipChange, Reader, StoreError, UserKey};
 
 /// Today's name of a group, else its last one.
 pub(super) fn group(reader: &dyn Reader, key: GroupKey) -> Result<String, StoreError> {
@@ -35,8 +35,11 @@ pub(super) fn users(reader: &dyn Reader, keys: &RoaringBitmap) -> Result<Vec<Str
 pub(super) fn members(reader: &dyn Reader, change: &MembershipChange) -> Result<ShownMembers, StoreError> {
     Ok(ShownMembers {
         group: group(reader, change.group)?,
+        local: reader.connector_id(LOCAL)? == Some(change.connector),
         added: users(reader, &change.added)?,
         removed: users(reader, &change.removed)?,
+        held: None,
+        state: None,
     })
 }
 

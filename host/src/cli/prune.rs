@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::directory::DirectoryArguments;
 use super::exit::Exit;
 use super::global::Global;
 use super::human::{bytes, plural};
@@ -31,6 +32,8 @@ use crate::run::{Keep, Pruned, PrunedRuns, WorkFolder, prunable, prune};
 pub(super) struct PruneArguments {
     /// Only those of this connector.
     connector: Option<String>,
+    #[command(flatten)]
+    directory: DirectoryArguments,
     /// Those that began longer ago: a number of hours (h), days (d), weeks (w) or years (y).
     #[arg(long, value_name = "AGE", value_parser = age)]
     older_than: Option<Duration>,
@@ -82,15 +85,16 @@ pub(super) fn run(arguments: &PruneArguments, global: &Global, output: Output) -
              configuration",
         )));
     }
-    let mut store = existing_store(&config)?;
     let connector = arguments.connector.as_deref();
+    let directory = arguments.directory.of(&config, connector)?;
+    let mut store = existing_store(directory)?;
     known_connector(&config, store.read()?.as_ref(), connector)?;
     let now = clock::now();
     let (pruned, freed) = match arguments.dry_run {
         true => (prunable(store.read()?.as_ref(), &keep, connector, now)?.1, 0),
         false => {
             let pruned = prune(&mut store, &keep, connector, now)?;
-            let freed = give_back(&mut store, &WorkFolder::beside(&config.directory)?, output);
+            let freed = give_back(&mut store, &WorkFolder::beside(&directory.path)?, output);
             (pruned, freed)
         }
     };

@@ -7,7 +7,7 @@
 //! On import a secret becomes a file for its owner only, beside the configuration, which then names it. The configuration
 //! changes where it has to, and keeps its comments and its layout everywhere else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 use toml_edit::{DocumentMut, Item, TableLike};
 
+use super::check::is_name;
 use super::edit::{self, EditError};
 use super::fault::ConfigError;
 use super::load::{Config, folder, list, read};
@@ -199,7 +200,7 @@ impl Bundle {
             rest.remove(SECRETS);
             text_of(&rest)
         });
-        Config::parse(path, &plain)?;
+        Config::parse(path, &with_directories(plain, &whole))?;
         let mut bundle = Self::default();
         for (key, value) in whole {
             match (key.as_str(), value) {
@@ -274,6 +275,9 @@ impl Import {
         let mut wanted = BTreeMap::new();
         for (name, connector) in &bundle.connectors {
             let mut connector = connector.clone();
+            if let Some(directory) = connector.get("directory").and_then(Value::as_str) {
+                before.directory(Some(directory))?;
+            }
             for (place, secret) in bundle.secrets.get(name).into_iter().flatten() {
                 let file = match there
                     .get(name)
@@ -361,6 +365,20 @@ impl Import {
         }
         Ok(())
     }
+}
+
+/// Connectors fill directories of the configuration into which they are imported, which the file need not have.
+fn with_directories(mut text: String, whole: &Table) -> String {
+    let there = whole.get("directory").and_then(Value::as_table);
+    let connectors = whole.get(CONNECTORS).and_then(Value::as_table);
+    let connectors = connectors.into_iter().flat_map(Table::values);
+    let used: BTreeSet<&str> =
+        connectors.filter_map(|connector| connector.get("directory").and_then(Value::as_str)).collect();
+    let missing = |name: &str| is_name(name) && there.is_none_or(|there| !there.contains_key(name));
+    for name in used.into_iter().filter(|name| missing(name)) {
+        text.push_str(&format!("\n[directory.{name}]\npath = \"{name}.db\"\n"));
+    }
+    text
 }
 
 fn parsed(path: &Path, text: &str) -> Result<Table, TransferError> {

@@ -5,16 +5,16 @@ use serde_json::Value as Json;
 
 use super::reader::SqliteReader;
 use crate::directory::{
-    EntryKind, Former, GroupKey, KeptRun, Past, PastWhat, RunId, RunRow, StoreResult, UserKey, fold,
+    EntryKind, Former, GroupKey, KeptRun, Past, PastWhat, Reader, RunId, RunRow, StoreResult, UserKey, fold,
 };
 
 impl SqliteReader<'_> {
     pub(super) fn past_of_entry(&self, entry: EntryKind, key: u32) -> StoreResult<Vec<Past>> {
         let mut past = Vec::new();
-        let sql = "SELECT kind, entry, key, name, before, after, run FROM change
+        let sql = "SELECT kind, entry, key, name, before, after, reason, run FROM change
                    WHERE entry = ?1 AND key = ?2 ORDER BY run, sequence";
         self.rows(sql, params![entry.as_str(), key], |row| {
-            let run = RunId(self.get(row, 6)?);
+            let run = RunId(self.get(row, 7)?);
             past.push(Past { run, what: PastWhat::Changed(self.change(row, run)?) });
             Ok(true)
         })?;
@@ -79,14 +79,8 @@ impl SqliteReader<'_> {
         let sql = "SELECT coalesce(json_extract(before, '$.externalId'), json_extract(after, '$.externalId'))
                    FROM change WHERE entry = ?1 AND key = ?2 AND kind IN ('create', 'delete') ORDER BY run DESC LIMIT 1";
         let external_id = self.one(sql, params![entry.as_str(), key], |row| row.get(0))?.flatten();
-        let name = self.latest_name(entry, key)?.unwrap_or_default();
+        let name = self.last_name(entry, key)?.unwrap_or_default();
         Ok(Former { key, name, external_id, gone })
-    }
-
-    pub(super) fn latest_name(&self, entry: EntryKind, key: u32) -> StoreResult<Option<String>> {
-        let sql =
-            "SELECT name FROM change WHERE entry = ?1 AND key = ?2 ORDER BY run DESC, sequence DESC LIMIT 1";
-        self.one(sql, params![entry.as_str(), key], |row| row.get(0))
     }
 
     pub(super) fn runs_kept(&self, connector: Option<&str>) -> StoreResult<Vec<KeptRun>> {
