@@ -100,3 +100,57 @@ fn a_database_of_the_command_line_is_the_chosen_directorys() {
     let shown = world.run(&["config", "show"]).exits(0).stdout;
     assert!(shown.contains("directory = \"portal\""), "{shown}");
 }
+
+/// Pruning, history, backup and restore look at one directory, and leave the others alone.
+#[test]
+fn what_is_kept_is_each_directorys_own() {
+    let (world, other) = world();
+    world.run(&["sync", "--all"]).exits(0);
+    other.create_user(Status::Active, profile("cy")).unwrap();
+    world.run(&["sync", "--all"]).exits(0);
+    let json = |arguments: &[&str]| world.run(&[arguments, &["--json"]].concat()).exits(0).json();
+    let portal = ["--directory", "portal"];
+
+    world.run(&["history", "user", "bob@acme.example"]).exits(1);
+    let history = json(&["history", "user", "bob@acme.example", "--directory", "portal"]);
+    assert_eq!(history["changes"][0]["connector"], "hr");
+    assert_eq!(json(&["history", "group", "Everyone", "--directory", "portal"])["name"], "Everyone");
+
+    world.run(&[&["backup", "p.db"], &portal[..]].concat()).exits(0).says(&["3 users"]);
+    let dry = json(&["runs", "prune", "hr", "--keep", "1", "--dry-run"]);
+    assert_eq!(dry["connectors"]["hr"]["runs"], 1, "a connector's directory is meant with it");
+    assert_eq!(json(&["runs", "prune", "--keep", "1"])["connectors"]["hr"], Value::Null);
+    let pruned = json(&["runs", "prune", "--keep", "1", "--directory", "portal"]);
+    assert_eq!(pruned["connectors"].as_object().unwrap().keys().collect::<Vec<_>>(), ["hr"]);
+
+    let before = world.directory();
+    let work = world.work();
+    let restored = json(&["restore", "p.db", "--directory", "portal"]);
+    assert_eq!(restored["file"], "portal.db");
+    assert!(work.join(restored["replaced"].as_str().unwrap()).exists());
+    assert_eq!(world.directory(), before, "the other one is as it was");
+    let run = json(&["run", "1", "--directory", "portal"]);
+    assert_eq!(run["changes"].as_array().unwrap().len(), 3, "what was pruned is back: {run}");
+    for arguments in
+        [&["history", "user", "x"][..], &["backup", "x.db"], &["restore", "p.db"], &["runs", "prune"]]
+    {
+        world
+            .run(&[arguments, &["--directory", "portl"]].concat())
+            .exits(2)
+            .says(&["did you mean `portal`?"]);
+    }
+}
+
+#[test]
+fn a_moved_connector_goes_into_a_directory_that_is_there() {
+    let (world, _other) = world();
+    world.run(&["config", "export", "hr", "--out", "moved.toml"]).exits(0);
+    let import = ["--config", "there.toml", "config", "import", "moved.toml"];
+    let refused = world.run(&import).exits(2);
+    refused.says(&["there.toml has no directory `portal`", "[directory.portal]"]);
+    assert!(!world.work().join("there.toml").exists());
+    world.write("there.toml", "[directory.portal]\npath = \"there.db\"\n");
+    world.run(&import).exits(0);
+    world.run(&["--config", "there.toml", "sync", "hr"]).exits(0);
+    assert!(world.work().join("there.db").exists() && !world.work().join("portal.db").exists());
+}

@@ -142,7 +142,8 @@ pub struct RunRow {
     pub outcome: String,
     pub started_at: String,
     pub ended_at: Option<String>,
-    /// The run's report as JSON; `null` until it ends, and when it was pruned.
+    /// The run's report as JSON; `null` until it ends. When it was pruned, only whether it applied the rest of
+    /// what it held.
     pub report: String,
     /// When its changes and its report were taken out of the history.
     pub pruned_at: Option<String>,

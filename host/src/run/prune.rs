@@ -214,6 +214,22 @@ mod tests {
         );
     }
 
+    /// Who is missing is counted in runs that were applied: the count is the same without their reports.
+    #[test]
+    fn a_pruned_run_that_held_something_still_counts_as_applied() {
+        let (_folder, mut store) = store();
+        let ids = history(&mut store, "acme", &["done", "held", "done"]);
+        let connector = store.connector("acme").unwrap();
+        let mut writer = store.write().unwrap();
+        writer.supersede_held(connector).unwrap();
+        writer.commit().unwrap();
+        let counted =
+            |store: &mut SqliteStore| store.read().unwrap().applied_since(connector, ids[0]).unwrap();
+        assert_eq!(counted(&mut store), 3);
+        let pruned = prune(&mut store, &Keep { runs: Some(1), age: None }, None, at(9)).unwrap();
+        assert_eq!((pruned.runs(), counted(&mut store)), (2, 3));
+    }
+
     #[test]
     fn connectors_are_counted_by_themselves_and_one_can_be_chosen() {
         let (_folder, mut store) = store();

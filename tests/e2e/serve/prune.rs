@@ -37,3 +37,25 @@ fn without_being_told_everything_is_kept() {
     let first = scene.world.run(&["run", "1", "--json"]).exits(0).json();
     assert!(!first["changes"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn every_directory_is_pruned() {
+    let scene = Scene::new(World::company(&["ann"], &[]), "");
+    let world = &scene.world;
+    let connector = |name| world.connector(name, "{ env = \"OKTA_TOKEN\" }");
+    let (acme, hr) = (connector("acme"), connector("hr"));
+    let directory = "[directory.portal]\npath = \"portal.db\"\n[runs]\nkeep-runs = 1\n";
+    world.write("rollcall.toml", format!("{directory}{acme}{hr}directory = \"portal\"\n"));
+    for name in ["bob", "cy"] {
+        world.hire(name);
+        world.run(&["sync", "--all"]).exits(0);
+    }
+    let mut serving = scene.serve();
+    scene.waits_for_lines(&mut serving, "pruned old runs: 1,", 2);
+    for directory in [&[][..], &["--directory", "portal"]] {
+        let run = |id| world.run(&[&["run", id, "--json"], directory].concat()).exits(0).json();
+        assert_eq!(run("1")["changes"].as_array().unwrap().len(), 0);
+        assert!(!run("2")["changes"].as_array().unwrap().is_empty());
+    }
+    scene.stop(serving);
+}

@@ -405,8 +405,9 @@ impl Writer for SqliteWriter<'_> {
         }
         // Whether a run that held something applied the rest is what later runs count by.
         self.execute(
-            "UPDATE run SET pruned_at = ?2, report =
-               CASE WHEN json_extract(report, '$.held.applied') THEN '{\"held\":{\"applied\":true}}' ELSE 'null' END
+            "UPDATE run SET pruned_at = ?2, report = CASE
+               WHEN outcome = 'held' AND json_extract(report, '$.held.applied') THEN '{\"held\":{\"applied\":true}}'
+               ELSE 'null' END
              WHERE id = ?1",
             params![run.0, at.to_string()],
         )
