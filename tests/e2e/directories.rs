@@ -132,9 +132,12 @@ fn what_is_kept_is_each_directorys_own() {
     assert_eq!(world.directory(), before, "the other one is as it was");
     let run = json(&["run", "1", "--directory", "portal"]);
     assert_eq!(run["changes"].as_array().unwrap().len(), 3, "what was pruned is back: {run}");
-    for arguments in
-        [&["history", "user", "x"][..], &["backup", "x.db"], &["restore", "p.db"], &["runs", "prune"]]
-    {
+    for arguments in [
+        &["history", "user", "x"][..],
+        &["backup", "x.db"],
+        &["restore", "p.db"],
+        &["runs", "prune", "--keep", "1"],
+    ] {
         world
             .run(&[arguments, &["--directory", "portl"]].concat())
             .exits(2)
