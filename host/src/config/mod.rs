@@ -47,7 +47,7 @@ mod template;
 mod written;
 
 pub use check::{is_name, is_variable, looks_like_a_secret};
-pub use connector::{Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice, TransformUse};
+pub use connector::{App, Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice, TransformUse};
 pub use cron::{Cron, CronMistake};
 pub use effective::{EffectiveTable, EffectiveValue, Origin};
 pub use fault::{ConfigError, Fault};
