@@ -76,6 +76,10 @@ impl Client {
             ("signs with".to_owned(), tokens.app.algorithm().into()),
             ("scopes".to_owned(), scopes.into()),
         ];
+        facts.push((
+            "expires".to_owned(),
+            "when its key is taken out of the app, or the app is deactivated".into(),
+        ));
         if let Some(bound) = bound {
             facts.push(("proof of possession".to_owned(), bound.into()));
         }
