@@ -13,6 +13,7 @@ mod cli_views;
 mod crash;
 mod faults;
 mod lessons;
+mod oauth;
 mod okta;
 mod pacing;
 mod plugin_swap;

@@ -216,3 +216,7 @@ fn refusal(tokens: &Tokens, answer: &Answered) -> TokenError {
         Err(_) => tokens.unexpected(answer.status, "it says no error of RFC 6749"),
     }
 }
+
+#[cfg(test)]
+#[path = "exchange_tests.rs"]
+mod tests;

@@ -166,8 +166,9 @@ impl Desk {
             return bad("invalid_scope", why);
         }
         self.issued += 1;
-        // As long as Okta's, which are JWTs, and as opaque.
-        let token = format!("eyJ{}.{}.{}", hashed(&format!("{now}")), self.issued, hashed(&app.client_id));
+        // As long as Okta's, which are JWTs, and as opaque; all begin with `{"kid":"okta-sim"}`.
+        let rest = hashed(&format!("{now} {} {}", self.issued, app.client_id));
+        let token = format!("eyJraWQiOiJva3RhLXNpbSJ9.{rest}.{}", hashed(&rest));
         let kind = if thumbprint.is_some() { "DPoP" } else { "Bearer" };
         let body = json!({
             "token_type": kind,
