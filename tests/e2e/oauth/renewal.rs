@@ -18,16 +18,18 @@ fn refused(world: &crate::support::World) -> Vec<u16> {
 #[test]
 fn a_token_that_ended_is_renewed_in_mid_run() {
     let world = world();
-    world.hold_at_second_page_of_users();
+    world.sim.set_latency(Duration::from_millis(100));
     let running = world.start(&["sync", "acme", "--json"]);
-    world.wait_for_second_page_of_users();
+    world.wait_until("a page was read", || {
+        world.sim.requests().iter().any(|request| request.target.starts_with("/api/v1/users?"))
+    });
     // Nobody told the client: its own clock stands still.
     world.sim.advance(Duration::from_secs(4000));
-    world.sim.set_limits(Limits::default());
+    world.sim.set_latency(Duration::ZERO);
     let ran = world.wait(running).exits(0);
     assert_eq!(ran.json()["users"]["created"], world.sim.counts().users, "{}", ran.stdout);
     let refused = refused(&world);
-    assert!(!refused.is_empty() && refused.iter().all(|status| [401, 429].contains(status)), "{refused:?}");
+    assert!(!refused.is_empty() && refused.iter().all(|status| *status == 401), "{refused:?}");
     assert_eq!(token_answers(&world).iter().filter(|status| **status == 200).count(), 2);
 }
 
@@ -40,12 +42,12 @@ fn an_invalid_session_is_renewed_once_a_request() {
     let renewed = token_answers(&world).iter().filter(|status| **status == 200).count();
     assert!((2..=4).contains(&renewed), "{renewed} tokens");
 
-    // One that stays is what it says.
+    // One that stays is what it says: after another token, and after the repetition that the plugin asks for.
     world.sim.clear_faults();
     world.sim.reset_stats();
     world.sim.add_fault("session-ended where=groups".parse().unwrap());
     world.run(&["sync", "acme"]).exits(1).says(&["session"]);
-    assert_eq!(refused(&world).len(), 2);
+    assert_eq!(refused(&world).len(), 4);
     // So does a permission that is missing, which no token mends.
     world.sim.clear_faults();
     world.sim.reset_stats();
@@ -69,7 +71,7 @@ fn a_token_endpoint_in_trouble_is_asked_again() {
 #[test]
 fn tokens_have_a_budget_of_their_own() {
     let world = world();
-    world.sim.set_limits(Limits { token: 4, ..Limits::default() });
+    world.sim.set_limits(Limits { token: 10, ..Limits::default() });
     world.sync();
     let stats = world.sim.stats();
     assert_eq!((stats.rate_limited, stats.buckets[&okta_sim::Bucket::Token].requests), (0, 2));

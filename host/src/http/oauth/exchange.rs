@@ -140,23 +140,23 @@ impl Client {
                 return tokens.read(&answer.response.body, number).map_err(failed);
             }
             let error = refusal(tokens, &answer);
-            let reason = match &error {
+            match &error {
+                // No failure: it is how a provider that asks for proofs begins.
                 TokenError::Refused { code, .. }
                     if code == "use_dpop_nonce" && nonce.is_some() && !nonced =>
                 {
                     nonced = true;
-                    "the provider wants a nonce"
                 }
                 TokenError::Refused { .. }
                     if !corrected
                         && self.clock_ahead().unwrap_or_default().abs_diff(ahead) > CLOCKS_APART =>
                 {
                     corrected = true;
-                    "again by the provider's clock"
+                    let reason = format!("{}: again by the provider's clock", answer.reason);
+                    self.telling().retrying(BUCKET, reason, Duration::ZERO);
                 }
                 _ => return Err(failed(error)),
-            };
-            self.telling().retrying(BUCKET, format!("{}: {reason}", answer.reason), Duration::ZERO);
+            }
         }
     }
 
@@ -197,6 +197,11 @@ fn objection(tokens: &Tokens, answer: &Answered) -> Option<Objection> {
     }
 }
 
+/// A provider's own words, whose quotes need no escape where nothing is quoted.
+fn said(text: &str) -> String {
+    quoted(text.trim_end_matches('.')).replace("\\'", "'").replace("\\\"", "\"")
+}
+
 /// Why the token endpoint gave none (RFC 6749 section 5.2).
 fn refusal(tokens: &Tokens, answer: &Answered) -> TokenError {
     #[derive(Deserialize)]
@@ -209,8 +214,8 @@ fn refusal(tokens: &Tokens, answer: &Answered) -> TokenError {
         Ok(body) => TokenError::Refused {
             client_id: tokens.app.client_id.clone(),
             status: answer.status,
-            code: quoted(&body.error),
-            description: quoted(&body.error_description),
+            code: said(&body.error),
+            description: said(&body.error_description),
             asked: tokens.app.scope_text(),
         },
         Err(_) => tokens.unexpected(answer.status, "it says no error of RFC 6749"),
