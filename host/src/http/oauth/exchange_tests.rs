@@ -86,6 +86,8 @@ async fn client(
     options.credential = Credential::of_app(&rule(), &SecretSource::File(key.into()), app).await.unwrap();
     let log: Arc<Mutex<Vec<String>>> = Arc::default();
     let wire = Provider { refusal, api, log: Arc::clone(&log) };
+    // Not before: the fixture's secret is what a program prints.
+    tokio::time::pause();
     (Client::over(options, Box::new(wire)).unwrap(), log)
 }
 
@@ -93,7 +95,7 @@ fn taken(log: &Mutex<Vec<String>>) -> Vec<String> {
     std::mem::take(&mut *log.lock().unwrap())
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn many_requests_wait_for_one_token_and_one_renewal_before_it_ends() {
     let (client, log) = client(None, |_| 200).await;
     let request = get("/api/users");
@@ -113,7 +115,7 @@ async fn many_requests_wait_for_one_token_and_one_renewal_before_it_ends() {
     assert_eq!(client.totals().sent, 1 + 8 + 1 + 1 + 4, "tokens are requests too");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_token_that_is_refused_is_renewed_once_for_all_that_used_it() {
     let (client, log) = client(None, |with| if with == "Bearer token-1" { 401 } else { 200 }).await;
     let request = get("/api/users");
@@ -123,14 +125,14 @@ async fn a_token_that_is_refused_is_renewed_once_for_all_that_used_it() {
     assert_eq!(taken(&log).iter().filter(|line| *line == "token").count(), 2);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_stays_refused_is_the_answer() {
     let (client, log) = client(None, |_| 401).await;
     assert_eq!(client.send(&get("/api/users")).await.unwrap().status, 401);
     assert_eq!(taken(&log), ["token", "Bearer token-1", "token", "Bearer token-2"]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_app_that_was_refused_is_not_asked_for_again() {
     let refusal = r#"{"error":"invalid_client","error_description":"no such key"}"#;
     let (client, log) = client(Some((401, refusal)), |_| 200).await;
@@ -146,7 +148,7 @@ async fn an_app_that_was_refused_is_not_asked_for_again() {
     assert_eq!(taken(&log), ["token"]);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn an_answer_that_is_no_token_is_told() {
     for (status, body, says) in [
         (200, "<html>", "no token"),
@@ -158,10 +160,11 @@ async fn an_answer_that_is_no_token_is_told() {
         let error = client.send(&get("/api/users")).await.unwrap_err();
         assert!(error.to_string().contains(says), "{error}");
         assert!(error.hint().is_some());
+        tokio::time::resume();
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_token_is_taken_out_of_recordings_and_is_in_no_debug() {
     let (client, _) = client(None, |_| 200).await;
     let scrub = client.scrub().unwrap();
