@@ -41,7 +41,7 @@ pub(super) fn check(proof: &str, wanted: &Wanted<'_>) -> Result<Proof, String> {
     if jws.text("htu") != wanted.address {
         return wrong("The DPoP proof JWT is for another address.");
     }
-    if !jws.claims["iat"].as_u64().is_some_and(|iat| iat.abs_diff(wanted.now) <= WINDOW) {
+    if jws.claims["iat"].as_u64().is_none_or(|iat| iat.abs_diff(wanted.now) > WINDOW) {
         return wrong("The DPoP proof JWT was not issued now.");
     }
     if let Some(token) = wanted.token
