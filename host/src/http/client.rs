@@ -166,9 +166,10 @@ impl Client {
                 .acquire(bucket, purpose, self.deadline, &self.telling)
                 .await
                 .map_err(|late| self.too_late(request, late))?;
-            signing
-                .sign(outgoing, self.provider_now())
-                .map_err(|error| HttpError::Token { connector: self.options.connector.clone(), error })?;
+            signing.sign(outgoing, self.provider_now()).map_err(|error| HttpError::Token {
+                connector: self.options.connector.clone(),
+                error: Box::new(error),
+            })?;
             self.telling.sent(bucket);
             let attempt = self.attempt(request, outgoing, &mut permit, &mut courtesy).await;
             // The next request may go while this one waits for its repetition.

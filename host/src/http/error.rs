@@ -34,7 +34,7 @@ pub enum HttpError {
     NoAnswer { connector: String, request: String, origin: String, attempts: u32, cause: Cause },
     /// The provider gave the app that reads no token, or one that reads too little.
     #[error("connector {connector}: {error}")]
-    Token { connector: String, error: TokenError },
+    Token { connector: String, error: Box<TokenError> },
     /// The run's time is up.
     #[error("connector {connector}: the run's deadline of {} passed during {request}", span(*.deadline))]
     Deadline { connector: String, request: String, deadline: Duration },

@@ -116,7 +116,8 @@ impl Client {
 
     /// Asks for a token. A refusal is final, but for a nonce that the provider wants and a clock that was off.
     async fn fetch(&self, tokens: &Tokens, number: u64) -> Result<Token, HttpError> {
-        let failed = |error| HttpError::Token { connector: self.connector().to_owned(), error };
+        let failed =
+            |error| HttpError::Token { connector: self.connector().to_owned(), error: Box::new(error) };
         let request = Request {
             method: Method::Post,
             path: tokens.app.token_path.clone(),
@@ -164,7 +165,7 @@ impl Client {
         let path = &tokens.app.token_path;
         let url = self.address(path).ok_or_else(|| HttpError::Token {
             connector: self.connector().to_owned(),
-            error: tokens.unexpected(0, format!("the manifest's token path {path} is none")),
+            error: Box::new(tokens.unexpected(0, format!("the manifest's token path {path} is none"))),
         })?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
