@@ -145,7 +145,7 @@ impl Tokens {
     }
 
     pub(super) fn unexpected(&self, status: u16, reason: impl ToString) -> TokenError {
-        let reason = quoted(&reason.to_string());
+        let reason = reason.to_string();
         TokenError::Unexpected { client_id: self.app.client_id.clone(), status, reason }
     }
 
@@ -168,7 +168,7 @@ impl Tokens {
         let bound = match answer.token_type.to_ascii_lowercase().as_str() {
             "dpop" => true,
             "bearer" => false,
-            other => return Err(self.unexpected(200, format!("the token is of the type {other}"))),
+            other => return Err(self.unexpected(200, format!("the token is of the type {}", quoted(other)))),
         };
         // Without a word all that was asked for is granted.
         if let Some(granted) = answer.scope {
