@@ -4,6 +4,7 @@
 mod support;
 
 mod cassette;
+mod cleanup;
 mod cli_config;
 mod cli_demo;
 mod cli_doctor;
@@ -11,10 +12,13 @@ mod cli_lists;
 mod cli_views;
 #[cfg(debug_assertions)]
 mod crash;
+mod directories;
 mod faults;
 mod lessons;
+mod local;
 mod oauth;
 mod okta;
+mod ownership;
 mod pacing;
 mod plugin_swap;
 mod rules;

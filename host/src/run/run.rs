@@ -8,9 +8,12 @@ use tokio_util::sync::CancellationToken;
 use super::answers::Answers;
 use super::apply::apply;
 use super::check::check_reading;
-use super::collect::{Collected, Collector};
+use super::collect::Collector;
+use super::confirm::Confirmations;
+use super::conflicts::Precedence;
 use super::error::RunError;
 use super::event::{Event, Observer, Step};
+use super::leavers::{Absentee, Judge, absentees};
 use super::lock::WorkFolder;
 use super::plan::{Plan, PlanInputs, build};
 use super::policy::Policy;
@@ -40,6 +43,8 @@ pub struct Job {
     /// References between people: what the plugin's manifest says, with what the connector says instead.
     pub references: Vec<ReferenceRule>,
     pub policy: Policy,
+    /// Which connector of the directory is above which.
+    pub precedence: Precedence,
     /// Limits are noted and not enforced.
     pub override_limits: bool,
     /// Requests that the plugin may ask for in this run.
@@ -74,15 +79,14 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     report.replayed = job.answers.recorded();
 
     let result = async {
-        let spool = spool_key(job, connector, store)?;
-        collect(job, &spool, &mut report).await?;
+        let read = read(job, connector, store, start.at, &mut report).await?;
         job.wait_for_turn().await?;
         tokio::task::block_in_place(|| {
             // What this run plans holds only as long as nobody else changes the directory.
             let _directory =
                 job.work.lock_directory(&job.cancel, || job.observer.event(Event::Step(Step::Wait)))?;
             FailPoint::DirectoryLocked.pass();
-            let mut plan = plan_reading(job, connector, store, &mut report)?;
+            let mut plan = plan_reading(job, connector, store, read, &mut report)?;
             job.stop_if_asked()?;
             job.observer.event(Event::Step(Step::Apply));
             report.outcome = outcome_of(&report);
@@ -118,8 +122,8 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     Ok(Ended { report, error: Some(error) })
 }
 
-/// Sees a plan beside the directory that it was made for.
-pub type ShowPlan<'a> = dyn FnMut(&mut Plan, &dyn Reader) -> Result<(), RunError> + 'a;
+/// Sees a plan beside the directory that it was made for, and what is told of it.
+pub type ShowPlan<'a> = dyn FnMut(&mut Plan, &dyn Reader, &RunReport) -> Result<(), RunError> + 'a;
 
 /// What a full run would do now. Nothing is written; `show` sees the plan beside the directory it was made for.
 pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> Result<RunReport, RunError> {
@@ -128,19 +132,21 @@ pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> 
     let connector = store.connector(&job.connector)?;
     let mut report = RunReport::new(&job.connector, "plan");
     report.replayed = job.answers.recorded();
-    let spool = spool_key(job, connector, store)?;
-    if let Err(error) = collect(job, &spool, &mut report).await {
-        if !job.keeps_spool(&error) {
-            job.forget_spool();
+    let read = match read(job, connector, store, timestamp(), &mut report).await {
+        Ok(read) => read,
+        Err(error) => {
+            if !job.keeps_spool(&error) {
+                job.forget_spool();
+            }
+            return Err(error);
         }
-        return Err(error);
-    }
+    };
     let result = tokio::task::block_in_place(|| {
-        let mut plan = plan_reading(job, connector, store, &mut report)?;
+        let mut plan = plan_reading(job, connector, store, read, &mut report)?;
         report.outcome = outcome_of(&report);
         job.measure(&mut report, clock);
         let reader = store.read()?;
-        show(&mut plan, reader.as_ref())
+        show(&mut plan, reader.as_ref(), &report)
     });
     // A later run reads anew: whoever plans, changes something at the provider and syncs wants to see it.
     job.forget_spool();
@@ -155,36 +161,94 @@ fn spool_key(job: &Job, connector: ConnectorId, store: &mut dyn Store) -> Result
     Ok(SpoolKey::new(*hasher.finalize().as_bytes()))
 }
 
-async fn collect(job: &Job, key: &SpoolKey, report: &mut RunReport) -> Result<Collected, RunError> {
-    job.observer.event(Event::Step(Step::Collect));
-    let spool = job.spool();
-    let clock = Instant::now();
+/// A complete reading, and what the provider says of those whom it left out.
+struct Read {
+    reading: Reading,
+    confirmations: Confirmations,
+    /// When it was made.
+    now: Timestamp,
+}
+
+/// Reads all that is to be read, before anything is locked. `started`: when the run began.
+async fn read(
+    job: &Job,
+    connector: ConnectorId,
+    store: &mut dyn Store,
+    started: Timestamp,
+    report: &mut RunReport,
+) -> Result<Read, RunError> {
+    let key = spool_key(job, connector, store)?;
     let known = job.answers.begin(timestamp(), known())?;
-    let collected = job.collector().collect(&Scope::Full, &known, &spool, key, now()).await;
-    let collected = job.answers.end(collected)?;
+    if let Err(error) = collect(job, &key, &known, report).await {
+        return job.answers.end(Err(error));
+    }
+    let now = job.answers.recorded().unwrap_or(started);
+    let read = async {
+        let indexed = tokio::task::block_in_place(|| index(job, connector, store, now));
+        let (reading, absent) = indexed?;
+        let confirmations = job.confirm(&absent, &reading, &known).await?;
+        report.requests.resumed += confirmations.resumed;
+        Ok(Read { reading, confirmations, now })
+    }
+    .await;
+    match read {
+        Ok(_) | Err(RunError::Cancelled) => job.answers.end(read),
+        // Whatever is wrong with what was read: all of it was.
+        Err(error) => job.answers.end(Ok(())).and(Err(error)),
+    }
+}
+
+/// Reads everything in scope into the spool.
+async fn collect(
+    job: &Job,
+    key: &SpoolKey,
+    known: &[Attribute],
+    report: &mut RunReport,
+) -> Result<(), RunError> {
+    job.observer.event(Event::Step(Step::Collect));
+    let clock = Instant::now();
+    let collected = job.collector().collect(&Scope::Full, known, &job.spool(), key, now()).await?;
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, pages = collected.pages, milliseconds, "collected");
     report.requests.resumed = collected.resumed;
-    Ok(collected)
+    Ok(())
+}
+
+/// Joins what was read with what is known; finds those whom it does not have.
+fn index(
+    job: &Job,
+    connector: ConnectorId,
+    store: &mut dyn Store,
+    now: Timestamp,
+) -> Result<(Reading, Vec<Absentee>), RunError> {
+    job.observer.event(Event::Step(Step::Shape));
+    let clock = Instant::now();
+    let reader = store.read()?;
+    let reading = Reading::load(&job.spool(), reader.as_ref(), connector, &job.references)?;
+    check_reading(&reading)?;
+    let absent = absentees(&reading, &Judge::new(reader.as_ref(), connector, &job.policy.cleanup, now))?;
+    FailPoint::Indexed.pass();
+    let milliseconds = clock.elapsed().as_millis() as u64;
+    tracing::info!(connector = job.connector, people = reading.len(), milliseconds, "indexed");
+    job.stop_if_asked()?;
+    Ok((reading, absent))
 }
 
 fn plan_reading(
     job: &Job,
     connector: ConnectorId,
     store: &mut dyn Store,
+    read: Read,
     report: &mut RunReport,
 ) -> Result<Plan, RunError> {
+    let Read { mut reading, confirmations, now } = read;
     let spool = job.spool();
     let reader = store.read()?;
-    job.observer.event(Event::Step(Step::Shape));
-    let clock = Instant::now();
-    let reading = Reading::load(&spool, reader.as_ref(), connector, &job.references)?;
-    check_reading(&reading)?;
-    FailPoint::Indexed.pass();
-    let milliseconds = clock.elapsed().as_millis() as u64;
-    tracing::info!(connector = job.connector, people = reading.len(), milliseconds, "indexed");
-    job.stop_if_asked()?;
     job.observer.event(Event::Step(Step::Plan));
+    let clock = Instant::now();
+    // Other connectors may have taken entries over, and changed the groups that exceptions are about, since then.
+    reading.find_keys(reader.as_ref(), connector)?;
+    let absent = absentees(&reading, &Judge::new(reader.as_ref(), connector, &job.policy.cleanup, now))?;
     let inputs = PlanInputs {
         connector,
         connector_name: &job.connector,
@@ -192,11 +256,14 @@ fn plan_reading(
         transforms: &job.transforms,
         rules: &job.rules,
         policy: &job.policy,
+        precedence: &job.precedence,
+        now,
+        absent: &absent,
+        confirmations: &confirmations,
         spool: &spool,
         work_folder: job.work.path(),
         cancel: &job.cancel,
     };
-    let clock = Instant::now();
     let mut plan = build(&inputs, reading, report)?;
     safety::guard(&mut plan, &inputs, job.override_limits, report)?;
     FailPoint::Planned.pass();
@@ -247,7 +314,7 @@ impl Job {
         }
     }
 
-    fn spool(&self) -> PathBuf {
+    pub(super) fn spool(&self) -> PathBuf {
         match &self.answers {
             Answers::Provider { .. } => self.work.spool(&self.connector),
             Answers::Recording { .. } => self.work.replay(&self.connector),
