@@ -39,7 +39,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 const INSTEAD: &[(&str, &str)] = &[("cargo run --release -- demo", "rollcall demo")];
 
 /// What else than `rollcall` is run here.
-const SHELL: &[&str] = &["(umask 077; cat > okta-token)"];
+const SHELL: &[&str] = &["(umask 077; cat > okta-token)", "(umask 077; cat > key.pem)"];
 
 #[test]
 fn every_command_does_what_is_shown() {

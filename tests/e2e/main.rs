@@ -17,6 +17,7 @@ mod faults;
 mod keep;
 mod lessons;
 mod local;
+mod oauth;
 mod okta;
 mod ownership;
 mod pacing;

@@ -35,11 +35,14 @@ pub(super) struct ConnectorArguments {
     #[arg(long, value_name = "COMMAND", group = "token")]
     pub token_command: Option<String>,
     /// How the plugin authenticates, where it knows several ways.
-    #[arg(long, value_name = "SCHEME", value_parser = ["header", "bearer", "basic"])]
+    #[arg(long, value_name = "SCHEME", value_parser = ["header", "bearer", "basic", CredentialRule::SERVICE_APP])]
     pub scheme: Option<String>,
     /// The user name of the scheme `basic`.
     #[arg(long, value_name = "NAME")]
     pub username: Option<String>,
+    /// The app that signs in with its key, by the provider's id of it; the token's options then say where the key is.
+    #[arg(long, value_name = "ID")]
+    pub client_id: Option<String>,
     /// Don't test the connection before writing.
     #[arg(long)]
     pub no_test: bool,
@@ -71,6 +74,7 @@ pub(super) fn collect(
     let endpoint = endpoint(arguments, &manifest, situation, ask)?;
     let name = name(arguments, &endpoint, situation, ask, asking)?;
     let (scheme, username) = scheme(arguments, &manifest, ask, asking)?;
+    let client_id = client_id(arguments, scheme.as_deref(), ask, asking)?;
     let rule = match &scheme {
         Some(scheme) => manifest.credential.iter().find(|rule| rule.scheme() == scheme),
         None => manifest.credential.first(),
@@ -81,8 +85,10 @@ pub(super) fn collect(
         plugin: manifest.name,
         endpoint,
         secret,
-        scheme,
+        // The id of an app says it.
+        scheme: scheme.filter(|_| client_id.is_none()),
         username,
+        client_id,
         schema: manifest.settings,
     })
 }
@@ -223,7 +229,8 @@ fn scheme(
     let rules = &manifest.credential;
     let schemes = || rules.iter().map(CredentialRule::scheme).collect::<Vec<_>>().join(", ");
     let known = |scheme: &str| rules.iter().any(|rule| rule.scheme() == scheme);
-    let scheme = match &arguments.scheme {
+    let app = arguments.client_id.as_ref().map(|_| CredentialRule::SERVICE_APP.to_owned());
+    let scheme = match &arguments.scheme.clone().or(app) {
         Some(scheme) if !known(scheme) => {
             let what = format!("plugin `{}` has no scheme `{scheme}`", manifest.name);
             return Err(Failure::usage(what).with_hint(Some(format!("it has: {}", schemes()))));
@@ -267,6 +274,36 @@ fn scheme(
     Ok((scheme, username))
 }
 
+/// Only of an app.
+fn client_id(
+    arguments: &ConnectorArguments,
+    scheme: Option<&str>,
+    ask: &dyn Ask,
+    asking: bool,
+) -> Result<Option<String>, Failure> {
+    match (scheme == Some(CredentialRule::SERVICE_APP), &arguments.client_id) {
+        (false, None) => Ok(None),
+        (false, Some(_)) => Err(Failure::usage("only an app has a client id").with_hint(Some(format!(
+            "leave `--client-id` out, or give `--scheme {}`",
+            CredentialRule::SERVICE_APP
+        )))),
+        (true, Some(id)) => Ok(Some(id.clone())),
+        (true, None) if !asking => Err(Failure::usage(format!(
+            "`--client-id` is missing: the scheme `{}` needs it",
+            CredentialRule::SERVICE_APP
+        ))),
+        (true, None) => Ok(Some(ask.text(&Question {
+            label: "Client id of the app",
+            help: "",
+            default: None,
+            check: &|id| match id.is_empty() || id.contains(char::is_whitespace) {
+                true => Err("it can't be empty or hold a space".to_owned()),
+                false => Ok(()),
+            },
+        })?)),
+    }
+}
+
 fn secret(
     arguments: &ConnectorArguments,
     manifest: &Manifest,
@@ -275,6 +312,7 @@ fn secret(
     ask: &dyn Ask,
 ) -> Result<SecretSource, Failure> {
     let label = label(rule);
+    let kind = if matches!(rule, Some(CredentialRule::Oauth2ClientCredentials(_))) { "KEY" } else { "TOKEN" };
     let refuse = |option: &str, why: String| Failure::usage(format!("`{option}`: {why}"));
     if let Some(variable) = &arguments.token_env {
         check_variable(variable, label).map_err(|why| {
@@ -337,7 +375,7 @@ fn secret(
         _ => Ok(SecretSource::Env(ask.text(&Question {
             label: "Name of the variable",
             help: "",
-            default: Some(format!("{}_TOKEN", manifest.name.to_uppercase().replace('-', "_"))),
+            default: Some(format!("{}_{kind}", manifest.name.to_uppercase().replace('-', "_"))),
             check: &|variable| check_variable(variable, label),
         })?)),
     }

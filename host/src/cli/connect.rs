@@ -81,7 +81,11 @@ pub(super) fn fact_text(value: &Value) -> String {
 
 /// How the command line names a scheme's secret: "API token".
 pub(super) fn label(rule: Option<&CredentialRule>) -> &str {
-    rule.map_or("secret", CredentialRule::label)
+    match rule {
+        Some(CredentialRule::Oauth2ClientCredentials(_)) => "private key",
+        Some(rule) => rule.label(),
+        None => "secret",
+    }
 }
 
 #[cfg(test)]

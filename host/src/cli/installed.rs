@@ -52,10 +52,12 @@ impl Connections for Installed {
                     .because(&error)
                     .with_hint(error.hint())
             })?;
+            let mut told = client.app_facts();
+            told.extend(facts);
             Ok(ProbeReport {
                 endpoint: endpoint.to_string(),
                 plugin: identity,
-                facts,
+                facts: told,
                 requests: client.totals().sent,
                 elapsed: started.elapsed(),
             })

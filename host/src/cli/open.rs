@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::exit::Exit;
 use super::report::Failure;
 use crate::config::{At, Config, ConfigError, Connector, Fault, PluginChoice, ReferenceChoice, Step};
-use crate::http::{Budgets, Client, ClientOptions, Credential, CredentialError, Endpoint, Listener};
+use crate::http::{
+    AppOptions, Budgets, Client, ClientOptions, Credential, CredentialError, Endpoint, Listener,
+};
 use crate::model::{Attribute, CredentialRule, HttpRules, Manifest, PluginError, ReferenceRule, Value};
 use crate::plugin::{
     CallError, FindError, Library, Limits, Listed, LoadError, SettingsError, Setup, Source, Transform,
@@ -149,9 +151,20 @@ pub async fn client(
     let here = Place { config, path: vec!["connector".into(), name.into()] };
     let rule = here.rule(connector, manifest).map_err(blame(ClientPart::Credential))?;
     let credential = &connector.credential;
-    let credential = Credential::resolve(rule, &credential.secret, credential.username.as_deref())
-        .await
-        .map_err(|error| blame(ClientPart::Credential)(here.no_credential(name, error)))?;
+    let resolved = match &credential.app {
+        None => Credential::resolve(rule, &credential.secret, credential.username.as_deref()).await,
+        Some(app) => {
+            let options = AppOptions {
+                client_id: &app.client_id,
+                key_id: app.key_id.as_deref(),
+                scopes: app.scopes.as_deref(),
+                settings: &connector.settings,
+            };
+            Credential::of_app(rule, &credential.secret, options).await
+        }
+    };
+    let credential =
+        resolved.map_err(|error| blame(ClientPart::Credential)(here.no_credential(name, error)))?;
     let mut options =
         ClientOptions::new(name, endpoint.clone(), credential, http.clone(), manifest.rate_limit.clone());
     options.budgets = budgets;
@@ -264,6 +277,12 @@ impl Place<'_> {
         match error {
             CredentialError::NoUsername | CredentialError::Username { .. } => {
                 self.fault(["credential".into(), "username".into()], error.to_string(), error.hint())
+            }
+            CredentialError::NoClientId | CredentialError::NoApp { .. } => {
+                self.fault(["credential".into()], error.to_string(), error.hint())
+            }
+            CredentialError::Key { .. } => {
+                self.fault(["credential".into(), "private-key".into()], error.to_string(), error.hint())
             }
             _ => Failure::new(Exit::Usage, format!("connector `{connector}` has no credential"))
                 .because(&error)

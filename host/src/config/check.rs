@@ -9,7 +9,9 @@ use semver::Version;
 use serde_json::Value;
 use url::Url;
 
-use super::connector::{Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice, TransformUse};
+use super::connector::{
+    App, Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice, TransformUse,
+};
 use super::directory::Directory;
 use super::fault::{ConfigError, Fault, Source};
 use super::load::{Plugins, list};
@@ -19,7 +21,7 @@ use super::read::read;
 use super::written;
 use crate::directory::{LOCAL, UserEntry};
 use crate::http::{Allow, SecretSource};
-use crate::model::Method;
+use crate::model::{CredentialRule, Method};
 use crate::plugin::{Limits, nearest};
 use crate::run::safety::{Bound, LimitKind, NamePattern, OnLimit, Safety};
 use crate::run::{Entries, GroupNames, Keep, Policy};
@@ -341,7 +343,38 @@ impl Checker<'_> {
     }
 
     fn credential(&mut self, path: &[Step], written: written::Credential) -> Option<Credential> {
-        let written::Credential { env, file, command, scheme, username } = written;
+        let written::Credential {
+            env,
+            file,
+            command,
+            scheme,
+            username,
+            client_id,
+            private_key,
+            key_id,
+            scopes,
+        } = written;
+        if client_id.is_some()
+            || private_key.is_some()
+            || scheme.as_deref() == Some(CredentialRule::SERVICE_APP)
+        {
+            if env.is_some() || file.is_some() || command.is_some() {
+                let hint = "write it within `private-key`, such as `private-key = { file = \"key.pem\" }`";
+                self.wrong(path, "an app's key is given by `private-key`", Some(hint));
+                return None;
+            }
+            if username.is_some() {
+                let hint = "leave it out, or use `scheme = \"basic\"`";
+                self.wrong(&under(path, "username"), "only the scheme `basic` has a `username`", Some(hint));
+            }
+            return self.app(path, scheme, client_id, private_key, key_id, scopes);
+        }
+        for (key, written) in [("key-id", key_id.is_some()), ("scopes", scopes.is_some())] {
+            if written {
+                let hint = "it goes with `client-id` and `private-key`";
+                self.wrong(&under(path, key), format!("only an app has `{key}`"), Some(hint));
+            }
+        }
         match (scheme.as_deref(), &username) {
             (None | Some("basic"), Some(name)) if name.is_empty() => {
                 self.wrong(&under(path, "username"), "`username` can't be empty", None);
@@ -355,37 +388,108 @@ impl Checker<'_> {
                 let hint = "leave it out, or use `scheme = \"basic\"`";
                 self.wrong(&under(path, "username"), "only the scheme `basic` has a `username`", Some(hint));
             }
-            (Some(other), _) => {
-                let hint =
-                    "known are `header`, `bearer` and `basic`; without `scheme` it is the plugin's first";
-                self.wrong(&under(path, "scheme"), format!("there is no scheme `{other}`"), Some(hint));
+            (Some(other), _) => self.no_scheme(path, other),
+        }
+        let hint = "`credential = { env = \"OKTA_TOKEN\" }`, `{ file = \"token.txt\" }` or \
+            `{ command = [\"pass\", \"okta\"] }`; for an app `{ client-id = \"…\", private-key = { file = \"key.pem\" } }`";
+        let secret = self.secret(path, "credential", (env, file, command), hint)?;
+        Some(Credential { secret, scheme, username, app: None })
+    }
+
+    fn no_scheme(&mut self, path: &[Step], other: &str) {
+        let hint = "known are `header`, `bearer`, `basic` and `oauth2-client-credentials`; without `scheme` it is the \
+            plugin's first";
+        self.wrong(&under(path, "scheme"), format!("there is no scheme `{other}`"), Some(hint));
+    }
+
+    /// A credential that is an app with a key.
+    fn app(
+        &mut self,
+        path: &[Step],
+        scheme: Option<String>,
+        client_id: Option<String>,
+        private_key: Option<written::PrivateKey>,
+        key_id: Option<String>,
+        scopes: Option<Vec<String>>,
+    ) -> Option<Credential> {
+        match scheme.as_deref() {
+            None | Some(CredentialRule::SERVICE_APP) => {}
+            Some("header" | "bearer" | "basic") => {
+                let hint = "leave `scheme` out: `client-id` says which it is";
+                self.wrong(&under(path, "scheme"), "only an app has a `client-id`", Some(hint));
+            }
+            Some(other) => self.no_scheme(path, other),
+        }
+        for (key, text) in [("client-id", &client_id), ("key-id", &key_id)] {
+            if text.as_ref().is_some_and(|text| text.is_empty() || text.contains(char::is_whitespace)) {
+                let hint = "copy it from the provider's page of the app";
+                self.wrong(&under(path, key), format!("`{key}` can't be empty or hold a space"), Some(hint));
             }
         }
-        let secret = match (env, file, command) {
+        if let Some(scopes) = &scopes {
+            if scopes.is_empty() {
+                let hint = "leave it out: then they are those that the plugin needs";
+                self.wrong(&under(path, "scopes"), "`scopes` can't be empty", Some(hint));
+            }
+            for (index, scope) in scopes.iter().enumerate() {
+                // RFC 6749 section 3.3.
+                let is_scope = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+                if scope.is_empty() || !scope.bytes().all(is_scope) {
+                    let hint = "each one by itself, such as `[\"okta.users.read\", \"okta.groups.read\"]`";
+                    let at = under(&under(path, "scopes"), index);
+                    self.wrong(&at, format!("`{scope}` is no scope"), Some(hint));
+                }
+            }
+        }
+        let hint = "`private-key = { file = \"key.pem\" }`, `{ env = \"OKTA_KEY\" }` or \
+            `{ command = [\"pass\", \"okta\"] }`";
+        let Some(client_id) = client_id else {
+            let hint = "the provider shows it on the app's page, such as `client-id = \"0oa…\"`";
+            self.wrong(path, "an app needs its `client-id`", Some(hint));
+            return None;
+        };
+        let Some(key) = private_key else {
+            self.wrong(path, "an app needs its `private-key`", Some(hint));
+            return None;
+        };
+        let secret =
+            self.secret(&under(path, "private-key"), "private-key", (key.env, key.file, key.command), hint)?;
+        let scheme = Some(CredentialRule::SERVICE_APP.to_owned());
+        Some(Credential { secret, scheme, username: None, app: Some(App { client_id, key_id, scopes }) })
+    }
+
+    /// Where a secret is; `key` is what says so.
+    fn secret(
+        &mut self,
+        path: &[Step],
+        key: &str,
+        written: (Option<String>, Option<PathBuf>, Option<Vec<String>>),
+        hint: &str,
+    ) -> Option<SecretSource> {
+        match written {
             (Some(name), None, None) => {
                 self.variable(&under(path, "env"), &name);
-                SecretSource::Env(name)
+                Some(SecretSource::Env(name))
             }
-            (None, Some(file), None) => SecretSource::File(self.path(&under(path, "file"), Some(file))?),
+            (None, Some(file), None) => {
+                Some(SecretSource::File(self.path(&under(path, "file"), Some(file))?))
+            }
             (None, None, Some(command)) => {
                 if command.first().is_none_or(String::is_empty) {
                     let hint = "the program and its arguments, such as `command = [\"pass\", \"okta\"]`";
                     self.wrong(&under(path, "command"), "`command` has to name a program", Some(hint));
                 }
-                SecretSource::Command(command)
+                Some(SecretSource::Command(command))
             }
             (None, None, None) => {
-                let hint = "`credential = { env = \"OKTA_TOKEN\" }`, `{ file = \"token.txt\" }` or \
-                    `{ command = [\"pass\", \"okta\"] }`";
-                self.wrong(path, "`credential` does not say where the secret is", Some(hint));
-                return None;
+                self.wrong(path, format!("`{key}` does not say where the secret is"), Some(hint));
+                None
             }
             _ => {
-                self.wrong(path, "`credential` can have only one of `env`, `file` and `command`", None);
-                return None;
+                self.wrong(path, format!("`{key}` can have only one of `env`, `file` and `command`"), None);
+                None
             }
-        };
-        Some(Credential { secret, scheme, username })
+        }
     }
 
     /// The name of an environment variable, and no secret.

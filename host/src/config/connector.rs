@@ -55,11 +55,25 @@ pub struct PluginChoice {
 /// How to authenticate. Holds no secret: only where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credential {
+    /// Of an app: its private key.
     pub secret: SecretSource,
-    /// One of the manifest's schemes (`header`, `bearer`, `basic`); `None`: the manifest's first.
+    /// One of the manifest's schemes (`header`, `bearer`, `basic`, `oauth2-client-credentials`); `None`: the manifest's
+    /// first.
     pub scheme: Option<String>,
     /// For the scheme `basic`.
     pub username: Option<String>,
+    /// For the scheme `oauth2-client-credentials`.
+    pub app: Option<App>,
+}
+
+/// An app that the provider knows by its public key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct App {
+    pub client_id: String,
+    /// Which of its keys; `None`: what the key itself says.
+    pub key_id: Option<String>,
+    /// `None`: those that the plugin's manifest asks for.
+    pub scopes: Option<Vec<String>>,
 }
 
 /// How requests are made.

@@ -279,7 +279,15 @@ impl Gathering<'_> {
                 ("command", words.iter().take(1).map(String::as_str).chain(hidden).collect::<Vec<_>>().into())
             }
         };
-        self.put(&format!("credential.{key}"), Some(place), Origin::Default);
+        let private = if credential.app.is_some() { "private-key." } else { "" };
+        if let Some(app) = &credential.app {
+            self.put("credential.client-id", Some(app.client_id.as_str().into()), Origin::Default);
+        }
+        self.put(&format!("credential.{private}{key}"), Some(place), Origin::Default);
+        if let Some(app) = &credential.app {
+            self.put("credential.key-id", app.key_id.as_deref().map(Value::from), Origin::Default);
+            self.put("credential.scopes", app.scopes.as_deref().map(Value::from), Origin::Default);
+        }
         self.put("credential.scheme", credential.scheme.as_deref().map(Value::from), Origin::Default);
         self.put("credential.username", credential.username.as_deref().map(Value::from), Origin::Default);
     }

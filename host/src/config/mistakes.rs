@@ -126,6 +126,44 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
             credential("{ env = \"OKTA_TOKEN\", scheme = \"bearer\", username = \"mia\" }"),
         ),
         ("user name empty", credential("{ env = \"OKTA_TOKEN\", username = \"\" }")),
+        ("app without key", credential("{ client-id = \"0oa1\" }")),
+        ("app without id", credential("{ private-key = { file = \"key.pem\" } }")),
+        ("app by its scheme alone", credential("{ env = \"KEY\", scheme = \"oauth2-client-credentials\" }")),
+        ("app with a secret", credential("{ client-id = \"0oa1\", env = \"OKTA_KEY\" }")),
+        (
+            "app with two keys",
+            credential("{ client-id = \"0oa1\", private-key = { env = \"A\", file = \"b\" } }"),
+        ),
+        ("app with a key nowhere", credential("{ client-id = \"0oa1\", private-key = {} }")),
+        (
+            "key as text",
+            credential("{ client-id = \"0oa1\", private-key = \"-----BEGIN PRIVATE KEY-----SeCrEt\" }"),
+        ),
+        (
+            "key as the variable",
+            credential(
+                "{ client-id = \"0oa1\", private-key = { env = \"-----BEGIN PRIVATE KEY-----SeCrEt\" } }",
+            ),
+        ),
+        (
+            "app as another scheme",
+            credential("{ client-id = \"0oa1\", private-key = { env = \"K\" }, scheme = \"bearer\" }"),
+        ),
+        (
+            "app with a user name",
+            credential("{ client-id = \"0oa1\", private-key = { env = \"K\" }, username = \"mia\" }"),
+        ),
+        (
+            "app with wrong words",
+            credential(
+                "{ client-id = \"\", key-id = \"a b\", scopes = [\"a b\"], private-key = { env = \"K\" } }",
+            ),
+        ),
+        (
+            "app with no scopes",
+            credential("{ client-id = \"0oa1\", private-key = { env = \"K\" }, scopes = [] }"),
+        ),
+        ("scopes of a token", credential("{ env = \"OKTA_TOKEN\", scopes = [\"okta.users.read\"] }")),
         ("share of nothing", with("http.share = 0")),
         ("share in percent", with("http.share = 80")),
         ("parallel out of range", with("http.parallel = 65")),

@@ -52,7 +52,7 @@ pub mod transfer;
 mod written;
 
 pub use check::{is_name, is_variable, looks_like_a_secret};
-pub use connector::{Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice, TransformUse};
+pub use connector::{App, Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice, TransformUse};
 pub use cron::{Cron, CronMistake};
 pub use directory::Directory;
 pub use effective::{EffectiveTable, EffectiveValue, Origin};

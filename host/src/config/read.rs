@@ -87,6 +87,12 @@ fn explain(source: &Source, mut error: toml::de::Error) -> Fault {
         let message = "`credential` says where the secret is, it does not hold it".to_owned();
         return source.fault_at(span, message, Some(SECRET_HINT.to_owned()), true);
     }
+    if in_connector && key == "private-key" {
+        let message = "`private-key` says where the key is, it does not hold it".to_owned();
+        let hint = "such as `private-key = { file = \"key.pem\" }`; if others can read this file, take the key out of \
+            the app and make another";
+        return source.fault_at(span, message, Some(hint.to_owned()), true);
+    }
     // Serde's words for the value itself are left out: the excerpt shows it, or hides it.
     let found = match found.split([' ', '`', '"']).next() {
         Some("string") => "text",

@@ -17,7 +17,7 @@ use super::load::DEFAULT_DATABASE;
 use super::notify::{Notify, Occasion};
 use super::schedule::Schedule;
 use crate::directory::UserEntry;
-use crate::model::{Manifest, PluginKind};
+use crate::model::{CredentialRule, Manifest, PluginKind};
 use crate::plugin::{Limit, Limits};
 use crate::run::safety::LimitKind;
 use crate::run::{Cleanup, Entries, GroupNames, Inactivity, Keep};
@@ -191,36 +191,81 @@ fn by_plugin(table: &mut Value, plugins: &[&Manifest]) {
     }
 }
 
+/// The places of a secret, of which there is one.
+fn places(what: &str) -> Value {
+    json!({
+        "env": {
+            "description": format!("The environment variable that holds the {what}."),
+            "type": "string",
+            "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
+            // As long and as mixed as only a secret is.
+            "not": { "pattern": "^(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9]).{20,}$" },
+        },
+        "file": file(&format!("The file whose whole content is the {what}."), None),
+        "command": {
+            "description": format!("The program, with its arguments, that prints the {what}. No shell is used."),
+            "type": "array",
+            "items": { "type": "string" },
+            "prefixItems": [{ "type": "string", "minLength": 1 }],
+            "minItems": 1,
+        },
+    })
+}
+
 fn credential() -> Value {
-    let mut credential = table(
-        "Where the secret is; never the secret itself.",
-        json!({
-            "env": {
-                "description": "The environment variable that holds the secret.",
-                "type": "string",
-                "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
-                // As long and as mixed as only a secret is.
-                "not": { "pattern": "^(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9]).{20,}$" },
-            },
-            "file": file("The file whose whole content is the secret.", None),
-            "command": {
-                "description": "The program, with its arguments, that prints the secret. No shell is used.",
-                "type": "array",
-                "items": { "type": "string" },
-                "prefixItems": [{ "type": "string", "minLength": 1 }],
-                "minItems": 1,
-            },
-            "scheme": {
-                "description": "How to authenticate; without it the plugin's first.",
-                "enum": ["header", "bearer", "basic"],
-            },
-            "username": { "description": "For the scheme `basic`.", "type": "string", "minLength": 1 },
-        }),
-        &[],
-    );
-    credential["oneOf"] =
-        json!([{ "required": ["env"] }, { "required": ["file"] }, { "required": ["command"] }]);
+    let mut key = table("Where the private key of the app is: PEM or JWK.", places("private key"), &[]);
+    let of_secrets = json!([{ "required": ["env"] }, { "required": ["file"] }, { "required": ["command"] }]);
+    key["oneOf"] = of_secrets.clone();
+    let mut properties = places("secret");
+    properties["scheme"] = json!({
+        "description": "How to authenticate; without it the plugin's first, or an app's where there is a `client-id`.",
+        "enum": ["header", "bearer", "basic", CredentialRule::SERVICE_APP],
+    });
+    properties["username"] =
+        json!({ "description": "For the scheme `basic`.", "type": "string", "minLength": 1 });
+    properties["client-id"] = json!({
+        "description": "The app that signs in with its key, by the provider's id of it.",
+        "type": "string",
+        "minLength": 1,
+        "pattern": r"^\S+$",
+    });
+    properties["private-key"] = key;
+    properties["key-id"] = json!({
+        "description": "Which of the app's keys it is, where neither the key nor the provider tells.",
+        "type": "string",
+        "minLength": 1,
+        "pattern": r"^\S+$",
+    });
+    properties["scopes"] = json!({
+        "description": "The scopes to ask for; without it those that the plugin needs.",
+        "type": "array",
+        "items": { "type": "string", "pattern": r#"^[!#-\[\]-~]+$"# },
+        "minItems": 1,
+    });
+    let mut credential = table("Where the secret is; never the secret itself.", properties, &[]);
+    let mut ways = of_secrets;
+    if let Some(ways) = ways.as_array_mut() {
+        ways.push(json!({ "required": ["private-key"] }));
+    }
+    credential["oneOf"] = ways;
+    credential["dependentRequired"] = json!({
+        "client-id": ["private-key"],
+        "private-key": ["client-id"],
+        "key-id": ["client-id"],
+        "scopes": ["client-id"],
+    });
     credential["allOf"] = json!([
+        {
+            "if": { "required": ["client-id"] },
+            "then": {
+                "properties": { "scheme": { "const": CredentialRule::SERVICE_APP } },
+                "not": { "required": ["username"] },
+            },
+        },
+        {
+            "if": { "properties": { "scheme": { "const": CredentialRule::SERVICE_APP } }, "required": ["scheme"] },
+            "then": { "required": ["client-id"] },
+        },
         {
             "if": { "properties": { "scheme": { "const": "basic" } }, "required": ["scheme"] },
             "then": { "required": ["username"] },

@@ -66,6 +66,14 @@ fn with(at: &str, key: &str, value: Value) -> Value {
     if at.ends_with("/credential") && ["env", "file"].contains(&key) {
         file["connector"]["acme"]["credential"] = json!({});
     }
+    // An app has no other secret.
+    if at.ends_with("/private-key") {
+        let mut place = json!({});
+        if !["env", "file", "command"].contains(&key) {
+            place["env"] = "OKTA_KEY".into();
+        }
+        file["connector"]["acme"]["credential"] = json!({ "client-id": "0oa1", "private-key": place });
+    }
     file.pointer_mut(at).unwrap_or_else(|| panic!("the file has no {at}"))[key] = value;
     file
 }

@@ -23,6 +23,8 @@ pub struct NewConnector {
     pub secret: SecretSource,
     pub scheme: Option<String>,
     pub username: Option<String>,
+    /// Of an app, whose key the secret then is.
+    pub client_id: Option<String>,
     /// The manifest's settings schema: its properties are shown with their defaults.
     pub schema: Value,
 }
@@ -47,7 +49,7 @@ pub fn new_file(connector: &NewConnector) -> String {
 
 /// The tables of one connector. No empty line within a table, so that its comments go when it goes.
 pub(super) fn block(connector: &NewConnector) -> String {
-    let NewConnector { name, plugin, endpoint, secret, scheme, username, schema } = connector;
+    let NewConnector { name, plugin, endpoint, secret, scheme, username, client_id, schema } = connector;
     let mut out = String::new();
     let mut line = |line: &str| {
         out.push_str(line);
@@ -63,6 +65,9 @@ pub(super) fn block(connector: &NewConnector) -> String {
             format!("command = [{}]", words.iter().map(|word| text(word)).collect::<Vec<_>>().join(", "))
         }
     };
+    if let Some(id) = client_id {
+        credential = format!("client-id = {}, private-key = {{ {credential} }}", text(id));
+    }
     for (key, value) in [("scheme", scheme), ("username", username)] {
         if let Some(value) = value {
             write!(credential, ", {key} = {}", text(value)).expect("a string takes any text");
@@ -191,6 +196,7 @@ pub(super) mod tests {
             secret: SecretSource::Env("OKTA_TOKEN".into()),
             scheme: None,
             username: None,
+            client_id: None,
             schema: serde_json::json!({
                 "type": "object",
                 "properties": {

@@ -185,7 +185,7 @@ pub(super) struct Entries {
     pub keep_local: Vec<String>,
 }
 
-/// Exactly one of `env`, `file` and `command`; three optional keys rather than an untagged enum, because then
+/// Exactly one of `env`, `file`, `command` and `private-key`; optional keys rather than an untagged enum, because then
 /// every mistake can be named.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
@@ -195,6 +195,19 @@ pub(super) struct Credential {
     pub command: Option<Vec<String>>,
     pub scheme: Option<String>,
     pub username: Option<String>,
+    pub client_id: Option<String>,
+    pub private_key: Option<PrivateKey>,
+    pub key_id: Option<String>,
+    pub scopes: Option<Vec<String>>,
+}
+
+/// Exactly one of them, like [`Credential`].
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
+pub(super) struct PrivateKey {
+    pub env: Option<String>,
+    pub file: Option<PathBuf>,
+    pub command: Option<Vec<String>>,
 }
 
 /// Numbers are `i64` here so that one out of range is answered with the range instead of a Rust type.

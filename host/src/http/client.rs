@@ -13,6 +13,7 @@ use super::courtesy::Courtesy;
 use super::error::{HttpError, quoted};
 use super::grant::{Grant, Refusal};
 use super::limits::{date, retry_after};
+use super::oauth::{Signing, Tokens};
 use super::options::ClientOptions;
 use super::pacer::{Permit, Place, Purpose, TooLate, Verdict};
 use super::retry::{backoff, is_idempotent, is_transient};
@@ -26,6 +27,8 @@ pub struct Client {
     options: ClientOptions,
     grant: Grant,
     place: Place,
+    /// Of a service app.
+    tokens: Option<Tokens>,
     wire: Box<dyn Wire>,
     telling: Telling,
     deadline: Option<Instant>,
@@ -78,19 +81,44 @@ impl Client {
             });
         }
         let wire = Network::new(&options)?;
-        Ok(Self::over(options, Box::new(wire)))
+        Self::over(options, Box::new(wire))
     }
 
-    fn over(options: ClientOptions, wire: Box<dyn Wire>) -> Self {
-        let (credential_header, _) = options.credential.header();
-        Self {
+    pub(super) fn over(options: ClientOptions, wire: Box<dyn Wire>) -> Result<Self, HttpError> {
+        let tokens = match options.credential.app() {
+            None => None,
+            Some(app) => Some(Tokens::new(Arc::clone(app)).ok_or_else(|| HttpError::Setup {
+                connector: options.connector.clone(),
+                reason: "this machine has no random numbers to make a key of".to_owned(),
+            })?),
+        };
+        let credential_header = options.credential.header();
+        Ok(Self {
             grant: Grant::new(&options.http, options.rate_limit.as_ref(), &options.allow, credential_header),
             place: options.budgets.join(&options),
             wire,
             telling: Telling::new(Arc::clone(&options.listener)),
             deadline: options.deadline.and_then(|deadline| Instant::now().checked_add(deadline)),
+            tokens,
             options,
-        }
+        })
+    }
+
+    pub(super) fn connector(&self) -> &str {
+        &self.options.connector
+    }
+
+    pub(super) fn tokens(&self) -> Option<&Tokens> {
+        self.tokens.as_ref()
+    }
+
+    pub(super) fn telling(&self) -> &Telling {
+        &self.telling
+    }
+
+    /// Of a path that the host asks for itself.
+    pub(super) fn address(&self, path: &str) -> Option<Url> {
+        self.options.endpoint.url(path, None)
     }
 
     /// The request as it goes out, or why it must not.
@@ -104,8 +132,9 @@ impl Client {
         let url = self.options.endpoint.url(path, query).ok_or_else(|| {
             refused(Refusal::Path { path: quoted(path), reason: "it means another path once it is parsed" })
         })?;
-        let (header, value) = self.options.credential.header();
-        headers.insert(header, value.clone());
+        if let Some(value) = self.options.credential.value() {
+            headers.insert(self.options.credential.header(), value.clone());
+        }
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -117,7 +146,14 @@ impl Client {
     }
 
     /// Sends until there is an answer to hand on, or no more sense in trying.
-    async fn pursue(&self, request: &Request, mut outgoing: Outgoing) -> Result<Response, HttpError> {
+    pub(super) async fn pursue(
+        &self,
+        request: &Request,
+        outgoing: &mut Outgoing,
+        signing: &Signing<'_>,
+    ) -> Result<Answered, HttpError> {
+        // Each request for a token is another one, so that repeating it repeats nothing.
+        let is_repeatable = is_idempotent(request.method) || matches!(signing, Signing::Assertion(_));
         let bucket = request.bucket.as_str();
         let purpose = if request.about.is_none() { Purpose::Listing } else { Purpose::Subject };
         let mut courtesy = Courtesy::new(&self.options.http);
@@ -130,20 +166,23 @@ impl Client {
                 .acquire(bucket, purpose, self.deadline, &self.telling)
                 .await
                 .map_err(|late| self.too_late(request, late))?;
+            signing.sign(outgoing, self.provider_now()).map_err(|error| HttpError::Token {
+                connector: self.options.connector.clone(),
+                error: Box::new(error),
+            })?;
             self.telling.sent(bucket);
-            let attempt = self.attempt(request, &outgoing, &mut permit, &mut courtesy).await;
+            let attempt = self.attempt(request, outgoing, &mut permit, &mut courtesy).await;
             // The next request may go while this one waits for its repetition.
             drop(permit);
             let (pause, reason) = match attempt? {
                 Attempt::Answered(answer) => {
                     failures += 1;
-                    let worth = is_transient(answer.status)
-                        && is_idempotent(request.method)
-                        && failures < self.options.attempts;
+                    let worth =
+                        is_transient(answer.status) && is_repeatable && failures < self.options.attempts;
                     let pause =
                         answer.retry_after.unwrap_or_default().max(backoff(failures, fastrand::f64()));
                     if !worth || self.is_beyond(pause) {
-                        return Ok(answer.response);
+                        return Ok(answer);
                     }
                     (pause, answer.reason)
                 }
@@ -170,7 +209,7 @@ impl Client {
                 }
                 Attempt::Failed(failure) => {
                     failures += 1;
-                    let repeatable = is_idempotent(request.method) || !failure.arrived;
+                    let repeatable = is_repeatable || !failure.arrived;
                     let worth = repeatable && failures < failure.cause.attempts(self.options.attempts);
                     let pause = backoff(failures, fastrand::f64());
                     if !worth || self.is_beyond(pause) {
@@ -236,6 +275,7 @@ impl Client {
                 reason,
                 retry_after: retry_after(&incoming.headers),
                 response: Response { status, headers: self.grant.shown(&incoming.headers), body },
+                headers: incoming.headers,
             })),
         }
     }
@@ -329,18 +369,27 @@ enum Attempt {
     Failed(Failure),
 }
 
-struct Answered {
-    status: u16,
-    reason: String,
+/// An answer that is handed on.
+pub(super) struct Answered {
+    pub(super) status: u16,
+    /// Status and request id, in words.
+    pub(super) reason: String,
     retry_after: Option<Duration>,
-    response: Response,
+    /// All of them; the response holds those that the plugin is shown.
+    pub(super) headers: HeaderMap,
+    pub(super) response: Response,
 }
 
 #[async_trait]
 impl Transport for Client {
     async fn send(&self, request: &Request) -> Result<Response, HttpError> {
-        let outgoing = self.prepare(request)?;
-        let pursuit = self.pursue(request, outgoing);
+        let mut outgoing = self.prepare(request)?;
+        let pursuit = async {
+            match &self.tokens {
+                Some(tokens) => self.send_with_token(tokens, request, outgoing).await,
+                None => Ok(self.pursue(request, &mut outgoing, &Signing::Fixed).await?.response),
+            }
+        };
         let Some(deadline) = self.deadline else {
             return pursuit.await;
         };

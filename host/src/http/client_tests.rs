@@ -112,7 +112,7 @@ async fn bench(
         log: Arc::clone(&log),
         repeats: Arc::clone(&repeats),
     };
-    Bench { client: Client::over(options, Box::new(wire)), log, repeats, events, began }
+    Bench { client: Client::over(options, Box::new(wire)).unwrap(), log, repeats, events, began }
 }
 
 impl Bench {

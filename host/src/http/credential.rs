@@ -1,5 +1,6 @@
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,17 +8,26 @@ use reqwest::header::{self, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
 use super::cassette::Scrub;
+use super::oauth::{AppOptions, KeyError, ServiceApp, SigningKey};
 use super::secret::SecretSource;
 use crate::model::CredentialRule;
 
-/// What proves to a provider who we are: one header. The secret is in no `Debug`, error, log or recording.
+/// What proves to a provider who we are. The secret is in no `Debug`, error, log or recording.
 #[derive(Clone)]
 pub struct Credential {
-    header: HeaderName,
-    value: HeaderValue,
-    /// What must never be recorded.
-    secrets: Vec<Zeroizing<String>>,
+    kind: Kind,
     identity: String,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Header {
+        header: HeaderName,
+        value: HeaderValue,
+        /// What must never be recorded.
+        secrets: Vec<Zeroizing<String>>,
+    },
+    App(Arc<ServiceApp>),
 }
 
 /// Why there is no credential. Names the source, never what was found there.
@@ -38,6 +48,12 @@ pub enum CredentialError {
     NoUsername,
     #[error("the user name can't be used: {reason}")]
     Username { reason: &'static str },
+    #[error("the private key in {source_name} can't be used: {error}")]
+    Key { source_name: String, error: KeyError },
+    #[error("the credential's scheme `{}` needs a `client-id`", CredentialRule::SERVICE_APP)]
+    NoClientId,
+    #[error("the plugin signs in with a secret by the scheme `{scheme}`, not with the key of an app")]
+    NoApp { scheme: &'static str },
     /// The plugin's fault.
     #[error("the plugin's manifest has a wrong credential rule: {reason}")]
     Rule { reason: String },
@@ -59,6 +75,13 @@ impl CredentialError {
             CredentialError::NoUsername | CredentialError::Username { .. } => {
                 Some("add `username = \"…\"` to the connector's `credential`".into())
             }
+            CredentialError::Key { error, .. } => error.hint(),
+            CredentialError::NoClientId => {
+                Some("add `client-id = \"…\"` and give the key as `private-key = { file = \"…\" }`".into())
+            }
+            CredentialError::NoApp { .. } => {
+                Some("leave `client-id` out, and give the secret with `env`, `file` or `command`".into())
+            }
             CredentialError::Rule { .. } => Some("tell the plugin's author".into()),
         }
     }
@@ -67,7 +90,7 @@ impl CredentialError {
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credential")
-            .field("header", &self.header.as_str())
+            .field("header", &self.header().as_str())
             .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
@@ -126,12 +149,34 @@ impl Credential {
                 secrets.push(encoded.clone());
                 (header::AUTHORIZATION, Zeroizing::new(format!("Basic {}", encoded.as_str())))
             }
+            CredentialRule::Oauth2ClientCredentials(_) => return Err(CredentialError::NoClientId),
         };
         let mut value = HeaderValue::from_str(&text)
             .map_err(|_| CredentialError::Rule { reason: "its prefix is no header text".into() })?;
         value.set_sensitive(true);
         let identity = identity(&header, &text);
-        Ok(Self { header, value, secrets, identity })
+        Ok(Self { kind: Kind::Header { header, value, secrets }, identity })
+    }
+
+    /// Reads the private key of an app (this may run a program and take up to 30 seconds). No token is asked for yet.
+    pub async fn of_app(
+        rule: &CredentialRule,
+        source: &SecretSource,
+        options: AppOptions<'_>,
+    ) -> Result<Self, CredentialError> {
+        let CredentialRule::Oauth2ClientCredentials(rule) = rule else {
+            return Err(CredentialError::NoApp { scheme: rule.scheme() });
+        };
+        if let Some(warning) = source.warning() {
+            tracing::warn!("{warning}");
+        }
+        let secret = source.read().await?;
+        let key = SigningKey::read(&secret)
+            .map_err(|error| CredentialError::Key { source_name: source.to_string(), error })?;
+        let app = ServiceApp::new(rule, key, options);
+        // Which of its keys an app signs with is no difference: it sees the same, and spends one budget.
+        let identity = identity(&header::AUTHORIZATION, &app.named());
+        Ok(Self { kind: Kind::App(Arc::new(app)), identity })
     }
 
     /// Tells two credentials apart without revealing either: 16 hexadecimal digits, the same for the same
@@ -142,11 +187,33 @@ impl Credential {
 
     /// Takes it out of what is recorded; `None` when it is too short for that.
     pub(crate) fn scrub(&self) -> Option<Scrub> {
-        Scrub::new(self.secrets.iter().map(|secret| secret.as_str()))
+        match &self.kind {
+            Kind::Header { secrets, .. } => Scrub::new(secrets.iter().map(|secret| secret.as_str())),
+            Kind::App(app) => Some(app.scrub()),
+        }
     }
 
-    pub(super) fn header(&self) -> (&HeaderName, &HeaderValue) {
-        (&self.header, &self.value)
+    /// The header that a plugin must not set.
+    pub(super) fn header(&self) -> &HeaderName {
+        match &self.kind {
+            Kind::Header { header, .. } => header,
+            Kind::App(_) => &header::AUTHORIZATION,
+        }
+    }
+
+    /// Its value, where it never changes.
+    pub(super) fn value(&self) -> Option<&HeaderValue> {
+        match &self.kind {
+            Kind::Header { value, .. } => Some(value),
+            Kind::App(_) => None,
+        }
+    }
+
+    pub(super) fn app(&self) -> Option<&Arc<ServiceApp>> {
+        match &self.kind {
+            Kind::Header { .. } => None,
+            Kind::App(app) => Some(app),
+        }
     }
 }
 
@@ -221,8 +288,9 @@ mod tests {
 
     fn value(rule: &CredentialRule, secret: &str, username: Option<&str>) -> String {
         let credential = Credential::new(rule, secret, username, &source()).unwrap();
-        assert!(credential.value.is_sensitive());
-        credential.value.to_str().unwrap().to_owned()
+        let value = credential.value().unwrap();
+        assert!(value.is_sensitive());
+        value.to_str().unwrap().to_owned()
     }
 
     #[test]
@@ -257,7 +325,7 @@ mod tests {
     #[test]
     fn the_secret_is_in_no_debug() {
         let credential = Credential::new(&ssws(), "hunter2", None, &source()).unwrap();
-        let text = format!("{credential:?} {credential:#?} {:?}", credential.header());
+        let text = format!("{credential:?} {credential:#?} {:?}", credential.value());
         assert!(!text.contains("hunter2"), "{text}");
     }
 

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::cause::Cause;
 use super::grant::Refusal;
+use super::oauth::TokenError;
 
 /// Why a request has no response. Nothing in here ever holds a secret: requests are named by method and path
 /// without the query.
@@ -31,6 +32,9 @@ pub enum HttpError {
     #[error("connector {connector}: no answer to {request} from {origin} after {attempts} {}: {cause}",
         if *.attempts == 1 { "attempt" } else { "attempts" })]
     NoAnswer { connector: String, request: String, origin: String, attempts: u32, cause: Cause },
+    /// The provider gave the app that reads no token, or one that reads too little.
+    #[error("connector {connector}: {error}")]
+    Token { connector: String, error: Box<TokenError> },
     /// The run's time is up.
     #[error("connector {connector}: the run's deadline of {} passed during {request}", span(*.deadline))]
     Deadline { connector: String, request: String, deadline: Duration },
@@ -72,6 +76,9 @@ impl HttpError {
                 table(connector)
             )),
             HttpError::NoAnswer { connector, cause, .. } => cause.hint(connector),
+            HttpError::Token { connector, error } => {
+                error.hint(&format!("[connector.{connector}.credential]"))
+            }
             HttpError::Deadline { connector, .. } | HttpError::LimitBeyondDeadline { connector, .. } => {
                 Some(format!("allow the run more time with `deadline-minutes` in {}", table(connector)))
             }

@@ -67,12 +67,13 @@ impl Refusal {
 }
 
 /// Never a plugin's: what proves identity, names a host, frames the message, or makes another method of a GET.
-const FORBIDDEN: [&str; 23] = [
+const FORBIDDEN: [&str; 24] = [
     "accept-encoding",
     "authorization",
     "connection",
     "content-length",
     "cookie",
+    "dpop",
     "expect",
     "forwarded",
     "host",

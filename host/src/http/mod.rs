@@ -7,7 +7,7 @@
 //!
 //! Inside, from the outside in: `grant` and `path` (may this be sent?), `client` (the story of a request),
 //! `budgets` → `pacer` → `bucket` and `parallel` (when may it go?), `retry` and `cause` (is it worth repeating?), `courtesy` (a repetition says so), `wire`
-//! (one attempt). `cassette` keeps what came of it and repeats it. `webhook` posts messages of ours.
+//! (one attempt). `oauth` gets and renews the tokens of service apps. `cassette` keeps what came of it and repeats it. `webhook` posts messages of ours.
 
 mod bucket;
 mod budgets;
@@ -24,6 +24,7 @@ mod grant;
 mod limits;
 #[cfg(test)]
 mod live_tests;
+mod oauth;
 mod options;
 mod pacer;
 mod parallel;
@@ -45,6 +46,7 @@ pub use credential::{Credential, CredentialError};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::HttpError;
 pub use grant::{Allow, Refusal};
+pub use oauth::{AppOptions, KeyError, ServiceApp, TokenError};
 pub use options::ClientOptions;
 pub use secret::SecretSource;
 pub use telling::{HttpTotals, Listener};

@@ -155,15 +155,52 @@ pub enum CredentialRule {
         #[serde(default)]
         help: String,
     },
+    /// `authorization: DPoP …` or `Bearer …` of an access token, for which an app of the provider signs with its
+    /// private key.
+    Oauth2ClientCredentials(ServiceAppRule),
+}
+
+/// How an app of the provider gets its access tokens: by `private_key_jwt` (RFC 7523), with a proof of possession
+/// (DPoP, RFC 9449) that a provider without it ignores.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ServiceAppRule {
+    /// Where tokens are asked for, under the endpoint: `/oauth2/v1/token`.
+    pub token_path: String,
+    /// What is asked for, unless the connector names scopes itself.
+    pub scopes: Vec<ScopeRule>,
+    /// A 403 whose body holds this text is about the token and not about what it may do: once, a new token is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_ended: Option<String>,
+    pub label: String,
+    #[serde(default)]
+    pub help: String,
+}
+
+/// A scope that the plugin's requests need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ScopeRule {
+    /// `okta.users.read`
+    pub scope: String,
+    /// What can't be read without it: "users".
+    pub reads: String,
+    /// It is only asked for when the connector has this setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setting: Option<String>,
 }
 
 impl CredentialRule {
+    /// The scheme of [`Oauth2ClientCredentials`](Self::Oauth2ClientCredentials).
+    pub const SERVICE_APP: &'static str = "oauth2-client-credentials";
+
     /// The word that a connector's `credential.scheme` uses.
     pub fn scheme(&self) -> &'static str {
         match self {
             CredentialRule::Header { .. } => "header",
             CredentialRule::Bearer { .. } => "bearer",
             CredentialRule::Basic { .. } => "basic",
+            CredentialRule::Oauth2ClientCredentials(_) => Self::SERVICE_APP,
         }
     }
 
@@ -172,7 +209,8 @@ impl CredentialRule {
         match self {
             CredentialRule::Header { label, .. }
             | CredentialRule::Bearer { label, .. }
-            | CredentialRule::Basic { label, .. } => label,
+            | CredentialRule::Basic { label, .. }
+            | CredentialRule::Oauth2ClientCredentials(ServiceAppRule { label, .. }) => label,
         }
     }
 
@@ -181,7 +219,8 @@ impl CredentialRule {
         match self {
             CredentialRule::Header { help, .. }
             | CredentialRule::Bearer { help, .. }
-            | CredentialRule::Basic { help, .. } => help,
+            | CredentialRule::Basic { help, .. }
+            | CredentialRule::Oauth2ClientCredentials(ServiceAppRule { help, .. }) => help,
         }
     }
 }

@@ -13,7 +13,7 @@ mod value;
 pub use exchange::{Header, Members, Membership, Method, Page, Request, Response, Scope};
 pub use manifest::{
     ConcurrencySignal, CredentialRule, EndpointRules, HostRewrite, HttpRules, Manifest, PluginKind,
-    RateLimitRules, ReferenceRule, ResetUnit,
+    RateLimitRules, ReferenceRule, ResetUnit, ScopeRule, ServiceAppRule,
 };
 pub use record::{Group, PluginError, Problem, Subject, User};
 pub use shaping::{GroupRef, GroupVerdict, Person, Verdict};

@@ -6,7 +6,7 @@ use regex::Regex;
 use wasm_encoder::{ComponentSection, CustomSection};
 
 use super::anatomy::{NotAComponent, sections};
-use crate::model::{CredentialRule, Manifest, PluginKind, ReferenceRule};
+use crate::model::{CredentialRule, Manifest, PluginKind, ReferenceRule, ScopeRule, ServiceAppRule};
 
 /// The contract that this host speaks.
 pub const API: &str = "0.1";
@@ -135,6 +135,7 @@ const FORBIDDEN_HEADERS: &[&str] = &[
     "connection",
     "content-length",
     "cookie",
+    "dpop",
     "expect",
     "host",
     "keep-alive",
@@ -303,11 +304,42 @@ impl Faults {
                     self.add("credential.prefix", "holds a control character");
                 }
             }
+            if let CredentialRule::Oauth2ClientCredentials(app) = rule {
+                self.service_app(app, &manifest.settings);
+            }
             let twice =
                 manifest.credential.iter().filter(|other| other.scheme() == rule.scheme()).count() > 1;
             let repeated = self.0.iter().any(|fault| fault.key == "credential.scheme");
             if twice && !repeated {
                 self.add("credential.scheme", format!("{:?} is there twice", rule.scheme()));
+            }
+        }
+    }
+
+    fn service_app(&mut self, rule: &ServiceAppRule, settings: &serde_json::Value) {
+        if !is_plain_path(&rule.token_path) {
+            self.add(
+                "credential.token-path",
+                format!(
+                    "is {:?}: a path begins with one `/` and has no `..`, query, fragment or space",
+                    rule.token_path
+                ),
+            );
+        }
+        if rule.scopes.is_empty() {
+            self.add("credential.scopes", "is empty: name at least one");
+        }
+        for ScopeRule { scope, setting, .. } in &rule.scopes {
+            // RFC 6749 section 3.3.
+            if scope.is_empty()
+                || !scope.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
+            {
+                self.add("credential.scopes.scope", format!("{scope:?} is no scope"));
+            }
+            if let Some(setting) = setting
+                && settings["properties"].get(setting).is_none()
+            {
+                self.add("credential.scopes.setting", format!("{setting:?} is none of the settings"));
             }
         }
     }

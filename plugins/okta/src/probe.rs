@@ -2,32 +2,34 @@
 //!
 //! | attribute | |
 //! | --- | --- |
-//! | `probe.user` | login of the credential's owner; absent for an OAuth app |
-//! | `probe.users` | true: users are visible (nothing else is an error, since no run could work) |
-//! | `probe.groups` | whether any group in scope is visible |
+//! | `probe.credential` | "API token"; absent for an OAuth app, of which the host tells |
+//! | `probe.user` | login of the token's owner; absent for an OAuth app |
+//! | `probe.expires` | when the token ends |
+//! | `probe.users` | how many users are visible, "200 or more" beyond a page (none is an error: no run could work) |
+//! | `probe.groups` | how many groups in scope are visible, likewise; false: none |
 //! | `probe.members` | whether the members of one such group are |
 //! | `probe.everyone-visible` | whether the group Everyone is: not to those who see only some groups |
+//! | `probe.people` | how many people there are who are not deactivated, as Everyone's count has it |
 //! | `probe.required.NAME` | true: that required group was found |
 //! | `probe.app` | whether anybody is assigned to the application of the setting app |
 
-use rollcall_plugin::{Attribute, Error, Page, Problem, Request};
+use rollcall_plugin::{Attribute, Error, Page, Problem, Request, Response, link};
 use serde::Deserialize;
 
 use crate::app;
-use crate::ask::{self, AppUse, GroupNote, Probe, Step};
+use crate::ask::{self, AppUse, GROUPS_A_PAGE, GroupNote, Probe, Step, USERS_A_PAGE};
 use crate::groups;
 use crate::refusal::{Kind, ROLES, Refusal};
 use crate::required::{self, Lookup};
 use crate::source::{Okta, nobody};
 
-/// Enough to see that something is there.
-const A_FEW: u32 = 5;
 /// Okta has two groups of its own.
 const BUILT_IN: u32 = 20;
 
 pub fn plan(okta: &Okta) -> Vec<Request> {
-    let users = ask::users(&Step::Probe(Probe::Users), &okta.users_search(), &okta.users.fields(), A_FEW);
-    let groups = ask::groups(&Step::Probe(Probe::Groups), okta.condition(), A_FEW);
+    let users =
+        ask::users(&Step::Probe(Probe::Users), &okta.users_search(), &okta.users.fields(), USERS_A_PAGE);
+    let groups = ask::groups(&Step::Probe(Probe::Groups), okta.condition(), GROUPS_A_PAGE);
     let built_in = Some(("filter", "type eq \"BUILT_IN\""));
     let mut requests = vec![
         Step::Probe(Probe::Me).request("user", "/api/v1/users/me"),
@@ -40,23 +42,35 @@ pub fn plan(okta: &Okta) -> Vec<Request> {
     requests
 }
 
-pub fn page(okta: &Okta, question: &Probe, body: &str) -> Result<Page, Error> {
+pub fn page(okta: &Okta, question: &Probe, response: &Response, body: &str) -> Result<Page, Error> {
+    let counted = |name: &str, count: usize| match link::next(&response.headers) {
+        Ok(None) => Attribute::new(name, i64::try_from(count).unwrap_or(i64::MAX)),
+        _ => Attribute::new(name, format!("{count} or more")),
+    };
     match question {
         Probe::Me => {
             let me: Me = serde_json::from_str(body)
                 .map_err(|error| Error::unexpected(format!("the answer is no user: {error}")))?;
-            Ok(found(Attribute::new("probe.user", me.profile.login)))
+            let ends = format!("after 30 days without use, or with the account of {}", me.profile.login);
+            let mut page = found(Attribute::new("probe.credential", "API token"));
+            page.extra.push(Attribute::new("probe.user", me.profile.login));
+            page.extra.push(Attribute::new("probe.expires", ends));
+            Ok(page)
         }
         Probe::Users => {
             let people = okta.users.read(body)?;
             if people.is_empty() {
                 return Err(nobody());
             }
-            Ok(Page { problems: people.problems, ..found(Attribute::new("probe.users", true)) })
+            let users = counted("probe.users", people.count());
+            Ok(Page { problems: people.problems, ..found(users) })
         }
         Probe::Groups => {
             let (listed, problems) = groups::read(body)?;
-            let mut page = found(Attribute::new("probe.groups", !listed.is_empty()));
+            let mut page = found(match listed.len() {
+                0 => Attribute::new("probe.groups", false),
+                count => counted("probe.groups", count),
+            });
             page.problems = problems;
             if listed.is_empty() {
                 let nothing = Error::forbidden("okta lists no groups to this credential");
@@ -77,12 +91,17 @@ pub fn page(okta: &Okta, question: &Probe, body: &str) -> Result<Page, Error> {
         }
         Probe::BuiltIn => {
             let (listed, problems) = groups::read(body)?;
-            let visible = listed.iter().any(groups::Listed::is_everyone);
+            let everyone = listed.iter().find(|listed| listed.is_everyone());
+            let visible = everyone.is_some();
             let mut page = found(Attribute::new("probe.everyone-visible", visible));
+            let people = everyone.and_then(|everyone| i64::try_from(everyone.count?).ok());
+            page.extra.extend(people.map(|people| Attribute::new("probe.people", people)));
             page.problems = problems;
             if !visible {
-                let narrow =
-                    Error::forbidden("the credential sees only some groups: Everyone is not among them");
+                let narrow = Error::forbidden(
+                    "the credential's role sees only some groups, for Everyone is not among them: only these groups \
+                     and their people sync",
+                );
                 page.problems.push(Problem::general(narrow.with_hint(ROLES)));
             }
             Ok(page)

@@ -220,9 +220,12 @@ impl Kind {
             }
             Kind::BadToken => {
                 "make a new API token in Okta's Admin Console under Security > API > Tokens; a token ends with the \
-                 account that made it, after 30 days without use, and outside of the network zones it was made for"
+                 account that made it, after 30 days without use, and outside of the network zones it was made for. Of \
+                 an OAuth app: check that it is active"
             }
-            Kind::SessionEnded => "run again; if it comes back, make a new API token",
+            Kind::SessionEnded => {
+                "run again; if it comes back, make a new API token, or another key for the OAuth app"
+            }
             Kind::NotAllowed => ROLES,
             Kind::FeatureOff => "ask Okta's support to turn it on, or leave out the setting that needs it",
             Kind::NotFound => "check the endpoint: it has to be the organisation's Okta domain",

@@ -77,7 +77,7 @@ impl Source for Okta {
             Step::AppUsers { app, seen } => app::users_page(self, &app, seen, request, response, body),
             Step::AppGroups { app } => app::groups_page(self, &app, request, response, body),
             Step::Person(note, step) => person::page(self, note, &step, request, response, body),
-            Step::Probe(question) => probe::page(self, &question, body),
+            Step::Probe(question) => probe::page(self, &question, response, body),
         };
         page.map_err(|mut error| {
             error.message = format!("{} ({doing})", error.message);

@@ -16,6 +16,7 @@ use crate::event_log::LogDelay;
 use crate::fault::{FaultError, FaultRule, SimBody};
 use crate::limits::{Limits, RateLimiter};
 use crate::model::{GroupType, Status};
+use crate::oauth::ServiceApp;
 use crate::quirks::Quirks;
 use crate::state::{Access, State};
 
@@ -323,6 +324,19 @@ fn perform(state: &State, method: &Method, path: &str, body: &[u8]) -> Result<Va
         ["tokens"] => {
             let NewToken { token, access } = read(body)?;
             state.set_token(token, access);
+            Ok(done)
+        }
+        ["service-apps"] => {
+            let app: ServiceApp = read(body)?;
+            state.desk().register(app);
+            Ok(done)
+        }
+        ["service-apps", client_id, "remove"] => {
+            state.desk().remove(client_id);
+            Ok(done)
+        }
+        ["service-apps", "revoke-tokens"] => {
+            state.desk().revoke_tokens();
             Ok(done)
         }
         ["stats", "reset"] => {

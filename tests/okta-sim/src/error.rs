@@ -10,15 +10,21 @@ pub(crate) struct ApiError {
     pub(crate) code: &'static str,
     pub(crate) summary: String,
     pub(crate) causes: Vec<String>,
+    pub(crate) headers: Vec<(&'static str, String)>,
 }
 
 impl ApiError {
     fn new(status: StatusCode, code: &'static str, summary: impl Into<String>) -> Self {
-        Self { status, code, summary: summary.into(), causes: Vec::new() }
+        Self { status, code, summary: summary.into(), causes: Vec::new(), headers: Vec::new() }
     }
 
     fn because(mut self, cause: impl Into<String>) -> Self {
         self.causes.push(cause.into());
+        self
+    }
+
+    pub(crate) fn with_header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
         self
     }
 

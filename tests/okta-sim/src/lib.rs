@@ -37,6 +37,7 @@
 //! | `GET /api/v1/apps/{id}/users` | directly or through a group; `expand=user`, `q`, `limit` ≤ 500 |
 //! | `GET /api/v1/apps/{id}/groups` | `expand=group`, `q`, 20 ≤ `limit` ≤ 200 |
 //! | `GET /api/v1/logs` | polls and bounded queries; `filter`, `q`, `sortOrder`, `limit` ≤ 1,000 |
+//! | `POST /oauth2/v1/token` | `client_credentials` of a service app, `private_key_jwt`, DPoP with nonce |
 //! | `/_sim/…` | the simulator's own control endpoints, see the README |
 //!
 //! # Where it is stricter or looser than Okta
@@ -70,6 +71,7 @@ mod limits;
 pub mod load;
 mod logs;
 mod model;
+mod oauth;
 mod org;
 mod paging;
 mod population;
@@ -96,6 +98,7 @@ pub use event_log::LogDelay;
 pub use fault::{Class, Fault, FaultError, FaultRecord, FaultRule, When, Where};
 pub use limits::{Bucket, Limits};
 pub use model::{GroupType, Status};
+pub use oauth::ServiceApp;
 pub use org::Counts;
 pub use population::Population;
 pub use quirks::Quirks;

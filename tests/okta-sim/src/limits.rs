@@ -19,16 +19,26 @@ pub enum Bucket {
     Apps,
     /// `/api/v1/logs`
     Logs,
+    /// `/oauth2/v1/token`
+    Token,
     /// The rest, `/api/v1/users/{id}/groups` among it
     Other,
 }
 
 impl Bucket {
     /// All buckets, in the order of [`Bucket`].
-    pub const ALL: [Self; 7] =
-        [Self::Users, Self::User, Self::Groups, Self::Group, Self::Apps, Self::Logs, Self::Other];
+    pub const ALL: [Self; 8] = [
+        Self::Users,
+        Self::User,
+        Self::Groups,
+        Self::Group,
+        Self::Apps,
+        Self::Logs,
+        Self::Token,
+        Self::Other,
+    ];
 
-    /// The bucket of a path, given its segments after `/api/v1`.
+    /// The bucket of a path, given its segments after `/api/v1`, or all of them where it is none of these.
     pub(crate) fn of(segments: &[&str]) -> Self {
         match segments {
             ["users"] => Self::Users,
@@ -37,6 +47,7 @@ impl Bucket {
             ["groups", ..] => Self::Groups,
             ["apps", ..] => Self::Apps,
             ["logs", ..] => Self::Logs,
+            ["oauth2", "v1", "token"] => Self::Token,
             _ => Self::Other,
         }
     }
@@ -58,6 +69,8 @@ pub struct Limits {
     pub apps: u32,
     /// [`Bucket::Logs`]
     pub logs: u32,
+    /// [`Bucket::Token`]
+    pub token: u32,
     /// [`Bucket::Other`]
     pub other: u32,
     /// Requests in flight at once.
@@ -85,6 +98,7 @@ impl Limits {
             group: requests,
             apps: requests,
             logs: requests,
+            token: requests,
             other: requests,
             concurrent,
             window_ms: 60_000,
@@ -92,7 +106,7 @@ impl Limits {
         }
     }
 
-    /// Okta's last published defaults for a Workforce organisation.
+    /// Okta's last published defaults for a Workforce organisation; tokens as recorded in a free one.
     pub fn workforce() -> Self {
         Self {
             users: 600,
@@ -101,6 +115,7 @@ impl Limits {
             group: 1000,
             apps: 100,
             logs: 120,
+            token: 300,
             other: 1200,
             ..Self::all(0, 75)
         }
@@ -108,7 +123,7 @@ impl Limits {
 
     /// Okta's last published defaults for a free Integrator organisation.
     pub fn integrator() -> Self {
-        Self { apps: 20, logs: 20, ..Self::all(100, 35) }
+        Self { apps: 20, logs: 20, token: 300, ..Self::all(100, 35) }
     }
 
     fn of(&self, bucket: Bucket) -> u32 {
@@ -119,6 +134,7 @@ impl Limits {
             Bucket::Group => self.group,
             Bucket::Apps => self.apps,
             Bucket::Logs => self.logs,
+            Bucket::Token => self.token,
             Bucket::Other => self.other,
         }
     }

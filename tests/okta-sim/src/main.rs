@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use okta_sim::{
-    Access, DEFAULT_TOKEN, Fault, FaultRule, Limits, LogDelay, Population, Quirks, RunningSim, Sim, load,
+    Access, DEFAULT_TOKEN, Fault, FaultRule, Limits, LogDelay, Population, Quirks, RunningSim, ServiceApp,
+    Sim, load,
 };
 
 /// Serves a generated organisation over Okta's Management API on a loopback address, until interrupted.
@@ -43,6 +44,12 @@ struct Options {
     /// A token without admin role: users are an empty list, all else is forbidden
     #[arg(long)]
     narrow_token: Vec<String>,
+    /// The client id of an OAuth service app that may read users, groups, applications and the log
+    #[arg(long, requires = "app_keys")]
+    service_app: Option<String>,
+    /// A file with the app's public keys, as a JWK or a set of them
+    #[arg(long, requires = "service_app")]
+    app_keys: Option<std::path::PathBuf>,
     /// Milliseconds each request takes
     #[arg(long, default_value_t = 0)]
     latency: u64,
@@ -96,6 +103,9 @@ struct Options {
     /// … /logs
     #[arg(long)]
     limit_logs: Option<u32>,
+    /// … /oauth2/v1/token
+    #[arg(long)]
+    limit_token: Option<u32>,
     /// … everything else
     #[arg(long)]
     limit_other: Option<u32>,
@@ -141,7 +151,7 @@ fn faults_help() -> String {
         help.push_str(&format!("  {head}{gap}{summary}\n"));
     }
     help + "\nWhich requests a fault strikes, each of these being optional:\n  \
-        where=CLASS     users, user, user-groups, groups (the list), group, members, apps, logs;\n                  \
+        where=CLASS     users, user, user-groups, groups (the list), group, members, apps, logs, token;\n                  \
         or a path, /api/v1/groups/{id}/users, where braces stand for any one segment\n  \
         group=GROUP     only below the group of this id or name\n  \
         nth=N           the nth of these alone; every=N: every nth; chance=0.1 [seed=N]: by chance\n  \
@@ -176,6 +186,7 @@ impl Options {
             group: self.limit_group.unwrap_or(plan.group),
             apps: self.limit_apps.unwrap_or(plan.apps),
             logs: self.limit_logs.unwrap_or(plan.logs),
+            token: self.limit_token.unwrap_or(plan.token),
             other: self.limit_other.unwrap_or(plan.other),
             concurrent: self.concurrency.unwrap_or(plan.concurrent),
             window_ms: self.window.unwrap_or(plan.window_ms),
@@ -224,6 +235,9 @@ async fn main() -> std::io::Result<()> {
         builder = builder.extra_token(token, Access::NoAdminRole);
     }
     let sim = builder.start().await?;
+    if let (Some(client_id), Some(file)) = (options.service_app, options.app_keys) {
+        sim.set_service_app(ServiceApp::new(client_id, keys(&file)?, &SCOPES));
+    }
     if let Some(duration) = options.load {
         return tokio::task::spawn_blocking(move || report(&sim, duration)).await?;
     }
@@ -231,6 +245,18 @@ async fn main() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await?;
     sim.shutdown().await;
     Ok(())
+}
+
+/// What the service app of the command line may read.
+const SCOPES: [&str; 4] = ["okta.users.read", "okta.groups.read", "okta.apps.read", "okta.logs.read"];
+
+/// The keys of a file: a set of them, or one.
+fn keys(file: &std::path::Path) -> std::io::Result<Vec<serde_json::Value>> {
+    let mut read: serde_json::Value = serde_json::from_slice(&std::fs::read(file)?)?;
+    match read["keys"].take() {
+        serde_json::Value::Array(keys) => Ok(keys),
+        _ => Ok(vec![read]),
+    }
 }
 
 /// Measures each kind of page and prints a line for it.

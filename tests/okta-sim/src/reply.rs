@@ -37,15 +37,21 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) body: Vec<u8>,
     pub(crate) links: Vec<String>,
+    pub(crate) headers: Vec<(&'static str, String)>,
 }
 
 impl Reply {
     pub(crate) fn ok(body: Vec<u8>) -> Self {
-        Self { status: StatusCode::OK, body, links: Vec::new() }
+        Self { status: StatusCode::OK, body, links: Vec::new(), headers: Vec::new() }
     }
 
     pub(crate) fn error(error: &ApiError, error_id: &str) -> Self {
-        Self { status: error.status, body: error.body(error_id), links: Vec::new() }
+        Self {
+            status: error.status,
+            body: error.body(error_id),
+            links: Vec::new(),
+            headers: error.headers.clone(),
+        }
     }
 }
 

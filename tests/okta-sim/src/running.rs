@@ -14,6 +14,7 @@ use crate::fields::Parts;
 use crate::ids::{self, Id, IdKind};
 use crate::limits::{Limits, RateLimiter};
 use crate::model::{GroupType, Status};
+use crate::oauth::ServiceApp;
 use crate::org::Counts;
 use crate::quirks::Quirks;
 use crate::render;
@@ -246,6 +247,26 @@ impl RunningSim {
     /// Adds a token, changes what it may do, or with `None` revokes it.
     pub fn set_token(&self, token: &str, access: Option<Access>) {
         self.state.set_token(token.to_owned(), access);
+    }
+
+    /// Registers an OAuth service app, or changes its keys, scopes and role: tokens that it has stay good.
+    pub fn set_service_app(&self, app: ServiceApp) {
+        self.state.desk().register(app);
+    }
+
+    /// Takes a service app away, and its tokens with it.
+    pub fn remove_service_app(&self, client_id: &str) {
+        self.state.desk().remove(client_id);
+    }
+
+    /// Ends all tokens of service apps before their time.
+    pub fn revoke_app_tokens(&self) {
+        self.state.desk().revoke_tokens();
+    }
+
+    /// Whether the API demands a nonce in the proofs of service apps, which Okta's does not today.
+    pub fn demand_api_nonce(&self, demanded: bool) {
+        self.state.desk().demand_api_nonce(demanded);
     }
 
     /// Replaces all quirks.

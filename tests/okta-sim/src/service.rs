@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts as RequestParts;
@@ -21,6 +22,7 @@ use crate::fields::Parts;
 use crate::gzip;
 use crate::limits::{Bucket, Verdict};
 use crate::model::Status;
+use crate::oauth::{self, TOKEN_PATH};
 use crate::query::Query;
 use crate::reply::{Call, Reply};
 use crate::rng::mix;
@@ -35,35 +37,55 @@ pub(crate) async fn handle(
     if request.uri().path().starts_with("/_sim/") {
         return Ok(control::handle(state, request).await);
     }
-    let (parts, _) = request.into_parts();
-    api(state, &parts).await
+    let (parts, body) = request.into_parts();
+    let form = match parts.uri.path() {
+        // What breaks off is an empty form, which is refused.
+        TOKEN_PATH => Limited::new(body, LARGEST_FORM).collect().await.map(|body| body.to_bytes()).ok(),
+        _ => None,
+    };
+    api(state, &parts, &form.unwrap_or_default()).await
 }
+
+/// Of a request for a token.
+const LARGEST_FORM: usize = 64 << 10;
 
 /// A fault: the connection ends without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("a fault resets the connection")]
 pub(crate) struct ConnectionReset;
 
-/// Answers a request to Okta's API.
-async fn api(state: &State, request: &RequestParts) -> Result<Response<SimBody>, ConnectionReset> {
+/// Answers a request to Okta's API; `form` is what a token is asked for with.
+async fn api(
+    state: &State,
+    request: &RequestParts,
+    form: &[u8],
+) -> Result<Response<SimBody>, ConnectionReset> {
     let serial = state.served.fetch_add(1, Ordering::Relaxed);
     let path = request.uri.path();
     let segments: Vec<&str> =
         path.strip_prefix("/api/v1/").map(|rest| rest.split('/').collect()).unwrap_or_default();
+    let segments = if path == TOKEN_PATH { vec!["oauth2", "v1", "token"] } else { segments };
     let bucket = Bucket::of(&segments);
     let flight = Flight::start(state);
     state.recorder().arrived(bucket, flight.in_flight);
 
     let settings = state.settings();
-    let (verdict, admitted) = admit(state, request, bucket, flight.in_flight);
+    let (verdict, admitted) = admit(state, request, bucket, &segments, flight.in_flight);
     let fault = admitted.is_ok().then(|| strike(state, request, bucket, &segments)).flatten();
     if !settings.latency.is_zero() {
         tokio::time::sleep(settings.latency).await;
     }
     let reply = admitted
-        .and_then(|access| match fault.as_ref().and_then(Fault::refusal) {
+        .and_then(|caller| match fault.as_ref().and_then(Fault::refusal) {
             Some(refusal) => Err(refusal),
-            None => answer(state, &settings, request, &segments, access, fault.as_ref()),
+            None if path == TOKEN_PATH => Ok(state.desk().token(
+                &request.method,
+                &request.headers,
+                &oauth::form(form),
+                &format!("{}{TOKEN_PATH}", base(request)),
+                state.clock.unix().as_secs(),
+            )),
+            None => answer(state, &settings, request, &segments, caller, fault.as_ref()),
         })
         .unwrap_or_else(|error| Reply::error(&error, &opaque("oae", serial)));
     let response = encode(state, &settings, request, reply, verdict, serial);
@@ -133,14 +155,32 @@ impl Drop for Flight<'_> {
     }
 }
 
-/// Checks the token, then the number of requests in flight, then the token's bucket. An unknown token uses
-/// up nobody's limit.
-fn admit(
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+struct Caller {
+    access: Access,
+    /// The user who made the token; nobody for a service app.
+    owner: Option<u32>,
+}
+
+/// Who asks, and by what name limits count it.
+fn caller(
     state: &State,
     request: &RequestParts,
     bucket: Bucket,
-    in_flight: u32,
-) -> (Option<Verdict>, Result<Access, ApiError>) {
+    segments: &[&str],
+) -> Result<(String, Caller), ApiError> {
+    if bucket == Bucket::Token {
+        return Ok(("apps".to_owned(), Caller { access: Access::Full, owner: None }));
+    }
+    let now = state.clock.unix().as_secs();
+    if let Some(app) = state.desk().admit(request, &base(request), now) {
+        let app = app?;
+        if !app.reaches(segments) {
+            return Err(ApiError::forbidden());
+        }
+        return Ok((app.client_id, Caller { access: app.access, owner: None }));
+    }
     let token = request
         .headers
         .get(header::AUTHORIZATION)
@@ -149,20 +189,36 @@ fn admit(
         .and_then(|value| value.strip_prefix("SSWS"))
         .map(str::trim_start)
         .unwrap_or_default();
-    let Some(access) = state.access(token).filter(|_| owner_lives(state)) else {
-        return (None, Err(ApiError::invalid_token()));
+    match state.access(token).filter(|_| owner_lives(state)) {
+        Some(access) => Ok((token.to_owned(), Caller { access, owner: state.owner })),
+        None => Err(ApiError::invalid_token()),
+    }
+}
+
+/// Checks the token, then the number of requests in flight, then the token's bucket. An unknown token uses
+/// up nobody's limit.
+fn admit(
+    state: &State,
+    request: &RequestParts,
+    bucket: Bucket,
+    segments: &[&str],
+    in_flight: u32,
+) -> (Option<Verdict>, Result<Caller, ApiError>) {
+    let (token, caller) = match caller(state, request, bucket, segments) {
+        Ok(known) => known,
+        Err(refusal) => return (None, Err(refusal)),
     };
     let now = state.clock.unix();
     let mut limiter = state.limiter();
     let (verdict, refusal) = if in_flight > limiter.limits().concurrent {
         (limiter.too_many_at_once(now), Refusal::Concurrency)
     } else {
-        (limiter.admit(bucket, token, now), Refusal::Rate)
+        (limiter.admit(bucket, &token, now), Refusal::Rate)
     };
     drop(limiter);
     if verdict.allowed {
         state.recorder().admitted(bucket, verdict.window);
-        return (Some(verdict), Ok(access));
+        return (Some(verdict), Ok(caller));
     }
     state.recorder().refused(bucket, refusal);
     (Some(verdict), Err(ApiError::rate_limited()))
@@ -180,7 +236,7 @@ fn answer(
     settings: &Settings,
     request: &RequestParts,
     segments: &[&str],
-    access: Access,
+    caller: Caller,
     fault: Option<&Fault>,
 ) -> Result<Reply, ApiError> {
     let known = matches!(
@@ -203,7 +259,7 @@ fn answer(
     if request.method != Method::GET {
         return Err(ApiError::method_not_allowed());
     }
-    match (access, segments) {
+    match (caller.access, segments) {
         (Access::Full, _) => {}
         (Access::NoAdminRole, ["users"]) => return Ok(Reply::ok(b"[]".to_vec())),
         (Access::NoAdminRole, _) => return Err(ApiError::forbidden()),
@@ -222,7 +278,7 @@ fn answer(
         // Read while the organisation is locked, so that no change before this time is still to come.
         now_ms: state.clock.millis(),
         sorted: &state.sorted,
-        owner: state.owner,
+        owner: caller.owner,
     };
     let decoded = |segment: &str| percent_decode_str(segment).decode_utf8_lossy().into_owned();
     match segments {
@@ -276,6 +332,9 @@ fn encode(
         text("x-rate-limit-limit", &verdict.limit.to_string());
         text("x-rate-limit-remaining", &verdict.remaining.to_string());
         text("x-rate-limit-reset", &verdict.reset.to_string());
+    }
+    for (name, value) in &reply.headers {
+        text(name, value);
     }
     for link in &reply.links {
         text("link", link);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::fault::Faults;
 use crate::limits::RateLimiter;
+use crate::oauth::Desk;
 use crate::org::Org;
 use crate::quirks::Quirks;
 use crate::sorted::SortedSearches;
@@ -42,6 +43,7 @@ pub(crate) struct State {
     limiter: Mutex<RateLimiter>,
     faults: Mutex<Faults>,
     recorder: Mutex<Recorder>,
+    desk: Mutex<Desk>,
     pub(crate) sorted: SortedSearches,
     pub(crate) in_flight: AtomicU32,
     pub(crate) served: AtomicU64,
@@ -67,6 +69,7 @@ impl State {
             limiter: Mutex::new(limiter),
             faults: Mutex::default(),
             recorder: Mutex::new(recorder),
+            desk: Mutex::default(),
             sorted: SortedSearches::default(),
             in_flight: AtomicU32::new(0),
             served: AtomicU64::new(0),
@@ -113,6 +116,10 @@ impl State {
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn recorder(&self) -> MutexGuard<'_, Recorder> {

@@ -98,7 +98,9 @@ pub(super) async fn ask(
     match found {
         Ok(facts) => {
             findings.push(answered());
-            findings.extend(access(&facts));
+            let mut told = client.app_facts();
+            told.extend(facts);
+            findings.extend(access(&told));
         }
         // The plugin read an answer, and says what is wrong with it.
         Err(ProbeError::Call(error)) => {

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -6,9 +7,13 @@ use zeroize::Zeroizing;
 
 /// Takes a credential out of what is recorded, should a provider echo it: as it is, as JSON and URLs write it, and in
 /// base64.
+/// Clones know the same secrets, those that come later too: a service app is given its tokens while a run reads.
+#[derive(Clone)]
 pub struct Scrub {
-    needles: Vec<Zeroizing<Vec<u8>>>,
+    needles: Arc<RwLock<Vec<Needle>>>,
 }
+
+type Needle = Zeroizing<Vec<u8>>;
 
 /// Stands where a credential was.
 const REMOVED: &str = "[credential removed]";
@@ -19,30 +24,36 @@ pub(super) const SHORTEST: usize = 8;
 impl Scrub {
     /// `None` when one of them is too short.
     pub(in crate::http) fn new<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Option<Self> {
-        let mut needles = Vec::new();
+        let scrub = Self::nothing();
         for secret in secrets {
             if secret.len() < SHORTEST {
                 return None;
             }
-            let quoted = Zeroizing::new(serde_json::Value::from(secret).to_string());
-            let query: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-            let query = Zeroizing::new(query);
-            needles.push(Zeroizing::new(secret.as_bytes().to_vec()));
-            needles.push(Zeroizing::new(quoted.trim_matches('"').as_bytes().to_vec()));
-            needles.push(Zeroizing::new(query.replace('+', "%20").into_bytes()));
-            needles.push(Zeroizing::new(query.as_bytes().to_vec()));
-            needles.push(Zeroizing::new(STANDARD.encode(secret).trim_end_matches('=').as_bytes().to_vec()));
-            needles.push(Zeroizing::new(URL_SAFE_NO_PAD.encode(secret).into_bytes()));
+            scrub.add(secret);
         }
+        Some(scrub)
+    }
+
+    /// One more secret.
+    pub(in crate::http) fn add(&self, secret: &str) {
+        let mut needles = self.needles.write().unwrap_or_else(PoisonError::into_inner);
+        let quoted = Zeroizing::new(serde_json::Value::from(secret).to_string());
+        let query: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        let query = Zeroizing::new(query);
+        needles.push(Zeroizing::new(secret.as_bytes().to_vec()));
+        needles.push(Zeroizing::new(quoted.trim_matches('"').as_bytes().to_vec()));
+        needles.push(Zeroizing::new(query.replace('+', "%20").into_bytes()));
+        needles.push(Zeroizing::new(query.as_bytes().to_vec()));
+        needles.push(Zeroizing::new(STANDARD.encode(secret).trim_end_matches('=').as_bytes().to_vec()));
+        needles.push(Zeroizing::new(URL_SAFE_NO_PAD.encode(secret).into_bytes()));
         // What holds another goes first, or a part of it would be left.
         needles.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         needles.dedup();
-        Some(Self { needles })
     }
 
-    /// Changes nothing.
-    pub(super) fn nothing() -> Self {
-        Self { needles: Vec::new() }
+    /// Changes nothing, until a secret is added.
+    pub(in crate::http) fn nothing() -> Self {
+        Self { needles: Arc::default() }
     }
 
     pub(in crate::http) fn text(&self, text: &str) -> String {
@@ -54,7 +65,7 @@ impl Scrub {
 
     pub(super) fn bytes<'b>(&self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
         let mut clean = Cow::Borrowed(bytes);
-        for needle in &self.needles {
+        for needle in self.needles.read().unwrap_or_else(PoisonError::into_inner).iter() {
             let mut from = 0;
             while let Some(at) = find(&clean[from..], needle) {
                 let at = from + at;

@@ -18,10 +18,16 @@ fn a_probe_tells_what_the_credential_sees() {
     assert_eq!(
         reading.extra,
         [
+            Attribute::new("probe.credential", "API token"),
             Attribute::new("probe.user", "u1@acme.example"),
-            Attribute::new("probe.users", true),
-            Attribute::new("probe.groups", true),
+            Attribute::new(
+                "probe.expires",
+                "after 30 days without use, or with the account of u1@acme.example"
+            ),
+            Attribute::new("probe.users", "2 or more"),
+            Attribute::new("probe.groups", "2 or more"),
             Attribute::new("probe.everyone-visible", true),
+            Attribute::new("probe.people", 5),
             Attribute::new("probe.required.Sales \"EU\"", true),
             Attribute::new("probe.members", true),
         ]
@@ -34,8 +40,8 @@ fn a_probe_tells_what_the_credential_sees() {
         shown,
         [
             "user   /api/v1/users/me",
-            "users  /api/v1/users?search=status%20pr&limit=5",
-            "groups /api/v1/groups?limit=5&expand=stats",
+            "users  /api/v1/users?search=status%20pr&limit=200",
+            "groups /api/v1/groups?limit=200&expand=stats",
             "groups /api/v1/groups?limit=20&expand=stats&filter=type%20eq%20%22BUILT_IN%22",
             "groups /api/v1/groups?limit=200&expand=stats&search=profile.name%20eq%20%22Sales%20%5C%22EU%5C%22%22",
             "groups /api/v1/groups/g1/users?limit=1",
@@ -58,10 +64,15 @@ fn a_credential_of_narrow_rights_is_told_so() {
         probe(json!({}), |request| request.path.contains("BUILT_IN").then(|| Response::new(200, "[]")))
             .unwrap();
     assert!(reading.extra.contains(&Attribute::new("probe.everyone-visible", false)));
-    assert_eq!(problems(&reading), ["the credential sees only some groups: Everyone is not among them"]);
+    assert_eq!(
+        problems(&reading),
+        [
+            "the credential's role sees only some groups, for Everyone is not among them: only these groups and their people sync"
+        ]
+    );
 
     let reading = probe(json!({}), |request| {
-        request.path.starts_with("/api/v1/groups?limit=5").then(|| Response::new(200, "[]"))
+        (request.path == "/api/v1/groups?limit=200&expand=stats").then(|| Response::new(200, "[]"))
     })
     .unwrap();
     assert!(reading.extra.contains(&Attribute::new("probe.groups", false)));
@@ -76,7 +87,7 @@ fn what_no_run_could_work_with_is_an_error() {
         ("/api/v1/users/me", Response::new(200, "<html>"), "unexpected"),
         ("/api/v1/users?", Response::new(200, "[]"), "forbidden"),
         ("/api/v1/users?", refusal(403, "E0000006"), "forbidden"),
-        ("/api/v1/groups?limit=5", refusal(403, "E0000006"), "forbidden"),
+        ("/api/v1/groups?limit=200&expand=stats", refusal(403, "E0000006"), "forbidden"),
     ] {
         let stopped =
             probe(json!({}), |request| request.path.starts_with(start).then(|| answer.clone())).unwrap_err();

@@ -23,10 +23,12 @@ pub enum Class {
     Apps,
     /// `/api/v1/logs`
     Logs,
+    /// `/oauth2/v1/token`
+    Token,
 }
 
 impl Class {
-    const ALL: [(Self, &'static str); 8] = [
+    const ALL: [(Self, &'static str); 9] = [
         (Self::Users, "users"),
         (Self::User, "user"),
         (Self::UserGroups, "user-groups"),
@@ -35,6 +37,7 @@ impl Class {
         (Self::Members, "members"),
         (Self::Apps, "apps"),
         (Self::Logs, "logs"),
+        (Self::Token, "token"),
     ];
 
     fn holds(self, segments: &[&str]) -> bool {
@@ -47,6 +50,7 @@ impl Class {
             Self::Members => matches!(segments, ["groups", _, "users"]),
             Self::Apps => matches!(segments, ["apps", ..]),
             Self::Logs => matches!(segments, ["logs", ..]),
+            Self::Token => matches!(segments, ["oauth2", "v1", "token"]),
         }
     }
 }
@@ -112,7 +116,7 @@ impl fmt::Display for Where {
 /// A request that a fault may strike.
 pub(crate) struct Asked<'a> {
     pub(crate) path: &'a str,
-    /// Of the path, after `/api/v1`.
+    /// Of the path, after `/api/v1`; all of the token endpoint's.
     pub(crate) segments: &'a [&'a str],
     pub(crate) query: &'a str,
     /// The group that the path is below, by id and name.
@@ -129,7 +133,7 @@ impl Asked<'_> {
 
     /// Does the fault make sense for this request?
     pub(super) fn may_meet(&self, fault: &Fault) -> bool {
-        let is_list = matches!(self.segments, [_] | [_, _, _]);
+        let is_list = matches!(self.segments, [_] | [_, _, _]) && !Class::Token.holds(self.segments);
         match fault {
             Fault::VanishedGroup => self.group.is_some(),
             Fault::BadCursor { .. } => Query::parse(self.query).get("after").is_some(),

@@ -5,5 +5,6 @@ mod client;
 mod faults;
 mod lag;
 mod logs;
+mod oauth;
 mod reading;
 mod serving;
