@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::directory::{SqliteStore, StoreError};
 use crate::http::{Budgets, Cassette, CassetteError, Endpoint, PluginUsed, Provenance, Recorder};
 use crate::plugin::Identity;
-use crate::run::{Answers, Event, Job, Observer, RunError, Turn, WorkFolder};
+use crate::run::{Answers, Event, Job, Observer, Reads, RunError, Turn, WorkFolder};
 
 /// Opens the directory, making it if there is none.
 pub(super) fn store(config: &Config) -> Result<SqliteStore, Failure> {
@@ -108,6 +108,7 @@ pub(super) async fn job(
         references,
         policy: connector.policy.clone(),
         override_limits: false,
+        reads: Reads::Full,
         max_requests: connector.limits.requests_per_run,
         observer: progress,
         cancel: around.cancel.child_token(),

@@ -51,6 +51,8 @@ pub enum RunError {
         "the recording was read at {recorded}, before what run {run} of connector {connector} applied ({applied})"
     )]
     Outdated { connector: String, recorded: Timestamp, run: i64, applied: Timestamp },
+    #[error("what changed in connector {connector} can't be told: {reason}")]
+    FullNeeded { connector: String, reason: String },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("a worker stopped unexpectedly: {0}")]
@@ -118,9 +120,26 @@ impl RunError {
             RunError::Outdated { connector, .. } => Some(format!(
                 "`rollcall plan {connector} --replay FILE` shows what it would do; `--force` applies it all the same"
             )),
+            RunError::FullNeeded { connector, .. } => {
+                Some(format!("`rollcall sync {connector}` reads everything"))
+            }
             RunError::Store(error) => error.hint(),
             RunError::Worker(_) => Some("run it again with -vv and report what it prints".into()),
         }
+    }
+
+    /// Why only a full run can tell, where the plugin says so.
+    pub fn wants_full_run(&self) -> Option<String> {
+        let error = match self {
+            RunError::Plan(error) => error,
+            RunError::Read { source, .. } => match &**source {
+                ReadError::Decode(error) => error,
+                ReadError::Http(_) | ReadError::Restarts { .. } => return None,
+            },
+            _ => return None,
+        };
+        let wants = matches!(error.code(), Some(PluginError::UNSUPPORTED | PluginError::FULL_NEEDED));
+        error.message().filter(|_| wants).map(str::to_owned)
     }
 
     /// True when what was read is still worth going on from.

@@ -11,6 +11,8 @@ use super::check::check_reading;
 use super::collect::{Collected, Collector};
 use super::error::RunError;
 use super::event::{Event, Observer, Step};
+use super::extent::{self, Extent, Reads};
+use super::increment::quiet;
 use super::lock::WorkFolder;
 use super::plan::{Plan, PlanInputs, build};
 use super::policy::Policy;
@@ -23,7 +25,7 @@ use crate::clock;
 use crate::directory::{ConnectorId, Reader, RunStart, Store};
 use crate::failpoint::FailPoint;
 use crate::http::HttpTotals;
-use crate::model::{Attribute, ReferenceRule, Scope};
+use crate::model::{Attribute, ReferenceRule};
 use crate::plugin::{Source, Transform};
 
 /// What a run of one connector works with.
@@ -42,6 +44,8 @@ pub struct Job {
     pub policy: Policy,
     /// Limits are noted and not enforced.
     pub override_limits: bool,
+    /// Everything, or what changed.
+    pub reads: Reads,
     /// Requests that the plugin may ask for in this run.
     pub max_requests: u64,
     pub observer: Arc<dyn Observer>,
@@ -56,7 +60,7 @@ pub struct Ended {
     pub error: Option<RunError>,
 }
 
-/// A full run: everything in scope is read, and the directory follows.
+/// A run: everything in scope is read, or what changed, and the directory follows.
 ///
 /// An error means that the run could not begin; a run that began and failed has changed nothing but its own record.
 pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
@@ -66,7 +70,8 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     job.work.tidy(SystemTime::now());
     let connector = store.connector(&job.connector)?;
     job.refuse_outdated(connector, store)?;
-    let start = RunStart { connector, mode: job.answers.mode(), at: timestamp() };
+    let mut extent = job.possible_extent(connector, store)?;
+    let start = RunStart { connector, mode: job.answers.mode(extent.0), at: timestamp() };
     let run = store.begin_run(&start)?;
     FailPoint::RunBegun.pass();
     let mut report = RunReport::new(&job.connector, start.mode);
@@ -74,15 +79,15 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     report.replayed = job.answers.recorded();
 
     let result = async {
-        let spool = spool_key(job, connector, store)?;
-        collect(job, &spool, &mut report).await?;
+        collect(job, connector, store, &mut extent, &mut report).await?;
         job.wait_for_turn().await?;
         tokio::task::block_in_place(|| {
             // What this run plans holds only as long as nobody else changes the directory.
             let _directory =
                 job.work.lock_directory(&job.cancel, || job.observer.event(Event::Step(Step::Wait)))?;
             FailPoint::DirectoryLocked.pass();
-            let mut plan = plan_reading(job, connector, store, &mut report)?;
+            let mut plan = plan_reading(job, connector, store, extent.0, &mut report)?;
+            job.leave_marks(extent.0, start.at, &mut plan);
             job.stop_if_asked()?;
             job.observer.event(Event::Step(Step::Apply));
             report.outcome = outcome_of(&report);
@@ -121,22 +126,22 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
 /// Sees a plan beside the directory that it was made for.
 pub type ShowPlan<'a> = dyn FnMut(&mut Plan, &dyn Reader) -> Result<(), RunError> + 'a;
 
-/// What a full run would do now. Nothing is written; `show` sees the plan beside the directory it was made for.
+/// What a run would do now. Nothing is written; `show` sees the plan beside the directory it was made for.
 pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> Result<RunReport, RunError> {
     let clock = Instant::now();
     let _lock = job.work.lock_connector(&job.connector)?;
     let connector = store.connector(&job.connector)?;
     let mut report = RunReport::new(&job.connector, "plan");
     report.replayed = job.answers.recorded();
-    let spool = spool_key(job, connector, store)?;
-    if let Err(error) = collect(job, &spool, &mut report).await {
+    let mut extent = job.possible_extent(connector, store)?;
+    if let Err(error) = collect(job, connector, store, &mut extent, &mut report).await {
         if !job.keeps_spool(&error) {
             job.forget_spool();
         }
         return Err(error);
     }
     let result = tokio::task::block_in_place(|| {
-        let mut plan = plan_reading(job, connector, store, &mut report)?;
+        let mut plan = plan_reading(job, connector, store, extent.0, &mut report)?;
         report.outcome = outcome_of(&report);
         job.measure(&mut report, clock);
         let reader = store.read()?;
@@ -148,19 +153,62 @@ pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> 
 }
 
 /// A spool belongs to one reading, and to the time until it is applied: no reading is applied twice.
-fn spool_key(job: &Job, connector: ConnectorId, store: &mut dyn Store) -> Result<SpoolKey, RunError> {
+fn spool_key(
+    job: &Job,
+    connector: ConnectorId,
+    store: &mut dyn Store,
+    extent: Extent,
+) -> Result<SpoolKey, RunError> {
     let applied = store.read()?.last_applied(connector)?.map_or(0, |run| run.0);
     let mut hasher = blake3::Hasher::new_keyed(&job.reading);
     hasher.update(&applied.to_le_bytes());
+    if extent == Extent::Changes {
+        hasher.update(extent.mode().as_bytes());
+    }
     Ok(SpoolKey::new(*hasher.finalize().as_bytes()))
 }
 
-async fn collect(job: &Job, key: &SpoolKey, report: &mut RunReport) -> Result<Collected, RunError> {
+/// Collects what the extent says; where that may be either and the plugin can't tell changes, everything. The report
+/// says why everything is read.
+async fn collect(
+    job: &Job,
+    connector: ConnectorId,
+    store: &mut dyn Store,
+    extent: &mut (Extent, Option<String>),
+    report: &mut RunReport,
+) -> Result<Collected, RunError> {
+    let mut collected = collect_once(job, connector, store, extent.0, report).await;
+    if let Err(error) = &collected
+        && extent.0 == Extent::Changes
+        && let Some(reason) = error.wants_full_run()
+    {
+        if job.reads == Reads::Changes {
+            return collected;
+        }
+        *extent = (Extent::Full, Some(reason));
+        collected = collect_once(job, connector, store, Extent::Full, report).await;
+    }
+    report.everything_because.clone_from(&extent.1);
+    collected
+}
+
+async fn collect_once(
+    job: &Job,
+    connector: ConnectorId,
+    store: &mut dyn Store,
+    extent: Extent,
+    report: &mut RunReport,
+) -> Result<Collected, RunError> {
     job.observer.event(Event::Step(Step::Collect));
     let spool = job.spool();
     let clock = Instant::now();
-    let known = job.answers.begin(timestamp(), known())?;
-    let collected = job.collector().collect(&Scope::Full, &known, &spool, key, now()).await;
+    let key = spool_key(job, connector, store, extent)?;
+    let mut known = known();
+    if extent == Extent::Changes {
+        known.extend(extent::told(store.read()?.checkpoints(connector)?));
+    }
+    let known = job.answers.begin(timestamp(), known)?;
+    let collected = job.collector().collect(&extent.scope(), &known, &spool, &key, now()).await;
     let collected = job.answers.end(collected)?;
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, pages = collected.pages, milliseconds, "collected");
@@ -172,14 +220,22 @@ fn plan_reading(
     job: &Job,
     connector: ConnectorId,
     store: &mut dyn Store,
+    extent: Extent,
     report: &mut RunReport,
 ) -> Result<Plan, RunError> {
     let spool = job.spool();
     let reader = store.read()?;
     job.observer.event(Event::Step(Step::Shape));
     let clock = Instant::now();
-    let reading = Reading::load(&spool, reader.as_ref(), connector, &job.references)?;
-    check_reading(&reading)?;
+    if extent == Extent::Changes
+        && let Some(quiet) = quiet(&spool, reader.as_ref(), connector, &job.connector)?
+    {
+        return Plan::of_nothing(connector, reader.as_ref(), job.work.path(), quiet, report);
+    }
+    let reading = Reading::load(&spool, reader.as_ref(), connector, &job.references, extent)?;
+    if extent == Extent::Full {
+        check_reading(&reading)?;
+    }
     FailPoint::Indexed.pass();
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, people = reading.len(), milliseconds, "indexed");
@@ -244,6 +300,72 @@ impl Job {
             observer: self.observer.as_ref(),
             cancel: &self.cancel,
             max_requests: self.max_requests,
+        }
+    }
+
+    /// How much is to be read now, and why everything where it could have been less.
+    fn extent(
+        &self,
+        connector: ConnectorId,
+        store: &mut dyn Store,
+    ) -> Result<(Extent, Option<String>), RunError> {
+        if self.reads == Reads::Full || self.answers.recorded().is_some() {
+            return Ok((Extent::Full, None));
+        }
+        let checkpoints = store.read()?.checkpoints(connector)?;
+        let against = extent::against_changes(&checkpoints, &self.configured());
+        match (self.reads, against) {
+            (Reads::Changes, Some(reason)) => {
+                Err(RunError::FullNeeded { connector: self.connector.clone(), reason })
+            }
+            (Reads::Either { full_every }, None) => {
+                match extent::due(&checkpoints, full_every, timestamp()) {
+                    Some(reason) => Ok((Extent::Full, Some(reason))),
+                    None => Ok((Extent::Changes, None)),
+                }
+            }
+            (_, Some(reason)) => Ok((Extent::Full, Some(reason))),
+            (_, None) => Ok((Extent::Changes, None)),
+        }
+    }
+
+    /// The same, having asked the plugin whether it can tell changes at all.
+    fn possible_extent(
+        &self,
+        connector: ConnectorId,
+        store: &mut dyn Store,
+    ) -> Result<(Extent, Option<String>), RunError> {
+        let (extent, why) = self.extent(connector, store)?;
+        if extent == Extent::Full || self.reads == Reads::Changes {
+            return Ok((extent, why));
+        }
+        let known: Vec<Attribute> =
+            known().into_iter().chain(extent::told(store.read()?.checkpoints(connector)?)).collect();
+        let planned = tokio::task::block_in_place(|| self.source.plan(&extent.scope(), &known));
+        match planned.map_err(RunError::Plan).err().and_then(|error| error.wants_full_run()) {
+            Some(reason) => Ok((Extent::Full, Some(reason))),
+            None => Ok((extent, why)),
+        }
+    }
+
+    /// Hash of all that decides what a reading holds and what becomes of it.
+    fn configured(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.reading);
+        hasher.update(&self.rules).update(format!("{:?} {:?}", self.policy, self.references).as_bytes());
+        *hasher.finalize().as_bytes()
+    }
+
+    /// Leaves for later runs how much was read, and from when on.
+    fn leave_marks(&self, extent: Extent, began: Timestamp, plan: &mut Plan) {
+        let checkpoints = &mut plan.reading.checkpoints;
+        checkpoints.retain(|name, _| !extent::is_own(name));
+        // Who is missing in a listing in doubt is looked for again from where this reading began.
+        if plan.mirror.doubts_absence {
+            checkpoints.clear();
+        } else if self.answers.recorded().is_some() {
+            checkpoints.extend([extent::nothing_to_go_on_from()]);
+        } else if extent == Extent::Full {
+            checkpoints.extend([extent::full_run(began, &self.configured())]);
         }
     }
 

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::answers::Answers;
 use super::entries::{Entries, GroupNames};
 use super::event::Silent;
+use super::extent::Reads;
 use super::lock::WorkFolder;
 use super::policy::Policy;
 use super::run::{Ended, Job, sync};
@@ -230,6 +231,7 @@ impl World {
                 ..Policy::default()
             },
             override_limits: false,
+            reads: Reads::Full,
             max_requests: 1000,
             observer: Arc::new(Silent),
             cancel: CancellationToken::new(),

@@ -12,6 +12,7 @@ use crate::model::{PluginError, Subject};
 use crate::plugin::Transform;
 use crate::run::collect::work_file;
 use crate::run::error::RunError;
+use crate::run::increment::Quiet;
 use crate::run::policy::Policy;
 use crate::run::reading::Reading;
 use crate::run::report::{NamedEntry, ReportedProblem, RunReport};
@@ -64,6 +65,32 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan of a run that read nothing new: only the checkpoints move on.
+    pub(in crate::run) fn of_nothing(
+        connector: ConnectorId,
+        reader: &dyn Reader,
+        work_folder: &Path,
+        quiet: Quiet,
+        report: &mut RunReport,
+    ) -> Result<Self, RunError> {
+        let Quiet { users_seen, groups_seen, checkpoints } = quiet;
+        (report.users.seen, report.users.unchanged) = (users_seen, users_seen);
+        (report.groups.seen, report.groups.unchanged) = (groups_seen, groups_seen);
+        let staging = Staging::create(work_folder).and_then(Staging::finish);
+        Ok(Self {
+            connector,
+            counters: reader.counters()?,
+            reading: Reading { checkpoints, ..Reading::default() },
+            users: Vec::new(),
+            groups: Vec::new(),
+            memberships: Vec::new(),
+            mirror: MirrorPlan::default(),
+            staging: staging.map_err(work_file(work_folder, "created"))?,
+            held: Held::default(),
+            work_folder: work_folder.to_owned(),
+        })
+    }
+
     /// Reads what is staged of a user.
     pub(in crate::run) fn staged(&mut self, user: &PlannedUser) -> Result<StagedUser, RunError> {
         self.staging.get(user.staged).map_err(work_file(&self.work_folder, "read"))
