@@ -4,6 +4,7 @@
 mod support;
 
 mod cassette;
+mod changes;
 mod cli_config;
 mod cli_demo;
 mod cli_doctor;

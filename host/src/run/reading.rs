@@ -135,6 +135,11 @@ impl Reading {
         }
     }
 
+    /// A reading in which nothing is new.
+    pub fn of_nothing(checkpoints: BTreeMap<String, String>) -> Self {
+        Self { checkpoints, ..Self::default() }
+    }
+
     fn known(reader: &dyn Reader, connector: ConnectorId) -> Result<Self, RunError> {
         let mut reading = Self::default();
         reader.mirror_users(connector, &mut |user| {

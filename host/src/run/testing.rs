@@ -32,6 +32,8 @@ pub struct Organisation {
     pub unreadable: BTreeSet<String>,
     /// Requests (by path) that fail, each with the error's code and how often.
     pub failing: BTreeMap<String, (String, u32)>,
+    /// What it was when changes were last told.
+    pub before: Option<Box<Organisation>>,
     /// Every request that was made.
     pub requests: Vec<String>,
 }
@@ -78,6 +80,35 @@ impl Organisation {
         self.groups.get_mut(id).expect("a group of the organisation").1 = members;
     }
 
+    /// From now on changes are those since then.
+    pub fn mark(&mut self) {
+        self.before = None;
+        self.before = Some(Box::new(self.clone()));
+    }
+
+    /// What has changed: people, groups with all of their members, and what is gone.
+    fn changes(&self) -> Page {
+        let mut page = Page::default();
+        let nothing = Self::default();
+        let before = self.before.as_deref().unwrap_or(&nothing);
+        let changed = self.users.iter().filter(|(id, user)| before.users.get(*id) != Some(user));
+        page.users.extend(changed.map(|(_, user)| user.clone()));
+        for (id, (group, members)) in &self.groups {
+            // Nobody is a member at a provider before they are there.
+            let is_new = |user: &String| self.users.contains_key(user) && !before.users.contains_key(user);
+            let joined = matches!(members, Members::Some(ids) if ids.iter().any(is_new));
+            if joined || before.groups.get(id) != Some(&(group.clone(), members.clone())) {
+                page.groups.push(group.clone());
+                page.memberships.push(Membership { group: id.clone(), members: members.clone() });
+            }
+        }
+        let left = before.users.keys().filter(|id| !self.users.contains_key(*id));
+        page.gone.extend(left.cloned().map(Subject::User));
+        let closed = before.groups.keys().filter(|id| !self.groups.contains_key(*id));
+        page.gone.extend(closed.cloned().map(Subject::Group));
+        page
+    }
+
     fn page(&mut self, path: &str) -> Result<Page, PluginError> {
         self.requests.push(path.to_owned());
         if let Some((code, times)) = self.failing.get_mut(path)
@@ -87,6 +118,9 @@ impl Organisation {
             return Err(PluginError::new(code.clone(), "as asked"));
         }
         let mut page = Page::default();
+        if path == "/changes" {
+            return Ok(self.changes());
+        }
         if let Some(from) = path.strip_prefix("/users/") {
             let from: usize = from.parse().expect("a number");
             for (id, user) in self.users.iter().skip(from).take(PAGE) {
@@ -151,7 +185,10 @@ impl Source for MemorySource {
         &self.manifest
     }
 
-    fn plan(&self, _scope: &Scope, _known: &[Attribute]) -> Result<Vec<Request>, CallError> {
+    fn plan(&self, scope: &Scope, _known: &[Attribute]) -> Result<Vec<Request>, CallError> {
+        if *scope == Scope::Changes {
+            return Ok(vec![request("/changes", None)]);
+        }
         Ok(vec![request("/users/0", None), request("/groups", None)])
     }
 

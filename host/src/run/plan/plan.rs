@@ -80,7 +80,7 @@ impl Plan {
         Ok(Self {
             connector,
             counters: reader.counters()?,
-            reading: Reading { checkpoints, ..Reading::default() },
+            reading: Reading::of_nothing(checkpoints),
             users: Vec::new(),
             groups: Vec::new(),
             memberships: Vec::new(),
