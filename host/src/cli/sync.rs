@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::sync::{Semaphore, mpsc};
@@ -28,7 +29,7 @@ use crate::service::AT_A_TIME;
 #[command(after_help = "Examples:\n  \
     rollcall sync acme\n  \
     rollcall sync acme --changes\n  \
-    rollcall sync --all --json\n  \
+    rollcall sync --all --auto --json\n  \
     rollcall sync acme --record acme.jsonl.gz\n\n\
     Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 changes are held for a person, \
     4 done with problems.")]
@@ -45,6 +46,12 @@ pub(super) struct SyncArguments {
     /// to time: no provider tells of every change.
     #[arg(long, conflicts_with = "tape")]
     changes: bool,
+    /// Read only what changed where that can be told, and else everything, saying why.
+    #[arg(long, conflicts_with_all = ["changes", "tape"])]
+    auto: bool,
+    /// With --auto, read everything when the last full sync is so many hours old.
+    #[arg(long, value_name = "HOURS", default_value_t = 24, requires = "auto", value_parser = clap::value_parser!(u32).range(1..))]
+    full_every: u32,
     #[command(flatten)]
     tape: TapeArguments,
     /// Let --record overwrite the file, and --replay apply what is older than the connector's last run.
@@ -71,7 +78,13 @@ pub(super) fn run(arguments: &SyncArguments, global: &Global, output: Output) ->
 
 impl SyncArguments {
     fn wishes(&self) -> Wishes {
-        let reads = if self.changes { Reads::Changes } else { Reads::Full };
+        let reads = match (self.changes, self.auto) {
+            (true, _) => Reads::Changes,
+            (false, true) => {
+                Reads::Either { full_every: Duration::from_secs(u64::from(self.full_every) * 60 * 60) }
+            }
+            (false, false) => Reads::Full,
+        };
         Wishes { reads, override_limits: self.override_limits }
     }
 }
