@@ -226,3 +226,21 @@ fn a_credential_that_may_not_read_the_log_is_told_what_it_does_not_see() {
     assert_eq!((&report["users"]["renamed"], &report["problems"][0]["kind"]), (&json!(1), &json!("run")));
     assert!(report["problems"][0]["hint"].as_str().unwrap().contains("System Log"), "{report}");
 }
+
+#[test]
+fn a_sync_decides_by_itself_and_says_why_it_read_everything() {
+    let world = World::company(&["ann"], &[]);
+    let auto = || world.run(&["sync", "acme", "--auto"]).exits(0).stdout;
+    let told = auto();
+    assert!(told.contains("Everything was read: no full sync has left a point to go on from."), "{told}");
+    world.requests();
+    assert!(!auto().contains("Everything was read"));
+    assert!(world.requests().iter().any(|request| request.contains("/api/v1/logs")));
+    world.configure("settings.users.search = 'profile.firstName eq \"ann\"'");
+    assert!(auto().contains("its configuration, plugins or credential have changed"));
+    let told = auto();
+    assert!(told.contains("Everything was read: okta does not tell of changes in whom"), "{told}");
+    let runs = world.run(&["runs", "--json"]).exits(0).json();
+    let modes: Vec<&str> = runs.as_array().unwrap().iter().map(|run| run["mode"].as_str().unwrap()).collect();
+    assert_eq!(modes, ["full", "full", "changes", "full"]);
+}

@@ -30,7 +30,7 @@ pub enum Reads {
     /// What changed, or nothing.
     Changes,
     /// What changed, where that can be told and the last full run is younger than this; else everything.
-    Either { full_every: Option<Duration> },
+    Either { full_every: Duration },
 }
 
 /// The last full run.
@@ -67,16 +67,12 @@ pub fn against_changes(checkpoints: &BTreeMap<String, String>, configured: &[u8;
 }
 
 /// Why a full run is due, as far as the last one's age is concerned.
-pub fn due(
-    checkpoints: &BTreeMap<String, String>,
-    every: Option<Duration>,
-    now: Timestamp,
-) -> Option<String> {
-    let (every, last) = (every?, last_full(checkpoints)?);
+pub fn due(checkpoints: &BTreeMap<String, String>, every: Duration, now: Timestamp) -> Option<String> {
+    let last = last_full(checkpoints)?;
     let age = now.duration_since(last.at);
     let hours = every.as_secs() / 3600;
     (age >= SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX))
-        .then(|| format!("the last full sync is more than {hours} h ago"))
+        .then(|| format!("the last full sync is {hours} h old or older"))
 }
 
 fn last_full(checkpoints: &BTreeMap<String, String>) -> Option<LastFull> {
@@ -132,7 +128,7 @@ mod tests {
     fn a_full_run_is_due_after_so_many_hours() {
         let checkpoints = BTreeMap::from([full_run(at("2026-11-24T00:00:00Z"), &[1; 32])]);
         let due = |every, now| due(&checkpoints, every, at(now)).is_some();
-        let day = Some(Duration::from_secs(24 * 3600));
+        let day = Duration::from_secs(24 * 3600);
         assert!(!due(day, "2026-11-24T23:59:59Z") && due(day, "2026-11-25T00:00:00Z"));
     }
 
