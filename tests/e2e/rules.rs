@@ -108,6 +108,41 @@ add-groups = ["Bobs"]
 }
 
 #[test]
+fn status_rules_deactivated_suspended_and_staged() {
+    use okta_sim::Status;
+    let world = ruled(
+        &["ann", "bob", "cy", "dee", "eve"],
+        &[],
+        "[[people]]\ndrop = 'status == \"STAGED\"'\nreason = 'not started yet'\n\
+         [[people]]\nset = 'active'\nvalue = true\nwhen = 'status == \"SUSPENDED\" && profile.costCenter == \"leave\"'\n",
+    );
+    let leave = serde_json::Map::from_iter([("costCenter".to_owned(), json!("leave"))]);
+    world.sim.update_profile("eve@acme.example", leave).unwrap();
+    for (name, status) in [
+        ("bob", Status::Deprovisioned),
+        ("cy", Status::Suspended),
+        ("dee", Status::Staged),
+        ("eve", Status::Suspended),
+    ] {
+        world.sim.set_status(&format!("{name}@acme.example"), status).unwrap();
+    }
+    let report = world.sync();
+    assert_eq!(left_out(&report), ["user dee@acme.example: rules: not started yet"]);
+    let directory = world.directory();
+    let active = |name: &str| directory.user(&format!("{name}@acme.example"))["active"].clone();
+    assert_eq!(["ann", "bob", "cy", "eve"].map(active), [true, false, false, true].map(Value::Bool));
+    // Who is let go of, and who begins, is seen by the next run.
+    world.sim.set_status("dee@acme.example", Status::Active).unwrap();
+    world.sim.set_status("ann@acme.example", Status::Suspended).unwrap();
+    let report = world.sync();
+    assert_eq!(
+        (&report["users"]["created"], &report["users"]["disabled"]),
+        (&json!(1), &json!(1)),
+        "{report}"
+    );
+}
+
+#[test]
 fn a_person_without_a_required_attribute_is_skipped_or_fails_the_run() {
     let world = ruled(&["ann"], &[], "[[people]]\nrequire = 'profile.department'\n");
     let report = world.run(&["sync", "acme", "--json"]).exits(4).json();
