@@ -102,8 +102,11 @@ impl Organisation {
                 page.memberships.push(Membership { group: id.clone(), members: members.clone() });
             }
         }
-        let left = before.users.keys().filter(|id| !self.users.contains_key(*id));
-        page.gone.extend(left.cloned().map(Subject::User));
+        for (id, user) in before.users.iter().filter(|(id, _)| !self.users.contains_key(*id)) {
+            page.gone.push(Subject::User(id.clone()));
+            // A search that lags behind still shows them.
+            page.users.push(user.clone());
+        }
         let closed = before.groups.keys().filter(|id| !self.groups.contains_key(*id));
         page.gone.extend(closed.cloned().map(Subject::Group));
         page
