@@ -140,8 +140,8 @@ fn every_block_is_of_a_kind_that_is_tested() {
     for block in blocks(&readme()) {
         let known = match (block.language.as_str(), block.note.as_str()) {
             ("console", _) => true,
-            ("toml", "" | "settings" | "references" | "http" | "credential") => true,
-            ("toml" | "rust", _) => is_file(&block),
+            ("toml", "" | "settings" | "references" | "http" | "credential" | "directories") => true,
+            ("toml" | "rust" | "csv", _) => is_file(&block),
             ("cron", "") => true,
             ("json", "") => true,
             ("ini", "rollcall.service") => true,
@@ -211,6 +211,16 @@ fn every_configuration_is_valid() {
         let configurations = match block.note.as_str() {
             "credential" => block.lines.iter().map(|line| connector(&format!("{line}\n"))).collect(),
             "settings" | "references" | "http" | "" => vec![connector(CREDENTIAL) + &text],
+            // The rest of the connector stands where its table begins.
+            "directories" => {
+                let own = format!(
+                    "{}[connector.acme]\n",
+                    text.split("[connector.acme]\n").next().unwrap_or_default()
+                );
+                let rest = text.strip_prefix(&own).expect("it has the connector's table");
+                let connector = connector(CREDENTIAL);
+                vec![own.replace("[connector.acme]\n", &connector) + rest]
+            }
             "trial.toml" => vec![text],
             _ => continue,
         };

@@ -51,10 +51,12 @@ points! {
     /// Everything was read, and the spool doesn't say so yet.
     ReadingEnding = "reading-ending",
     ReadingEnded = "reading-ended",
-    /// Nobody else plans or applies.
-    DirectoryLocked = "directory-locked",
     /// Reading and mirror are joined in memory.
     Indexed = "indexed",
+    /// What the provider says of someone whom it did not list outlives the process.
+    Confirmed = "confirmed",
+    /// Nobody else plans or applies.
+    DirectoryLocked = "directory-locked",
     BatchShaped = "batch-shaped",
     BatchStaged = "batch-staged",
     Planned = "planned",

@@ -16,7 +16,8 @@
 //! * [`service`]: runs connectors by their schedules, and tells who wants to be told.
 //! * [`cli`]: one file a subcommand; prints, never decides.
 //!
-//! Below all of them: [`whole_file`] writes files that are there whole or not at all, [`failpoint`] names the instants
+//! Below all of them: [`whole_file`] writes files that are there whole or not at all, `json_lines` files of JSON objects,
+//! [`failpoint`] names the instants
 //! at which tests kill the program, [`clock`] says what time it is.
 
 pub mod cli;
@@ -25,6 +26,7 @@ pub mod config;
 pub mod directory;
 pub mod failpoint;
 pub mod http;
+mod json_lines;
 pub mod model;
 pub mod plugin;
 pub mod run;

@@ -21,29 +21,38 @@ const SUFFIX: &str = ".new";
 pub enum Place {
     /// Nothing: an existing file is an error of the kind `AlreadyExists`. The umask applies.
     New,
+    /// As [`New`](Self::New), for the owner only.
+    NewPrivate,
     /// Whatever is there, with these permissions; for the owner only if there are none.
     Any(Option<Permissions>),
 }
 
 /// Writes the parts, one after the other.
 pub fn write(path: &Path, parts: &[&[u8]], place: Place) -> io::Result<()> {
+    write_with(path, place, |file| parts.iter().try_for_each(|part| file.write_all(part)))
+}
+
+/// Lets `fill` write it, which may take its time: nothing of that name is there before it has ended well.
+pub fn write_with<E: From<io::Error>>(
+    path: &Path,
+    place: Place,
+    fill: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     sweep(folder);
     let mut file = unfinished(folder, &place)?;
-    for part in parts {
-        file.write_all(part)?;
-    }
+    fill(file.as_file_mut())?;
     if let Place::Any(Some(permissions)) = &place {
         file.as_file().set_permissions(permissions.clone())?;
     }
     file.as_file().sync_all()?;
     FailPoint::FileWritten.pass();
     match place {
-        Place::New => file.persist_noclobber(path)?,
-        Place::Any(_) => file.persist(path)?,
+        Place::New | Place::NewPrivate => file.persist_noclobber(path).map_err(io::Error::from)?,
+        Place::Any(_) => file.persist(path).map_err(io::Error::from)?,
     };
     FailPoint::FileRenamed.pass();
     // Makes the rename itself durable.
@@ -135,5 +144,9 @@ mod tests {
         assert_eq!(mode(&path), 0o600);
         write(&path, &[b""], Place::Any(Some(Permissions::from_mode(0o640)))).unwrap();
         assert_eq!(mode(&path), 0o640);
+        let new = folder.path().join("new");
+        write(&new, &[b""], Place::NewPrivate).unwrap();
+        assert_eq!(mode(&new), 0o600);
+        assert!(write(&new, &[b""], Place::NewPrivate).is_err(), "it takes nobody's place");
     }
 }

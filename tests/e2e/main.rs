@@ -5,6 +5,7 @@ mod support;
 
 mod cassette;
 mod changes;
+mod cleanup;
 mod cli_config;
 mod cli_demo;
 mod cli_doctor;
@@ -12,9 +13,12 @@ mod cli_lists;
 mod cli_views;
 #[cfg(debug_assertions)]
 mod crash;
+mod directories;
 mod faults;
 mod lessons;
+mod local;
 mod okta;
+mod ownership;
 mod pacing;
 mod plugin_swap;
 mod rules;

@@ -51,7 +51,7 @@ fn only_people_in_these_groups_and_whoever_is_left_out_is_named_with_the_reason(
         (&json!(2), expected.map(str::to_owned).to_vec())
     );
     let words = world.run(&["sync", "acme"]).exits(0).stdout;
-    assert!(words.contains("1 user and 2 groups are kept out by transforms:\n  group interns ("), "{words}");
+    assert!(words.contains("1 user and 2 groups are left out:\n  group interns ("), "{words}");
     assert!(words.contains("): rules: neither staff nor intern"), "{words}");
     // A new one gets the next key, whoever was looked at again.
     world.hire("dee");
@@ -225,13 +225,28 @@ fn a_trial_shows_what_each_rule_did_and_asks_the_provider_nothing() {
     let robot = world.run(&["rules", "try", "acme", "--user", &robot, "--json"]).exits(0).json();
     assert_eq!(robot["outcome"], json!({ "result": "dropped", "reason": "rules: robots need no account" }));
     assert_eq!(robot["steps"].as_array().unwrap().last().unwrap()["rule"], "no robots");
-    // Without a person: the groups.
-    let groups = world.run(&["rules", "try", "acme"]).exits(0).stdout;
-    for line in
-        ["Groups (3):", "Everyone  kept\n", "tmp-1     dropped, rules: temporary [no temporary groups]"]
-    {
-        assert!(groups.contains(line), "no {line:?} in\n{groups}");
+    // Without a person: the groups, and everybody, counted.
+    let all = world.run(&["rules", "try", "acme"]).exits(0).stdout;
+    for line in [
+        "Groups (3):",
+        "Everyone  kept\n",
+        "tmp-1     dropped, rules: temporary [no temporary groups]",
+        "\nPeople (2):\n  come into the directory (1): Ann@acme.example\n  out of scope (1): robot@acme.example\n",
+        "   1  login\n      changed (2): ",
+        "   2  people.1\n      changed (1): Ann@acme.example\n      into the group Engineers (1): Ann@acme.example\n",
+        "   3  no robots\n      out of scope, robots need no account (1): robot@acme.example",
+        "note: the members of these groups were not read",
+    ] {
+        assert!(all.contains(line), "no {line:?} in\n{all}");
     }
+    let all = world.run(&["rules", "try", "acme", "--json"]).exits(0).json();
+    let ann = json!({ "people": 1, "first": ["Ann@acme.example"] });
+    assert_eq!(all["people"]["kept"], ann);
+    assert_eq!(all["people"]["rules"][1]["given"], json!({ "Engineers": ann }));
+    assert_eq!(
+        all["people"]["rules"][2]["dropped"]["robots need no account"]["first"],
+        json!(["robot@acme.example"])
+    );
     world
         .run(&["rules", "try", "acme", "--user", "nobody"])
         .exits(1)

@@ -53,7 +53,10 @@ fn other_rules_reshape_everybody() {
     assert_eq!((&report["users"]["dropped"], &report["users"]["absent"]), (&json!(1), &json!(0)));
     let after = world.directory();
     assert_eq!(after.group_names(), ["All Staff", "Everyone", "dropped", "hidden", "kept"]);
-    assert_eq!(after.user("bob@acme.example"), before.user("bob@acme.example"), "out of scope is not gone");
+    let (was, mut is) = (before.user("bob@acme.example").clone(), after.user("bob@acme.example").clone());
+    assert_eq!(is["active"], false, "whom rules drop is disabled, and nothing else");
+    is["active"] = json!(true);
+    assert_eq!(is, was);
     world.configure("");
     world.sync();
     assert_eq!(world.directory().user("ann@acme.example")["displayName"], "ann Test");

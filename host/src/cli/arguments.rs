@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use super::apply::ApplyArguments;
 use super::completions::CompletionsArguments;
 use super::config::ConfigCommand;
 use super::connector::ConnectorCommand;
@@ -11,10 +12,12 @@ use super::global::{ENVIRONMENT, Global};
 use super::groups::{GroupArguments, GroupsArguments};
 use super::held::{ApproveArguments, HeldArguments, RejectArguments};
 use super::init::InitArguments;
+use super::local::LocalCommand;
 use super::plan::PlanArguments;
 use super::plugin::PluginArgs;
 use super::rules::RulesCommand;
 use super::runs::{RunArguments, RunsArguments};
+use super::status::StatusArguments;
 use super::sync::SyncArguments;
 use super::users::{UserArguments, UsersArguments};
 
@@ -50,6 +53,7 @@ pub(super) enum Command {
     Connector(ConnectorCommand),
     Doctor(DoctorArguments),
     Plan(PlanArguments),
+    Apply(ApplyArguments),
     Sync(SyncArguments),
     /// Sync connectors by their schedules, until it is told to stop.
     ///
@@ -58,9 +62,7 @@ pub(super) enum Command {
     /// a run that reads stops, and goes on there the next time, one that applies its plan finishes.
     #[command(after_help = "Examples:\n  rollcall serve\n  rollcall serve --json")]
     Serve,
-    /// Show the connectors, their last runs, and what the directory holds.
-    #[command(after_help = "Examples:\n  rollcall status\n  rollcall status --json")]
-    Status,
+    Status(StatusArguments),
     Runs(RunsArguments),
     Run(RunArguments),
     Held(HeldArguments),
@@ -75,6 +77,8 @@ pub(super) enum Command {
     Plugin(PluginArgs),
     #[command(subcommand)]
     Rules(RulesCommand),
+    #[command(subcommand)]
+    Local(LocalCommand),
     Completions(CompletionsArguments),
 }
 

@@ -3,38 +3,47 @@
 
 use serde_json::{Map, Value};
 
+use super::held_view::ShownHeld;
 use super::listing::{Listing, in_words};
 use super::output::Output;
 use super::plan::{ShownChange, ShownMembers};
 use super::report::Failure;
 use crate::directory::ChangeKind;
 
-const COLUMNS: [&str; 6] = ["kind", "entry", "name", "field", "before", "after"];
+/// `held`: why it is not done; nothing where it is.
+pub(super) const COLUMNS: [&str; 8] = ["kind", "entry", "name", "field", "before", "after", "reason", "held"];
 
+/// What is changed, then what is held.
 pub(super) fn print(
     output: Output,
-    changes: &[ShownChange],
-    memberships: &[ShownMembers],
+    (changes, memberships): (&[ShownChange], &[ShownMembers]),
+    held: &ShownHeld,
 ) -> Result<(), Failure> {
     let columns = COLUMNS.map(str::to_owned);
     let mut listing = Listing::start(output, true, &columns, in_words)?;
-    let mut print = |line: Vec<Value>| listing.row(|| line, || Value::Null);
-    for change in changes {
-        lines(change).into_iter().try_for_each(&mut print)?;
-    }
-    for group in memberships {
-        for name in &group.added {
-            print(member("add-member", &group.group, Value::Null, name.as_str().into()))?;
-        }
-        for name in &group.removed {
-            print(member("remove-member", &group.group, name.as_str().into(), Value::Null))?;
-        }
+    for line in rows(changes, memberships).chain(rows(&held.changes, &held.memberships)) {
+        listing.row(|| line, || Value::Null)?;
     }
     listing.end("Nothing changes.")
 }
 
-fn member(kind: &str, group: &str, before: Value, after: Value) -> Vec<Value> {
-    vec![kind.into(), "group".into(), group.into(), "member".into(), before, after]
+/// Under [`COLUMNS`].
+pub(super) fn rows<'a>(
+    changes: &'a [ShownChange],
+    memberships: &'a [ShownMembers],
+) -> impl Iterator<Item = Vec<Value>> + 'a {
+    changes.iter().flat_map(lines).chain(memberships.iter().flat_map(members))
+}
+
+fn members(members: &ShownMembers) -> impl Iterator<Item = Vec<Value>> + '_ {
+    let line = |kind: &str, before: Value, after: Value| {
+        let group = members.group.as_str().into();
+        let held = members.held.as_deref().into();
+        vec![kind.into(), "group".into(), group, "member".into(), before, after, Value::Null, held]
+    };
+    let added = members.added.iter().map(move |name| line("add-member", Value::Null, name.as_str().into()));
+    let removed = members.removed.iter();
+    added.chain(removed.map(move |name| line("remove-member", name.as_str().into(), Value::Null)))
 }
 
 fn lines(change: &ShownChange) -> Vec<Vec<Value>> {
@@ -46,6 +55,8 @@ fn lines(change: &ShownChange) -> Vec<Vec<Value>> {
             field.into(),
             before,
             after,
+            change.reason.as_deref().into(),
+            change.held.as_deref().into(),
         ]
     };
     let whole = [ChangeKind::Create, ChangeKind::Disable, ChangeKind::Enable, ChangeKind::Delete];
@@ -80,7 +91,18 @@ mod tests {
     use super::*;
 
     fn change(kind: ChangeKind, before: Option<Value>, after: Value) -> ShownChange {
-        ShownChange { kind: kind.as_str(), entry: "user", key: 1, name: "ann".into(), before, after }
+        let (kind, name) = (kind.as_str(), "ann".into());
+        ShownChange {
+            kind,
+            entry: "user",
+            key: 1,
+            name,
+            before,
+            after,
+            reason: None,
+            held: None,
+            state: None,
+        }
     }
 
     #[test]
@@ -93,9 +115,9 @@ mod tests {
         let lines: Vec<String> = lines(&update).iter().map(|line| crate::cli::csv::line(line)).collect();
         assert_eq!(
             lines.concat(),
-            "update,user,ann,email,a@b.c,\n\
-             update,user,ann,profile.department,Sales,Support\n\
-             update,user,ann,profile.level,,3\n"
+            "update,user,ann,email,a@b.c,,,\n\
+             update,user,ann,profile.department,Sales,Support,,\n\
+             update,user,ann,profile.level,,3,,\n"
         );
     }
 
@@ -106,6 +128,6 @@ mod tests {
             assert_eq!(lines(&change).len(), 1);
         }
         let rename = change(ChangeKind::Rename, Some(json!({ "userName": "a" })), json!({ "userName": "b" }));
-        assert_eq!(lines(&rename)[0][3..], [json!("userName"), json!("a"), json!("b")]);
+        assert_eq!(lines(&rename)[0][3..6], [json!("userName"), json!("a"), json!("b")]);
     }
 }

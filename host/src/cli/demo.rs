@@ -139,7 +139,7 @@ fn synced(config: &Config, output: Output) -> Result<RunReport, Failure> {
 }
 
 fn changes_of(config: &Config, report: &RunReport) -> Result<Done, Failure> {
-    let mut store = job::existing_store(config)?;
+    let mut store = job::existing_store(config.directory(None)?)?;
     let reader = store.read()?;
     Ok(done_by(reader.as_ref(), RunId(report.run.unwrap_or_default()))?)
 }

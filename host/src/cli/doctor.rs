@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use finding::{Finding, State};
 
+use super::directory::DirectoryArguments;
 use super::exit::Exit;
 use super::global::Global;
 use super::human::plural;
@@ -40,6 +41,8 @@ pub(super) struct DoctorArguments {
     /// Ask no provider, and read no credential.
     #[arg(long)]
     offline: bool,
+    #[command(flatten)]
+    directory: DirectoryArguments,
 }
 
 /// What `--json` prints.
@@ -101,11 +104,17 @@ fn examine(arguments: &DoctorArguments, global: &Global, output: Output) -> Resu
     }
     findings.push(configuration(&config));
     let library = machine::plugins(&config, &mut findings);
-    machine::storage(&config, &mut findings);
+    let directories = match (&arguments.name, &arguments.directory.directory) {
+        (None, None) => config.directories()?,
+        (name, _) => vec![arguments.directory.of(&config, name.as_deref())?],
+    };
+    directories.iter().for_each(|directory| machine::storage(&directory.path, &mut findings));
+    let of_directories =
+        |name: &str| directories.iter().any(|directory| directory.name == config.directory_of(name).name);
     let names: Vec<&String> = config
         .connectors
         .keys()
-        .filter(|name| arguments.name.as_ref().is_none_or(|asked| asked == *name))
+        .filter(|name| arguments.name.as_ref().map_or_else(|| of_directories(name), |asked| asked == *name))
         .collect();
     // On a terminal somebody waits; elsewhere only the result counts.
     let output = Output { quiet: output.quiet || !io::stderr().is_terminal(), ..output };

@@ -14,8 +14,8 @@ use super::plugin::PluginCliError;
 use super::prompt::Terminal;
 use super::report::Failure;
 use super::{
-    completions, config, connector, demo, doctor, groups, held, init, logging, plan, plugin, rules, runs,
-    serve, status, sync, users,
+    apply, completions, config, connector, demo, doctor, groups, held, init, local, logging, plan, plugin,
+    rules, runs, serve, status, sync, users,
 };
 use crate::config::ConfigError;
 
@@ -48,9 +48,10 @@ fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> R
         Command::Init(arguments) => init::run(&arguments, &global.config, output, connections, &Terminal),
         Command::Demo(arguments) => demo::run(&arguments, output),
         Command::Plan(arguments) => plan::run(&arguments, &global, output),
+        Command::Apply(arguments) => apply::run(&arguments, &global, output),
         Command::Sync(arguments) => sync::run(&arguments, &global, output),
         Command::Serve => serve::run(&global, output),
-        Command::Status => status::run(&global, output),
+        Command::Status(arguments) => status::run(&arguments, &global, output),
         Command::Runs(arguments) => runs::list(&arguments, &global, output),
         Command::Run(arguments) => runs::one(&arguments, &global, output),
         Command::Held(arguments) => held::list(&arguments, &global, output),
@@ -66,6 +67,7 @@ fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> R
             Ok(Exit::Done)
         }
         Command::Rules(command) => rules::run(&command, &global, output),
+        Command::Local(command) => local::run(&command, &global, output),
         Command::Doctor(arguments) => doctor::run(&arguments, &global, output),
         Command::Config(command) => config::run(&command, &global, output),
         Command::Completions(arguments) => completions::run(&arguments),

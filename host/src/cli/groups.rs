@@ -3,6 +3,7 @@ use roaring::RoaringBitmap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::directory::DirectoryArguments;
 use super::entries::{PastChange, fields, only, past_changes, told};
 use super::exit::Exit;
 use super::global::Global;
@@ -35,6 +36,8 @@ pub(super) struct GroupsArguments {
     #[arg(long, value_name = "NAME")]
     connector: Option<String>,
     #[command(flatten)]
+    directory: DirectoryArguments,
+    #[command(flatten)]
     list: ListArguments,
 }
 
@@ -46,6 +49,8 @@ pub(super) struct GroupsArguments {
 pub(super) struct GroupArguments {
     /// Name or the provider's id.
     group: String,
+    #[command(flatten)]
+    directory: DirectoryArguments,
 }
 
 /// A group as `--json` prints one.
@@ -58,7 +63,7 @@ struct WholeGroup<'a> {
 
 pub(super) fn list(arguments: &GroupsArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let mut store = existing_store(&config)?;
+    let mut store = existing_store(arguments.directory.of(&config, arguments.connector.as_deref())?)?;
     let reader = store.read()?;
     known_connector(&config, reader.as_ref(), arguments.connector.as_deref())?;
     let filter = GroupFilter {
@@ -151,7 +156,7 @@ pub(super) fn named(reader: &dyn Reader, group: &str) -> Result<GroupEntry, Fail
 
 pub(super) fn one(arguments: &GroupArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let mut store = existing_store(&config)?;
+    let mut store = existing_store(arguments.directory.of(&config, None)?)?;
     let reader = store.read()?;
     let group = named(reader.as_ref(), &arguments.group)?;
     let mut members = Vec::new();

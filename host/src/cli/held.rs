@@ -2,46 +2,70 @@
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 
+use super::directory::DirectoryArguments;
 use super::exit::Exit;
 use super::global::Global;
+use super::held_view::ShownHeld;
 use super::human::plural;
 use super::job::existing_store;
+use super::listing::{Listing, in_words};
 use super::output::Output;
 use super::plan::{ShownChange, ShownMembers};
 use super::report::Failure;
-use super::show;
+use super::{changes_csv, show};
 use crate::config::Config;
-use crate::directory::{HeldState, Reader, RunId, SqliteStore, Store, UserKey};
+use crate::directory::{EntryKind, GroupKey, RunId, SqliteStore, Store, UserKey};
 use crate::run::WorkFolder;
 use crate::run::safety::{self, Approval, DecisionError};
 
 /// List the changes that runs hold for a person.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  rollcall held\n  rollcall held acme --json")]
+#[command(
+    after_help = "Examples:\n  rollcall held\n  rollcall held acme --json\n  rollcall held --csv > held.csv"
+)]
 pub(super) struct HeldArguments {
     /// Only those of this connector.
     connector: Option<String>,
+    /// Print the held changes as comma-separated values: one line for each changed field, member, or entry.
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    #[command(flatten)]
+    directory: DirectoryArguments,
 }
 
-/// Apply what a run holds.
+/// Apply what a run holds, or let the next sync of a connector change what is named.
 ///
 /// Each entry has to be as it was when the change was planned. It is a run of its own, in one transaction.
+///
+/// With a connector, nothing is applied now: the next sync does not hold what becomes of the named people and groups,
+/// and does not count it for its limits.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     rollcall approve 12\n  \
     rollcall approve 12 --only mei.costa@acme.example --only Sales\n  \
-    rollcall approve 12 --skip-changed\n\n\
+    rollcall approve 12 --skip-changed\n  \
+    rollcall approve acme --user mei.costa@acme.example --group Sales\n\n\
     Exit codes: 0 done, 1 failed, 2 usage or configuration, 4 done, but some no longer fitted.")]
 pub(super) struct ApproveArguments {
-    /// The run, as `rollcall held` lists it.
-    run: i64,
+    /// The run, as `rollcall held` lists it; or the connector whose next sync it is for.
+    #[arg(value_name = "RUN|CONNECTOR")]
+    what: String,
     /// Only what is held of this user or group; the rest still waits.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["user", "group"])]
     only: Vec<String>,
     /// Leave out what no longer fits, instead of applying nothing.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["user", "group"])]
     skip_changed: bool,
+    /// A user whom the connector's next sync may disable, delete or rename.
+    #[arg(long, value_name = "LOGIN")]
+    user: Vec<String>,
+    /// A group that the connector's next sync may empty, delete or take members from.
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
+    #[command(flatten)]
+    directory: DirectoryArguments,
 }
 
 /// Drop what a run holds. The next sync plans, and holds, it again.
@@ -53,6 +77,15 @@ pub(super) struct RejectArguments {
     /// Only what is held of this user or group.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    #[command(flatten)]
+    directory: DirectoryArguments,
+}
+
+/// What waits, and what was approved before it is planned.
+#[derive(Debug, Default, Serialize)]
+struct Listed {
+    waiting: Vec<Waiting>,
+    approved: Vec<ApprovedEntry>,
 }
 
 /// What waits of one run.
@@ -67,81 +100,88 @@ struct Waiting {
     lines: Vec<String>,
 }
 
+/// An entry whose changes the next complete run of the connector does not hold.
+#[derive(Debug, Serialize)]
+struct ApprovedEntry {
+    connector: String,
+    entry: &'static str,
+    key: u32,
+    name: String,
+}
+
 pub(super) fn list(arguments: &HeldArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
     if let Some(name) = &arguments.connector {
         config.connector(name)?;
     }
-    let mut store = existing_store(&config)?;
+    let directory = arguments.directory.of(&config, arguments.connector.as_deref())?;
+    let mut store = existing_store(directory)?;
     let reader = store.read()?;
-    let mut all = Vec::new();
+    let mut listed = Listed::default();
     for run in reader.holding_runs(arguments.connector.as_deref())? {
-        all.push(waiting(reader.as_ref(), run)?);
+        let connector = reader.run(run)?.map(|row| row.connector).unwrap_or_default();
+        let held = ShownHeld::of_run(run, true, reader.as_ref())?;
+        let reasons = held.reasons();
+        let ShownHeld { changes, memberships, lines } = held;
+        listed.waiting.push(Waiting { run: run.0, connector, reasons, changes, memberships, lines });
     }
-    output.view(|| text(&all), || &all)?;
+    for (id, connector) in reader.connectors()? {
+        if arguments.connector.as_ref().is_some_and(|wanted| *wanted != connector) {
+            continue;
+        }
+        for (kind, key) in reader.approved_entries(id)? {
+            let name = match kind {
+                EntryKind::User => reader.user(UserKey(key))?.map(|user| user.user_name),
+                EntryKind::Group => reader.group(GroupKey(key))?.map(|group| group.name),
+            };
+            // Whoever is gone has nothing left that could be held.
+            let Some(name) = name else { continue };
+            let (connector, entry) = (connector.clone(), kind.as_str());
+            listed.approved.push(ApprovedEntry { connector, entry, key, name });
+        }
+    }
+    if arguments.csv {
+        return csv(&listed, output);
+    }
+    output.view(|| text(&listed), || &listed)?;
     Ok(Exit::Done)
 }
 
-fn waiting(reader: &dyn Reader, run: RunId) -> Result<Waiting, Failure> {
-    let connector = reader.run(run)?.map(|row| row.connector).unwrap_or_default();
-    let mut all = Waiting {
-        run: run.0,
-        connector,
-        reasons: Vec::new(),
-        changes: Vec::new(),
-        memberships: Vec::new(),
-        lines: Vec::new(),
-    };
-    let mut made = std::collections::BTreeMap::new();
-    for held in reader.held_changes(run)?.into_iter().filter(|held| held.state == HeldState::Waiting) {
-        all.lines.push(show::change(&held.change));
-        made.insert((held.change.entry, held.change.key), held.change.name.clone());
-        all.changes.push(ShownChange::from(&held.change));
-        all.reasons.push(held.reason);
+fn csv(listed: &Listed, output: Output) -> Result<Exit, Failure> {
+    let columns: Vec<String> =
+        ["run", "connector"].into_iter().chain(changes_csv::COLUMNS).map(str::to_owned).collect();
+    let mut listing = Listing::start(output, true, &columns, in_words)?;
+    for waiting in &listed.waiting {
+        for row in changes_csv::rows(&waiting.changes, &waiting.memberships) {
+            let from = [Value::from(waiting.run), Value::from(waiting.connector.as_str())];
+            listing.row(|| from.into_iter().chain(row).collect(), || Value::Null)?;
+        }
     }
-    let user = crate::directory::EntryKind::User;
-    let group = crate::directory::EntryKind::Group;
-    for held in reader.held_members(run)?.into_iter().filter(|held| held.state == HeldState::Waiting) {
-        let names = |keys: &roaring::RoaringBitmap| -> Result<Vec<String>, Failure> {
-            let name = |key| -> Result<String, Failure> {
-                let found = reader.user(UserKey(key))?.map(|user| user.user_name);
-                Ok(found.or_else(|| made.get(&(user, key)).cloned()).unwrap_or_default())
-            };
-            keys.iter().map(name).collect()
-        };
-        let key = held.change.group;
-        let name = reader.group(key)?.map(|group| group.name).or_else(|| made.get(&(group, key.0)).cloned());
-        let members = ShownMembers {
-            group: name.unwrap_or_default(),
-            added: names(&held.change.added)?,
-            removed: names(&held.change.removed)?,
-        };
-        all.lines.push(members.line());
-        all.memberships.push(members);
-        all.reasons.push(held.reason);
-    }
-    all.reasons.sort();
-    all.reasons.dedup();
-    Ok(all)
+    listing.end("Nothing waits for a person.")?;
+    Ok(Exit::Done)
 }
 
-fn text(all: &[Waiting]) -> String {
-    if all.is_empty() {
-        return "Nothing waits for a person.".to_owned();
+fn text(listed: &Listed) -> String {
+    let mut blocks: Vec<String> = Vec::new();
+    for Waiting { run, connector, reasons, lines, .. } in &listed.waiting {
+        let number = lines.len() as u64;
+        let changes = plural(number, "change", "changes");
+        let mut text = format!("Run {run} of {connector} holds {changes}:");
+        text.push_str(&show::listed(lines.iter().cloned(), number));
+        reasons.iter().for_each(|reason| text.push_str(&format!("\nReason: {reason}")));
+        blocks.push(text);
     }
-    let blocks = all.iter().map(|waiting| {
-        let number = waiting.lines.len() as u64;
-        let mut text = format!(
-            "Run {} of {} holds {}:",
-            waiting.run,
-            waiting.connector,
-            plural(number, "change", "changes")
-        );
-        text.push_str(&show::listed(waiting.lines.iter().cloned(), number));
-        waiting.reasons.iter().for_each(|reason| text.push_str(&format!("\nReason: {reason}")));
-        text
-    });
-    blocks.collect::<Vec<_>>().join("\n\n")
+    if blocks.is_empty() {
+        blocks.push("Nothing waits for a person.".to_owned());
+    }
+    if !listed.approved.is_empty() {
+        let number = listed.approved.len() as u64;
+        let lines = listed.approved.iter().map(|ApprovedEntry { connector, entry, name, .. }| {
+            format!("{entry} {name}: the next sync of {connector} does not hold it")
+        });
+        blocks.push(format!("Approved beforehand:{}", show::listed(lines, number)));
+    }
+    blocks.join("\n\n")
 }
 
 fn connector_of(config: &Config, store: &mut SqliteStore, run: i64) -> Result<String, Failure> {
@@ -158,15 +198,39 @@ pub(super) fn approve(
     output: Output,
 ) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let mut store = existing_store(&config)?;
-    let connector = connector_of(&config, &mut store, arguments.run)?;
+    let beforehand = !arguments.user.is_empty() || !arguments.group.is_empty();
+    match (arguments.what.parse(), beforehand) {
+        (Ok(run), false) => approve_run(run, arguments, &config, output),
+        (Err(_), true) => approve_beforehand(arguments, &config, output),
+        (Ok(run), true) => Err(Failure::usage("`--user` and `--group` are for the next sync of a connector")
+            .with_hint(Some(format!(
+                "`rollcall approve {run} --only NAME` applies what that run holds of it"
+            )))),
+        (Err(_), false) => {
+            config.connector(&arguments.what)?;
+            Err(Failure::usage(format!("what is the next sync of {} to change?", arguments.what)).with_hint(
+                Some("name it with `--user` or `--group`; `rollcall approve RUN` applies what a run holds"),
+            ))
+        }
+    }
+}
+
+fn approve_run(
+    run: i64,
+    arguments: &ApproveArguments,
+    config: &Config,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let directory = arguments.directory.of(config, None)?;
+    let mut store = existing_store(directory)?;
+    let connector = connector_of(config, &mut store, run)?;
     let approval = Approval {
         connector: &connector,
-        run: RunId(arguments.run),
+        run: RunId(run),
         only: &arguments.only,
         skip_changed: arguments.skip_changed,
         safety: &config.connector(&connector)?.policy.safety,
-        work: &WorkFolder::beside(&config.directory)?,
+        work: &WorkFolder::beside(&directory.path)?,
         cancel: &tokio_util::sync::CancellationToken::new(),
     };
     let report = safety::approve(&approval, &mut store)?;
@@ -174,9 +238,25 @@ pub(super) fn approve(
     Ok(report.outcome.into())
 }
 
+fn approve_beforehand(
+    arguments: &ApproveArguments,
+    config: &Config,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let connector = &arguments.what;
+    config.connector(connector)?;
+    let mut store = existing_store(arguments.directory.of(config, Some(connector))?)?;
+    let names = safety::approve_beforehand(&mut store, connector, &arguments.user, &arguments.group)?;
+    output.result(
+        || format!("The next sync of {connector} does not hold changes of {}.", names.join(", ")),
+        || serde_json::json!({ "connector": connector, "approved": names }),
+    )?;
+    Ok(Exit::Done)
+}
+
 pub(super) fn reject(arguments: &RejectArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let mut store = existing_store(&config)?;
+    let mut store = existing_store(arguments.directory.of(&config, None)?)?;
     let connector = connector_of(&config, &mut store, arguments.run)?;
     let number = safety::reject(&mut store, &connector, RunId(arguments.run), &arguments.only)?;
     output.result(
@@ -192,11 +272,15 @@ pub(super) fn reject(arguments: &RejectArguments, global: &Global, output: Outpu
 impl From<DecisionError> for Failure {
     fn from(error: DecisionError) -> Self {
         let exit = match error {
-            DecisionError::NothingWaits { .. } | DecisionError::Unknown { .. } => Exit::Usage,
+            DecisionError::NothingWaits { .. }
+            | DecisionError::Unknown { .. }
+            | DecisionError::Nobody { .. } => Exit::Usage,
             DecisionError::Changed { .. } | DecisionError::Run(_) => Exit::Failed,
         };
         let changed = error.changed();
         let detail = (!changed.is_empty()).then(|| format!("  {}", changed.join("\n  ")));
-        Failure::of(exit, &error).with_detail(detail).with_hint(error.hint())
+        let mut failure = Failure::of(exit, &error).with_detail(detail).with_hint(error.hint());
+        failure.add_causes(changed);
+        failure
     }
 }

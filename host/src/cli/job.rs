@@ -11,22 +11,26 @@ use super::output::Output;
 use super::progress::Progress;
 use super::report::Failure;
 use super::tape::Tape;
-use crate::config::Config;
+use crate::config::{Config, Connector, Directory};
 use crate::directory::{SqliteStore, StoreError};
 use crate::http::{Budgets, Cassette, CassetteError, Endpoint, PluginUsed, Provenance, Recorder};
 use crate::plugin::Identity;
-use crate::run::{Answers, Event, Job, Observer, Reads, RunError, Turn, WorkFolder};
+use crate::run::{Answers, Event, Job, Observer, Precedence, Reads, Turn, WorkFolder};
 
 /// Opens the directory, making it if there is none.
-pub(super) fn store(config: &Config) -> Result<SqliteStore, Failure> {
-    SqliteStore::open(&config.directory).map_err(Failure::from)
+pub(super) fn store(directory: &Directory) -> Result<SqliteStore, Failure> {
+    SqliteStore::open(&directory.path).map_err(Failure::from)
 }
 
 /// Opens the directory if there is one; else says how to get one.
-pub(super) fn existing_store(config: &Config) -> Result<SqliteStore, Failure> {
-    SqliteStore::open_existing(&config.directory)?.ok_or_else(|| {
-        let what = format!("there is no directory yet at {}", config.directory.display());
-        Failure::new(Exit::Failed, what).with_hint(Some("`rollcall sync --all` makes it"))
+pub(super) fn existing_store(directory: &Directory) -> Result<SqliteStore, Failure> {
+    SqliteStore::open_existing(&directory.path)?.ok_or_else(|| {
+        let what = format!("there is no directory yet at {}", directory.path.display());
+        let hint = match directory.is_filled() {
+            true => "`rollcall sync --all` makes it",
+            false => "no connector fills it; `--directory NAME` shows another one",
+        };
+        Failure::new(Exit::Failed, what).with_hint(Some(hint))
     })
 }
 
@@ -53,25 +57,16 @@ pub(super) async fn job(
     let heard = Arc::clone(&progress);
     let listener = Arc::new(move |event| heard.event(Event::Http(event)));
     let manifest = plugins.source.manifest();
-    let rules = hash("rollcall rules 1", |part| {
-        for (transform, used) in plugins.transforms.iter().zip(&connector.transforms) {
-            part_of_plugin(part, transform.identity(), &used.settings);
-        }
-    });
+    let rules = rules(connector, &plugins);
     let references = open::references(config, name, manifest)?;
-    let from = |endpoint: &Endpoint| Provenance {
-        connector: name.to_owned(),
-        plugin: used(plugins.source.identity()),
-        endpoint: endpoint.to_string(),
-        settings: hex(&hash("rollcall settings 1", |part| part(connector.settings.to_string().as_bytes()))),
-        transforms: hex(&rules),
-    };
+    let from = |endpoint: &Endpoint| provenance(config, name, &plugins, endpoint);
     let (answers, endpoint, whose) = match tape {
         Some(Tape::Replay { file, even_if_older }) => {
             let (endpoint, _) = open::endpoint(config, name, manifest)?;
             let cassette = tokio::task::block_in_place(|| Cassette::open(&file))?;
-            cassette.check(&from(&endpoint))?;
-            let (differs, whose) = (cassette.differences(&from(&endpoint)), cassette.identity().to_owned());
+            let from = from(&endpoint)?;
+            cassette.check(&from)?;
+            let (differs, whose) = (cassette.differences(&from), cassette.identity().to_owned());
             for difference in &differs {
                 around.output.note(&format!("since it was recorded there is another {difference}"));
             }
@@ -82,7 +77,7 @@ pub(super) async fn job(
             let (client, endpoint) = open::client(config, name, manifest, listener, budgets).await?;
             let recorder = match recorded {
                 Some(Tape::Record { file, overwrite }) => {
-                    Some(Recorder::create(&file, overwrite, client.scrub()?, from(&endpoint))?)
+                    Some(Recorder::create(&file, overwrite, client.scrub()?, from(&endpoint)?)?)
                 }
                 _ => None,
             };
@@ -102,16 +97,44 @@ pub(super) async fn job(
         transforms: plugins.transforms.into(),
         answers,
         turn,
-        work: WorkFolder::beside(&config.directory)?,
+        work: WorkFolder::beside(&config.directory_of(name).path)?,
         reading,
         rules,
         references,
         policy: connector.policy.clone(),
+        precedence: Precedence::new(&config.directory_of(name).order),
         override_limits: false,
         reads: Reads::Full,
         max_requests: connector.limits.requests_per_run,
         observer: progress,
         cancel: around.cancel.child_token(),
+    })
+}
+
+/// Of what a recording or a plan of the connector is one.
+pub(super) fn provenance(
+    config: &Config,
+    name: &str,
+    plugins: &ConnectorPlugins,
+    endpoint: &Endpoint,
+) -> Result<Provenance, Failure> {
+    let connector = config.connector(name)?;
+    let settings = hash("rollcall settings 1", |part| part(connector.settings.to_string().as_bytes()));
+    Ok(Provenance {
+        connector: name.to_owned(),
+        plugin: used(plugins.source.identity()),
+        endpoint: endpoint.to_string(),
+        settings: hex(&settings),
+        transforms: hex(&rules(connector, plugins)),
+    })
+}
+
+/// Hash of the transforms and their settings.
+fn rules(connector: &Connector, plugins: &ConnectorPlugins) -> [u8; 32] {
+    hash("rollcall rules 1", |part| {
+        for (transform, used) in plugins.transforms.iter().zip(&connector.transforms) {
+            part_of_plugin(part, transform.identity(), &used.settings);
+        }
     })
 }
 
@@ -155,11 +178,5 @@ impl From<CassetteError> for Failure {
             _ => Exit::Failed,
         };
         Failure::of(exit, &error).with_hint(error.hint())
-    }
-}
-
-impl From<RunError> for Failure {
-    fn from(error: RunError) -> Self {
-        Failure::of(Exit::Failed, &error).with_hint(error.hint())
     }
 }

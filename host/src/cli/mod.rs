@@ -11,6 +11,7 @@
 //!   `installed` is the real thing, on top of `open`, which makes of a configured connector what a run works with.
 
 mod answers;
+mod apply;
 mod arguments;
 mod changes_csv;
 mod completions;
@@ -19,6 +20,7 @@ mod connect;
 mod connector;
 mod csv;
 mod demo;
+mod directory;
 mod doctor;
 mod entries;
 mod entry;
@@ -26,12 +28,14 @@ mod exit;
 mod global;
 mod groups;
 mod held;
+mod held_view;
 mod human;
 mod init;
 mod installed;
 mod interrupt;
 mod job;
 mod listing;
+mod local;
 mod logging;
 pub mod open;
 mod output;

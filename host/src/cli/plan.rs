@@ -1,9 +1,12 @@
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::exit::Exit;
 use super::global::Global;
+use super::held_view::ShownHeld;
 use super::human::plural;
 use super::installed::library;
 use super::interrupt::block_on;
@@ -12,19 +15,22 @@ use super::output::Output;
 use super::report::Failure;
 use super::tape::TapeArguments;
 use super::{changes_csv, job, open, show};
-use crate::directory::{Change, Reader, UserKey};
+use crate::directory::{Change, LOCAL, Reader, UserKey};
 use crate::http::Budgets;
+use crate::run::planfile::{self, PlanOut};
 use crate::run::{self, Plan, Reads, RunError, RunReport, Turn};
 
 /// Show what a sync would change now, by name, without changing anything.
 ///
 /// Reads everything in scope, or what changed, as a sync does.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("files").args(["record", "out"]).multiple(true)))]
 #[command(after_help = "Examples:\n  \
     rollcall plan acme\n  \
     rollcall plan acme --changes\n  \
     rollcall plan acme --json\n  \
     rollcall plan acme --csv > changes.csv\n  \
+    rollcall plan acme --out acme.plan\n  \
     rollcall plan acme --replay acme.jsonl.gz\n\n\
     Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 a sync would hold changes for a person, \
     4 a sync would be done with problems.")]
@@ -36,8 +42,13 @@ pub(super) struct PlanArguments {
     changes: bool,
     #[command(flatten)]
     tape: TapeArguments,
-    /// Let --record overwrite the file.
-    #[arg(long, requires = "record")]
+    /// Keep the plan in this file, for `rollcall apply`; compressed if its name ends in .gz.
+    ///
+    /// It holds the data of everybody whom the plan changes, but no credential, and is for its owner only.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Let --record and --out overwrite the file.
+    #[arg(long, requires = "files")]
     force: bool,
     /// Print only the changes, as comma-separated values: one line for each changed field, member, or entry.
     #[arg(long, conflicts_with = "json")]
@@ -50,6 +61,9 @@ struct Shown {
     report: Option<RunReport>,
     changes: Vec<ShownChange>,
     memberships: Vec<ShownMembers>,
+    /// What a sync would not do, but hold.
+    #[serde(skip_serializing_if = "ShownHeld::is_empty")]
+    held: ShownHeld,
     #[serde(skip)]
     lines: Vec<String>,
 }
@@ -62,13 +76,30 @@ pub(super) struct ShownChange {
     pub name: String,
     pub before: Option<Value>,
     pub after: Value,
+    /// Why, where it is not simply what the provider says now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Why it is not applied but held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
+    /// What became of it since it was held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
 pub(super) struct ShownMembers {
     pub group: String,
+    /// They are local memberships, which no connector gave.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub local: bool,
     pub added: Vec<String>,
     pub removed: Vec<String>,
+    /// As in [`ShownChange`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'static str>,
 }
 
 impl From<&Change> for ShownChange {
@@ -81,6 +112,9 @@ impl From<&Change> for ShownChange {
             name: change.name.clone(),
             before: change.before.as_deref().map(json),
             after: json(&change.after),
+            reason: change.reason.clone(),
+            held: None,
+            state: None,
         }
     }
 }
@@ -96,7 +130,8 @@ impl ShownMembers {
                 more => parts.push(format!("{mark} {} and {} more", names[..5].join(", "), more - 5)),
             }
         }
-        format!("~ members of {}: {}", self.group, parts.join("; "))
+        let whose = if self.local { "local members" } else { "members" };
+        format!("~ {whose} of {}: {}", self.group, parts.join("; "))
     }
 }
 
@@ -106,24 +141,49 @@ pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) ->
     config.connector(name)?;
     let library = library(&config.plugins)?;
     let plugins = open::plugins(&config, &library, name)?;
-    let mut store = job::store(&config)?;
+    let mut store = job::store(config.directory_of(name))?;
     let config = &config;
     let tape = arguments.tape.tape(arguments.force);
     let reads = if arguments.changes { Reads::Changes } else { Reads::Full };
+    let out = match &arguments.out {
+        Some(path) => {
+            let (endpoint, _) = open::endpoint(config, name, plugins.source.manifest())?;
+            let from = job::provenance(config, name, &plugins, &endpoint)?;
+            let policy = config.connector(name)?.policy.digest();
+            let out = PlanOut { path: path.clone(), overwrite: arguments.force, from, policy };
+            out.check()?;
+            Some(out)
+        }
+        None => None,
+    };
+    let kept = out.as_ref();
     let shown = block_on(|interrupt| async move {
         let around = Surroundings { output, cancel: interrupt.token(), budgets: Budgets::default() };
         let mut job = job::job(config, name, plugins, &around, Turn::at_once(), tape).await?;
         job.reads = reads;
         let mut shown = Shown::default();
-        let report =
-            run::plan(&job, &mut store, &mut |plan, reader| gather(plan, reader, &mut shown)).await?;
+        let report = run::plan(&job, &mut store, &mut |plan, reader, report| {
+            if let Some(out) = kept {
+                planfile::keep(out, plan, reader, report)?;
+            }
+            gather(plan, reader, &mut shown)
+        })
+        .await?;
         shown.report = Some(report);
         Ok(shown)
     })?;
     let Some(report) = shown.report.clone() else { return Ok(Exit::Failed) };
     match arguments.csv {
-        true => changes_csv::print(output, &shown.changes, &shown.memberships)?,
+        true => {
+            changes_csv::print(output, (&shown.changes, &shown.memberships), &shown.held)?;
+        }
         false => output.view(|| text(&shown, &report), || &shown)?,
+    }
+    if let Some(PlanOut { path, .. }) = &out {
+        let path = path.display();
+        output.note(&format!(
+            "The plan is kept in {path}: `rollcall apply {path}` makes exactly these changes."
+        ));
     }
     Ok(report.outcome.into())
 }
@@ -138,10 +198,13 @@ fn gather(plan: &mut Plan, reader: &dyn Reader, shown: &mut Shown) -> Result<(),
             keys.iter().map(|key| plan.user_name(reader, UserKey(key))).collect()
         };
         let (added, removed) = (names(&members.added)?, names(&members.removed)?);
-        let members = ShownMembers { group: plan.group_name(reader, members.group)?, added, removed };
+        let local = reader.connector_id(LOCAL)? == Some(members.connector);
+        let group = plan.group_name(reader, members.group)?;
+        let members = ShownMembers { group, local, added, removed, held: None, state: None };
         shown.lines.push(members.line());
         shown.memberships.push(members);
     }
+    shown.held = ShownHeld::of_plan(&plan.held, reader)?;
     Ok(())
 }
 

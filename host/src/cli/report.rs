@@ -69,6 +69,11 @@ impl Failure {
         self
     }
 
+    /// What programs are told beside, as causes; people see it in the detail.
+    pub fn add_causes(&mut self, causes: &[String]) {
+        self.causes.extend_from_slice(causes);
+    }
+
     /// The same failure as a step of something larger.
     pub fn within(mut self, what: impl Into<String>) -> Self {
         self.causes.insert(0, std::mem::replace(&mut self.what, what.into()));

@@ -1,9 +1,11 @@
 //! `rollcall rules try`: what a connector's transforms make of a person and of groups, without asking the provider.
 
 mod person;
+mod summary;
 mod text;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -17,7 +19,7 @@ use super::output::{Output, width};
 use super::report::Failure;
 use crate::config::Config;
 use crate::directory::{SqliteStore, Store};
-use crate::run::{Subjects, Trial, TrialOutcome, find_in_mirror, groups_of_mirror};
+use crate::run::{Everyone, Subjects, Trial, TrialOutcome, TrialTransform, find_in_mirror};
 
 /// Try the rules that say who syncs, and as what.
 #[derive(Debug, Subcommand)]
@@ -31,7 +33,7 @@ pub(super) enum RulesCommand {
 /// Show step by step what a connector's rules make of a person.
 ///
 /// The person and the groups are those of the last sync; nothing is asked of the provider, and nothing is changed.
-/// Without a person, what becomes of the groups is shown.
+/// Without a person, what becomes of the groups is shown, and how many people each rule changes or leaves out.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     rollcall rules try acme\n  \
@@ -66,12 +68,16 @@ pub(super) fn run(command: &RulesCommand, global: &Global, output: Output) -> Re
     let transforms = open::trial(&config, &library(&config.plugins)?, name)?;
     let mut notes = Vec::new();
     let subjects = match (&arguments.user, &arguments.person) {
-        (Some(who), _) => of_mirror(&config, name, who, &mut notes)?,
-        (None, Some(file)) => person::read(file)?,
-        (None, None) => all_groups(&config, name, &mut notes)?,
+        (Some(who), _) => Some(of_mirror(&config, name, who, &mut notes)?),
+        (None, Some(file)) => Some(person::read(file)?),
+        (None, None) => None,
     };
-    let about = subjects.person.as_ref().map(|user| format!("{} ({})", user.username, user.id));
-    let trial = Trial::of(name, &transforms, subjects);
+    let person = subjects.as_ref().and_then(|subjects| subjects.person.as_ref());
+    let about = person.map(|user| format!("{} ({})", user.username, user.id));
+    let trial = match subjects {
+        Some(subjects) => Trial::of(name, &transforms, subjects),
+        None => of_everyone(&config, name, &transforms, &mut notes)?,
+    };
     output.view(
         || text::of(&trial, about.as_deref(), &notes, width()),
         || Tried { trial: &trial, notes: &notes },
@@ -88,7 +94,7 @@ fn not_synced(name: &str) -> Failure {
 }
 
 fn of_mirror(config: &Config, name: &str, who: &str, notes: &mut Vec<String>) -> Result<Subjects, Failure> {
-    let Some(mut store) = SqliteStore::open_existing(&config.directory)? else {
+    let Some(mut store) = SqliteStore::open_existing(&config.directory_of(name).path)? else {
         return Err(not_synced(name));
     };
     let connector = store.connector(name)?;
@@ -96,12 +102,7 @@ fn of_mirror(config: &Config, name: &str, who: &str, notes: &mut Vec<String>) ->
     if found.empty {
         return Err(not_synced(name));
     }
-    if !found.unread.is_empty() {
-        notes.push(format!(
-            "the members of these groups were not read, since rules dropped them at the last sync: {}",
-            found.unread.join(", ")
-        ));
-    }
+    note_unread(&found.unread, notes);
     let several = found.people.len() > 1;
     match found.people.pop() {
         Some(person) if !several => Ok(person),
@@ -116,18 +117,34 @@ fn of_mirror(config: &Config, name: &str, who: &str, notes: &mut Vec<String>) ->
     }
 }
 
-/// What there is of groups; nothing before the first sync, when the settings alone are tried.
-fn all_groups(config: &Config, name: &str, notes: &mut Vec<String>) -> Result<Subjects, Failure> {
-    let groups = match config.directory.exists() {
-        false => Vec::new(),
-        true => {
-            let mut store = existing_store(config)?;
-            let connector = store.connector(name)?;
-            groups_of_mirror(store.read()?.as_ref(), connector)?
-        }
-    };
-    if groups.is_empty() {
-        notes.push(format!("nothing was read yet: after `rollcall sync {name}` this shows the groups too"));
+fn note_unread(groups: &[String], notes: &mut Vec<String>) {
+    if !groups.is_empty() {
+        notes.push(format!(
+            "the members of these groups were not read, since rules dropped them at the last sync: {}",
+            groups.join(", ")
+        ));
     }
-    Ok(Subjects { person: None, groups })
+}
+
+/// Before the first sync there is nobody, and the settings alone are tried.
+fn of_everyone(
+    config: &Config,
+    name: &str,
+    transforms: &[Arc<TrialTransform>],
+    notes: &mut Vec<String>,
+) -> Result<Trial, Failure> {
+    let directory = config.directory_of(name);
+    if directory.path.exists() {
+        let mut store = existing_store(directory)?;
+        let connector = store.connector(name)?;
+        let reader = store.read()?;
+        let everyone = Everyone::of_mirror(reader.as_ref(), connector)?;
+        if !everyone.is_empty() {
+            note_unread(&everyone.unread, notes);
+            return Ok(Trial::of_everyone(name, transforms, &everyone));
+        }
+    }
+    notes
+        .push(format!("nothing was read yet: after `rollcall sync {name}` this shows people and groups too"));
+    Ok(Trial::of(name, transforms, Subjects::default()))
 }

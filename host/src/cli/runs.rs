@@ -1,12 +1,16 @@
+use std::collections::BTreeMap;
+
 use clap::Args;
 use jiff::Timestamp;
 use roaring::RoaringBitmap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::directory::DirectoryArguments;
 use super::exit::Exit;
 use super::global::Global;
-use super::human::{ago, duration, plural};
+use super::held_view::ShownHeld;
+use super::human::{ago, count, duration, plural};
 use super::job::existing_store;
 use super::listing::{Listing, in_words};
 use super::output::Output;
@@ -14,7 +18,7 @@ use super::plan::{ShownChange, ShownMembers};
 use super::report::Failure;
 use super::{changes_csv, show};
 use crate::clock;
-use crate::directory::{Reader, RunId, RunRow, Store, StoreError};
+use crate::directory::{EntryKind, LOCAL, Reader, RunId, RunRow, Store, StoreError};
 use crate::run::{RunReport, history};
 
 /// List the latest runs.
@@ -26,6 +30,8 @@ use crate::run::{RunReport, history};
 pub(super) struct RunsArguments {
     /// Only those of this connector.
     connector: Option<String>,
+    #[command(flatten)]
+    directory: DirectoryArguments,
     /// How many, the newest first.
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     limit: u32,
@@ -43,6 +49,8 @@ pub(super) struct RunsArguments {
 pub(super) struct RunArguments {
     /// The run's number, as `rollcall runs` lists it.
     id: i64,
+    #[command(flatten)]
+    directory: DirectoryArguments,
     /// Print only the changes, as comma-separated values: one line for each changed field, member, or entry.
     #[arg(long, conflicts_with = "json")]
     csv: bool,
@@ -68,6 +76,9 @@ struct WholeRun<'a> {
     run: ShownRun,
     changes: &'a [ShownChange],
     memberships: &'a [ShownMembers],
+    /// What it did not do, but held, and what became of that.
+    #[serde(skip_serializing_if = "ShownHeld::is_empty")]
+    held: &'a ShownHeld,
 }
 
 impl From<&RunRow> for ShownRun {
@@ -85,16 +96,27 @@ impl From<&RunRow> for ShownRun {
 }
 
 /// The columns of `--csv`; those of a table are fewer.
-const COLUMNS: [&str; 9] =
-    ["run", "connector", "mode", "outcome", "startedAt", "endedAt", "changes", "problems", "requests"];
+const COLUMNS: [&str; 10] = [
+    "run",
+    "connector",
+    "mode",
+    "outcome",
+    "startedAt",
+    "endedAt",
+    "changes",
+    "problems",
+    "requests",
+    "held",
+];
 
 pub(super) fn list(arguments: &RunsArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    if let Some(name) = &arguments.connector {
+    if let Some(name) = arguments.connector.as_deref().filter(|name| *name != LOCAL) {
         config.connector(name)?;
     }
-    let mut store = existing_store(&config)?;
-    let rows = history(&mut store, &config.directory, |reader| {
+    let directory = arguments.directory.of(&config, arguments.connector.as_deref())?;
+    let mut store = existing_store(directory)?;
+    let rows = history(&mut store, &directory.path, |reader| {
         reader.runs(arguments.connector.as_deref(), arguments.limit)
     })?;
     let columns: &[&str] = match arguments.csv {
@@ -116,13 +138,17 @@ pub(super) fn list(arguments: &RunsArguments, global: &Global, output: Output) -
 
 fn for_people(row: &RunRow) -> Vec<Value> {
     let report: Option<RunReport> = serde_json::from_str(&row.report).ok();
+    let outcome = match report.as_ref().map_or(0, held) {
+        0 => row.outcome.clone(),
+        number => format!("{} ({})", row.outcome, count(number)),
+    };
     let changes = report.filter(|report| report.error.is_none()).map(|report| changes(&report));
     vec![
         // A name rather than a quantity.
         Value::from(row.id.0.to_string()),
         Value::from(row.connector.as_str()),
         Value::from(row.mode.as_str()),
-        Value::from(row.outcome.as_str()),
+        Value::from(outcome),
         Value::from(since(&row.started_at)),
         Value::from(took(row)),
         changes.map_or_else(|| Value::from("-"), Value::from),
@@ -142,28 +168,35 @@ fn for_programs(row: &RunRow) -> Vec<Value> {
         number(changes),
         number(|report| report.problems.len() as u64 + report.further_problems),
         number(|report| report.requests.sent),
+        number(held),
     ]
 }
 
 pub(super) fn one(arguments: &RunArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let mut store = existing_store(&config)?;
+    let directory = arguments.directory.of(&config, None)?;
+    let mut store = existing_store(directory)?;
     let id = RunId(arguments.id);
-    let row =
-        history(&mut store, &config.directory, |reader| Ok(reader.run(id)?.into_iter().collect()))?.pop();
+    let row = history(&mut store, &directory.path, |reader| Ok(reader.run(id)?.into_iter().collect()))?.pop();
     let reader = store.read()?;
     let row = row.ok_or_else(|| {
         Failure::usage(format!("there is no run {}", arguments.id))
             .with_hint(Some("`rollcall runs` lists them"))
     })?;
     let done = done_by(reader.as_ref(), id)?;
+    let held = ShownHeld::of_run(id, false, reader.as_ref())?;
     if arguments.csv {
-        changes_csv::print(output, &done.changes, &done.memberships)?;
+        changes_csv::print(output, (&done.changes, &done.memberships), &held)?;
         return Ok(Exit::Done);
     }
     output.view(
-        || text(&row, &done),
-        || WholeRun { run: ShownRun::from(&row), changes: &done.changes, memberships: &done.memberships },
+        || text(&row, &done, &held),
+        || WholeRun {
+            run: ShownRun::from(&row),
+            changes: &done.changes,
+            memberships: &done.memberships,
+            held: &held,
+        },
     )?;
     Ok(Exit::Done)
 }
@@ -177,7 +210,7 @@ pub(super) struct Done {
     pub lines: Vec<String>,
 }
 
-/// What a run changed, with today's names of the members.
+/// What a run changed, with today's names of the members; those who are gone with their last ones.
 pub(super) fn done_by(reader: &dyn Reader, run: RunId) -> Result<Done, StoreError> {
     let mut done = Done::default();
     reader.changes(run, &mut |change| {
@@ -191,15 +224,31 @@ pub(super) fn done_by(reader: &dyn Reader, run: RunId) -> Result<Done, StoreErro
         true
     })?;
     let names = |keys: &RoaringBitmap| -> Result<Vec<String>, StoreError> {
+        let mut known = BTreeMap::new();
+        reader.user_names(keys, &mut |key, name| {
+            known.insert(key.0, name.to_owned());
+        })?;
         let mut names = Vec::new();
-        reader.user_names(keys, &mut |_, name| names.push(name.to_owned()))?;
+        for key in keys {
+            names.extend(match known.remove(&key) {
+                Some(name) => Some(name),
+                None => reader.last_name(EntryKind::User, key)?,
+            });
+        }
         Ok(names)
     };
     for change in memberships {
+        let group = match reader.group(change.group)? {
+            Some(group) => Some(group.name),
+            None => reader.last_name(EntryKind::Group, change.group.0)?,
+        };
         let members = ShownMembers {
-            group: reader.group(change.group)?.map(|group| group.name).unwrap_or_default(),
+            group: group.unwrap_or_default(),
+            local: reader.connector_id(LOCAL)? == Some(change.connector),
             added: names(&change.added)?,
             removed: names(&change.removed)?,
+            held: None,
+            state: None,
         };
         done.lines.push(members.line());
         done.memberships.push(members);
@@ -207,14 +256,12 @@ pub(super) fn done_by(reader: &dyn Reader, run: RunId) -> Result<Done, StoreErro
     Ok(done)
 }
 
-fn text(row: &RunRow, done: &Done) -> String {
-    let mut text = format!(
-        "Run {} of {}, a {} reading, started {}.\n",
-        row.id.0,
-        row.connector,
-        row.mode,
-        since(&row.started_at)
-    );
+fn text(row: &RunRow, done: &Done, held: &ShownHeld) -> String {
+    let started = since(&row.started_at);
+    let mut text = match row.mode.as_str() {
+        LOCAL => format!("Run {}, made here, started {started}.\n", row.id.0),
+        mode => format!("Run {} of {}, {}, started {started}.\n", row.id.0, row.connector, what(mode)),
+    };
     match serde_json::from_str::<RunReport>(&row.report) {
         Ok(report) => {
             text.push_str(&show::report(&report));
@@ -231,7 +278,22 @@ fn text(row: &RunRow, done: &Done) -> String {
         text.push_str(&format!("\n\n{}:", plural(number, "change", "changes")));
         text.push_str(&show::listed(done.lines.iter().cloned(), number));
     }
+    if !held.is_empty() {
+        let number = held.lines.len() as u64;
+        let changes = plural(number, "change", "changes");
+        text.push_str(&format!("\n\n{changes} held ({}):", held.states()));
+        text.push_str(&show::listed(held.lines.iter().cloned(), number));
+    }
     text
+}
+
+/// What a run of this mode is.
+fn what(mode: &str) -> String {
+    match mode {
+        "approve" => "an approval of what another held".to_owned(),
+        "apply" => "a plan that was kept in a file".to_owned(),
+        mode => format!("a {mode} reading"),
+    }
 }
 
 /// How many entries and memberships a run changed.
@@ -241,6 +303,11 @@ pub(super) fn changes(report: &RunReport) -> u64 {
         .iter()
         .map(|c| c.created + c.updated + c.renamed + c.disabled + c.enabled + c.removed + c.anonymized);
     entries.sum::<u64>() + report.memberships.created + report.memberships.removed
+}
+
+/// How many entries' changes and memberships a run held.
+pub(super) fn held(report: &RunReport) -> u64 {
+    report.held.as_ref().map_or(0, |held| held.changes + held.memberships)
 }
 
 /// A kept time as how long ago it is.

@@ -1,7 +1,7 @@
 //! `rollcall serve`: what the service needs of the configuration and the plugins, and its log.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -20,12 +20,13 @@ use super::output::{Output, print_json};
 use super::report::Failure;
 use super::sync::{Wishes, one};
 use crate::clock;
-use crate::config::{Config, Notify, Schedule};
+use crate::config::{Config, Directory, Notify, Schedule};
 use crate::http::Budgets;
 use crate::plugin::Library;
 use crate::run::{Outcome, ReportedError, RunError, RunReport, Turn};
 use crate::service::{
-    Happening, Kit, Refused, ServeError, Service, Signals, Skipped, SystemClock, Watch, Workshop,
+    Happening, Kit, OpenDirectory, Refused, ServeError, Service, Signals, Skipped, SystemClock, Watch,
+    Workshop,
 };
 
 pub(super) fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
@@ -45,13 +46,16 @@ pub(super) fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
             budgets: Budgets::default(),
         };
         let around = Arc::new(around);
-        let store = tokio::task::block_in_place(|| job::store(&kit.config))?;
-        let database = files.database.clone();
+        let stores = tokio::task::block_in_place(|| -> Result<Vec<OpenDirectory>, Failure> {
+            let open = |directory: &&Directory| -> Result<OpenDirectory, Failure> {
+                Ok((directory.path.clone(), Box::new(job::store(directory)?)))
+            };
+            kit.config.directories()?.iter().map(open).collect()
+        })?;
         let shop = Shop { files, around: Arc::clone(&around) };
         let kit = Arc::new(Running { kit, around });
         let happens = Arc::new(move |happening| tell(output, &happening));
-        let service =
-            Service::new(shop, (seen, kit), Arc::new(SystemClock), happens, Box::new(store), database)?;
+        let service = Service::new(shop, (seen, kit), Arc::new(SystemClock), happens, stores)?;
         service.serve(Signals { stop, reload: hangups()? }).await?;
         Ok(Exit::Done)
     })
@@ -86,15 +90,15 @@ struct Files<'a> {
     watch: Watch,
     /// Plugin folders of what was loaded, and of what was tried last.
     folders: BTreeSet<PathBuf>,
-    /// The database that is served.
-    database: PathBuf,
+    /// The databases that are served.
+    databases: Vec<PathBuf>,
 }
 
 impl<'a> Files<'a> {
     fn new(global: &'a Global) -> Result<Self, Failure> {
         let config = global.load()?;
         let folders = config.plugins.path.iter().cloned().collect();
-        Ok(Self { global, watch: Watch::default(), folders, database: config.directory })
+        Ok(Self { global, watch: Watch::default(), folders, databases: databases(&config)? })
     }
 
     fn look(&mut self) -> [u8; 32] {
@@ -105,8 +109,12 @@ impl<'a> Files<'a> {
     fn make(&mut self) -> Result<Loaded, Failure> {
         let config = self.global.load()?;
         self.folders.extend(config.plugins.path.clone());
-        if config.directory != self.database {
-            let (new, old) = (config.directory.display(), self.database.display());
+        let new = databases(&config)?;
+        if new != self.databases {
+            let told = |paths: &[PathBuf]| {
+                paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+            };
+            let (new, old) = (told(&new), told(&self.databases));
             return Err(Failure::new(Exit::Usage, format!("the database is now {new}, and {old} is served"))
                 .with_hint(Some("start `rollcall serve` again to serve another database")));
         }
@@ -120,6 +128,10 @@ impl<'a> Files<'a> {
         self.folders = config.plugins.path.iter().cloned().collect();
         Ok(Loaded { config, library })
     }
+}
+
+fn databases(config: &Config) -> Result<Vec<PathBuf>, Failure> {
+    Ok(config.directories()?.into_iter().map(|directory| directory.path.clone()).collect())
 }
 
 struct Loaded {
@@ -164,8 +176,16 @@ impl Kit for Running {
         self.kit.schedules()
     }
 
+    fn order(&self) -> Vec<String> {
+        self.kit.config.order()
+    }
+
     fn notify(&self) -> &Notify {
         &self.kit.config.notify
+    }
+
+    fn database(&self, connector: &str) -> &Path {
+        &self.kit.config.directory_of(connector).path
     }
 
     async fn run(&self, connector: &str, turn: Turn) -> Result<RunReport, Skipped> {

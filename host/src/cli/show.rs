@@ -8,9 +8,9 @@ use super::exit::Exit;
 use super::human::{count, duration, plural};
 use super::output::width;
 use super::table::Table;
-use crate::directory::{Change, ChangeKind};
+use crate::directory::{Change, ChangeKind, LOCAL};
 use crate::run::{
-    Counts, HeldReport, LeftOut, Outcome, ReferenceCounts, ReportedProblem, RunReport, UnresolvedReference,
+    HeldReport, Leaving, LeftOut, Outcome, ReferenceCounts, ReportedProblem, RunReport, UnresolvedReference,
 };
 
 /// Problems, absent entries and changes listed on a terminal before the rest is only counted; `--json` has all.
@@ -35,15 +35,17 @@ pub(super) fn report(report: &RunReport) -> String {
     }
     text.push_str("\n\n");
     text.push_str(&table(report));
-    text.push_str(&format!("\n\n{}", requests(report)));
+    if report.mode != LOCAL {
+        text.push_str(&format!("\n\n{}", requests(report)));
+    }
     if report.users.dropped + report.groups.dropped > 0 {
         let users = plural(report.users.dropped, "user", "users");
         let groups = plural(report.groups.dropped, "group", "groups");
         // Runs of earlier versions have counts only.
         if report.left_out.is_empty() {
-            text.push_str(&format!("\n{users} and {groups} are kept out by transforms."));
+            text.push_str(&format!("\n{users} and {groups} are left out."));
         } else {
-            text.push_str(&format!("\n\n{users} and {groups} are kept out by transforms:"));
+            text.push_str(&format!("\n\n{users} and {groups} are left out:"));
             let number = report.users.dropped + report.groups.dropped;
             text.push_str(&listed(report.left_out.iter().map(left_out), number));
         }
@@ -58,6 +60,10 @@ pub(super) fn report(report: &RunReport) -> String {
     for sentence in &report.overridden {
         text.push_str(&format!("\n\nLimits did not count: {sentence}."));
     }
+    if !report.approved.is_empty() {
+        text.push_str("\n\nApproved beforehand:");
+        text.push_str(&listed(report.approved.iter().cloned(), report.approved.len() as u64));
+    }
     if !report.protected.is_empty() {
         let number = report.protected.len() as u64;
         text.push_str(&format!("\n\n{} protected:", plural(number, "entry is", "entries are")));
@@ -66,11 +72,16 @@ pub(super) fn report(report: &RunReport) -> String {
     if !report.absent.is_empty() {
         let number = report.users.absent + report.groups.absent;
         text.push_str(&format!(
-            "\n\n{} no longer returned by the provider, left as before:",
+            "\n\n{} no longer returned by the provider:",
             plural(number, "entry is", "entries are")
         ));
         let names = report.absent.iter().map(|entry| format!("{} {} ({})", entry.kind, entry.name, entry.id));
         text.push_str(&listed(names, number));
+    }
+    if !report.leaving.is_empty() {
+        let number = report.leaving.len() as u64 + report.further_leaving;
+        text.push_str(&format!("\n\n{} as before for now:", plural(number, "entry stays", "entries stay")));
+        text.push_str(&listed(report.leaving.iter().map(leaving), number));
     }
     report.references.iter().filter(|one| one.unresolved > 0).for_each(|one| text.push_str(&references(one)));
     if !report.notices.is_empty() {
@@ -84,6 +95,12 @@ pub(super) fn report(report: &RunReport) -> String {
         text.push_str(&listed(report.problems.iter().map(problem), number));
     }
     text
+}
+
+/// The report of a run that somebody sees the whole of anyway.
+pub(super) fn brief(report: &RunReport) -> String {
+    let lines = std::iter::once(headline(report)).chain(report.notices.iter().map(problem));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What is held, why, and how to let it through.
@@ -122,7 +139,10 @@ fn headline(report: &RunReport) -> String {
         run.push_str(&format!("as recorded {recorded}, "));
     }
     let took = duration(Duration::from_millis(report.milliseconds.total));
+    let nothing = !report.changes_anything() && report.notices.is_empty();
     let outcome = match (report.outcome, report.run) {
+        (Outcome::Done, _) if report.mode == LOCAL && nothing => "nothing had to be changed",
+        (Outcome::Done | Outcome::Problems, None) if report.mode == LOCAL => "this is what it would do now",
         (Outcome::Done | Outcome::Problems, None) if !report.changes_anything() => "nothing to change",
         (Outcome::Done | Outcome::Problems, None) => "this is what a sync would do now",
         (Outcome::Done, _) => "done",
@@ -139,34 +159,29 @@ fn headline(report: &RunReport) -> String {
 }
 
 fn table(report: &RunReport) -> String {
-    let heads = ["", "seen", "created", "updated", "renamed", "disabled", "enabled", "removed", "unchanged"];
-    let mut table = Table::new(heads);
-    for column in 1..heads.len() {
+    let mut heads =
+        vec!["", "seen", "created", "updated", "renamed", "disabled", "enabled", "removed", "unchanged"];
+    let (users, groups, members) = (&report.users, &report.groups, &report.memberships);
+    let holds = users.held + groups.held + members.held > 0;
+    heads.extend(holds.then_some("held"));
+    let columns = heads.len();
+    let mut table = Table::of(heads.into_iter().map(str::to_owned).collect());
+    for column in 1..columns {
         table = table.right(column);
     }
-    let entries = |name: &str, c: &Counts| {
-        let numbers =
-            [c.seen, c.created, c.updated, c.renamed, c.disabled, c.enabled, c.removed, c.unchanged];
-        let mut cells = numbers.into_iter().map(count);
-        std::array::from_fn::<String, 9, _>(|at| {
-            if at == 0 { name.to_owned() } else { cells.next().unwrap_or_default() }
-        })
+    let mut row = |name: &str, numbers: [Option<u64>; 9]| {
+        let cells = numbers.iter().take(columns - 1);
+        let cells = cells.map(|number| number.map_or_else(|| "-".to_owned(), count));
+        table.push(std::iter::once(name.to_owned()).chain(cells).collect());
     };
-    table.row(entries("users", &report.users));
-    table.row(entries("groups", &report.groups));
-    let m = &report.memberships;
-    let none = || "-".to_owned();
-    table.row([
-        "memberships".to_owned(),
-        count(m.seen),
-        count(m.created),
-        none(),
-        none(),
-        none(),
-        none(),
-        count(m.removed),
-        count(m.unchanged),
-    ]);
+    for (name, c) in [("users", users), ("groups", groups)] {
+        let numbers =
+            [c.seen, c.created, c.updated, c.renamed, c.disabled, c.enabled, c.removed, c.unchanged, c.held];
+        row(name, numbers.map(Some));
+    }
+    let m = members;
+    let ends = [Some(m.removed), Some(m.unchanged), Some(m.held)];
+    row("memberships", [Some(m.seen), Some(m.created), None, None, None, None, ends[0], ends[1], ends[2]]);
     table.render(None)
 }
 
@@ -188,6 +203,11 @@ fn requests(report: &RunReport) -> String {
         text.push_str(&format!("\nEverything was read: {reason}."));
     }
     text
+}
+
+fn leaving(leaving: &Leaving) -> String {
+    let Leaving { kind, id, name, reason, stays } = leaving;
+    format!("{kind} {name} ({id}), {reason}: {stays}")
 }
 
 fn left_out(LeftOut { kind, name, id, reason }: &LeftOut) -> String {
@@ -219,12 +239,7 @@ fn references(counts: &ReferenceCounts) -> String {
 }
 
 fn problem(problem: &ReportedProblem) -> String {
-    let mut text = match (&problem.name, &problem.id) {
-        (Some(name), Some(id)) => format!("{} {name} ({id}): {}", problem.kind, problem.message),
-        (Some(name), None) => format!("{} {name}: {}", problem.kind, problem.message),
-        (None, Some(id)) => format!("{} {id}: {}", problem.kind, problem.message),
-        (None, None) => problem.message.clone(),
-    };
+    let mut text = problem.line();
     if let Some(hint) = &problem.hint {
         text.push_str(&format!("\n  hint: {hint}"));
     }
@@ -286,7 +301,7 @@ pub(super) fn change(change: &Change) -> String {
         fields
     };
     let (before, after) = (fields(&change.before), fields(&Some(change.after.clone())));
-    match change.kind {
+    let told = match change.kind {
         ChangeKind::Create | ChangeKind::Disable | ChangeKind::Enable | ChangeKind::Delete => what,
         ChangeKind::Anonymize | ChangeKind::Update | ChangeKind::Rename => {
             let mut names: Vec<&String> = before.iter().chain(&after).map(|(name, _)| name).collect();
@@ -302,6 +317,10 @@ pub(super) fn change(change: &Change) -> String {
                 .collect();
             format!("{what}: {}", told.join(", "))
         }
+    };
+    match &change.reason {
+        Some(reason) => format!("{told} ({reason})"),
+        None => told,
     }
 }
 
@@ -339,6 +358,7 @@ mod tests {
             name: "ann".into(),
             before: Some(r#"{"attributes":{"profile.department":"Sales"},"email":"a@b.c"}"#.into()),
             after: r#"{"attributes":{"profile.department":"Support","profile.title":"Dr"}}"#.into(),
+            reason: None,
         };
         assert_eq!(
             change(&update),
@@ -349,9 +369,9 @@ mod tests {
     #[test]
     fn who_is_kept_out_is_said() {
         let mut run = RunReport::new("acme", "full");
-        assert!(!report(&run).contains("kept out"));
+        assert!(!report(&run).contains("left out"));
         run.users.dropped = 100;
         run.groups.dropped = 1;
-        assert!(report(&run).contains("100 users and 1 group are kept out by transforms."));
+        assert!(report(&run).contains("100 users and 1 group are left out."));
     }
 }

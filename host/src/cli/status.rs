@@ -1,35 +1,57 @@
 use std::collections::BTreeMap;
 
+use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::exit::Exit;
 use super::global::Global;
+use super::held_view::ShownHeld;
 use super::human::{ago, ahead, count, plural};
 use super::output::Output;
 use super::report::Failure;
 use super::runs::{self, ShownRun};
 use super::table::Table;
 use crate::clock;
-use crate::config::{Config, ConfigError, Schedule};
-use crate::directory::{RunRow, SqliteStore, Store};
+use crate::config::{Config, ConfigError, Directory, Schedule};
+use crate::directory::{LOCAL, Reader, RunRow, SqliteStore, Store, StoreError};
 use crate::run::{RunReport, history};
 use crate::service::{self, LastRuns, Next, Scheduler, State};
+
+/// Show the connectors, their last runs, and what the directories hold.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  rollcall status\n  rollcall status --json")]
+pub(super) struct StatusArguments {
+    /// Only that of [directory.NAME], with its connectors.
+    #[arg(long, value_name = "NAME")]
+    directory: Option<String>,
+}
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
 struct Status {
-    directory: Directory,
+    directories: Vec<DirectoryStatus>,
     /// The `rollcall serve` that is at work; null if none is.
     serve: Option<State>,
     connectors: Vec<ConnectorStatus>,
 }
 
 #[derive(Debug, Default, Serialize)]
-struct Directory {
+struct DirectoryStatus {
+    /// Null for that of [directory].
+    name: Option<String>,
     path: String,
     /// False until the first sync.
     exists: bool,
+    users: u64,
+    groups: u64,
+    memberships: u64,
+    /// Of these, what was made here.
+    local: Local,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Local {
     users: u64,
     groups: u64,
     memberships: u64,
@@ -38,6 +60,8 @@ struct Directory {
 #[derive(Debug, Serialize)]
 struct ConnectorStatus {
     name: String,
+    /// Null for that of [directory].
+    directory: Option<String>,
     users: u64,
     groups: u64,
     memberships: u64,
@@ -45,8 +69,27 @@ struct ConnectorStatus {
     last_run: Option<ShownRun>,
     #[serde(skip)]
     row: Option<RunRow>,
+    /// What waits for a person; null where nothing does.
+    held: Option<Waits>,
     /// Null where only a command syncs it.
     schedule: Option<ConnectorSchedule>,
+}
+
+/// What a run holds for a person.
+#[derive(Debug, Serialize)]
+struct Waits {
+    run: i64,
+    /// Of entries, and groups' memberships.
+    changes: usize,
+    reasons: Vec<String>,
+}
+
+impl Waits {
+    fn of(connector: &str, reader: &dyn Reader) -> Result<Option<Self>, StoreError> {
+        let Some(run) = reader.holding_runs(Some(connector))?.pop() else { return Ok(None) };
+        let held = ShownHeld::of_run(run, true, reader)?;
+        Ok(Some(Self { run: run.0, changes: held.lines.len(), reasons: held.reasons() }))
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -77,7 +120,7 @@ impl ConnectorSchedule {
     }
 }
 
-pub(super) fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &StatusArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = match global.load() {
         Ok(config) => config,
         Err(error) => {
@@ -87,38 +130,70 @@ pub(super) fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
             return Err(error.into());
         }
     };
-    let mut directory = Directory { path: config.directory.display().to_string(), ..Directory::default() };
-    let mut store = SqliteStore::open_existing(&config.directory)?;
+    let shown = match &arguments.directory {
+        Some(name) => vec![config.directory(Some(name))?],
+        None => config.directories()?,
+    };
+    let serve = shown.iter().find_map(|directory| State::of(&directory.path));
+    let mut status = Status { directories: Vec::new(), serve, connectors: Vec::new() };
+    for directory in shown {
+        look_at(&config, directory, &mut status)?;
+    }
+    status.connectors.sort_by(|one, other| one.name.cmp(&other.name));
+    output.view(|| text(&status), || &status)?;
+    Ok(Exit::Done)
+}
+
+/// What one directory holds, and how its connectors are.
+fn look_at(config: &Config, directory: &Directory, status: &mut Status) -> Result<(), Failure> {
+    let path = &directory.path;
+    let mut holds = DirectoryStatus {
+        name: directory.name.clone(),
+        path: path.display().to_string(),
+        ..DirectoryStatus::default()
+    };
+    let mut store = SqliteStore::open_existing(path)?;
     let now = clock::now();
     let (mut last_runs, mut lasts) = (BTreeMap::new(), BTreeMap::new());
     if let Some(store) = &mut store {
-        for name in config.connectors.keys() {
-            let last = history(store, &config.directory, |reader| reader.runs(Some(name), 1))?.pop();
+        for name in &directory.order {
+            let last = history(store, path, |reader| reader.runs(Some(name), 1))?.pop();
             last_runs.insert(name, last);
-            lasts.insert(name, service::last_runs(store, &config.directory, name)?);
+            lasts.insert(name, service::last_runs(store, path, name)?);
         }
     }
     let reader = store.as_mut().map(Store::read).transpose()?;
     if let Some(reader) = &reader {
-        directory.exists = true;
-        (directory.users, directory.groups, directory.memberships) = reader.totals(None)?;
+        holds.exists = true;
+        (holds.users, holds.groups, holds.memberships) = reader.totals(None)?;
+        let local = &mut holds.local;
+        (local.users, local.groups, local.memberships) = reader.totals(Some(LOCAL))?;
     }
-    let mut connectors = Vec::new();
-    for (name, connector) in &config.connectors {
+    for name in &directory.order {
         let totals = reader.as_ref().map(|reader| reader.totals(Some(name))).transpose()?;
         let (users, groups, memberships) = totals.unwrap_or_default();
         let row = last_runs.remove(name).flatten();
         let last_run = row.as_ref().map(ShownRun::from);
-        let schedule = connector.schedule.as_ref().map(|schedule| {
+        let schedule = config.connector(name)?.schedule.as_ref().map(|schedule| {
             let last = lasts.remove(name).unwrap_or_default();
             ConnectorSchedule::new(name, schedule, last, now)
         });
-        let name = name.clone();
-        connectors.push(ConnectorStatus { name, users, groups, memberships, last_run, row, schedule });
+        let held = reader.as_ref().map(|reader| Waits::of(name, reader.as_ref())).transpose()?.flatten();
+        let (name, directory) = (name.clone(), directory.name.clone());
+        status.connectors.push(ConnectorStatus {
+            name,
+            directory,
+            users,
+            groups,
+            memberships,
+            last_run,
+            row,
+            held,
+            schedule,
+        });
     }
-    let status = Status { directory, serve: State::of(&config.directory), connectors };
-    output.view(|| text(&status), || &status)?;
-    Ok(Exit::Done)
+    status.directories.push(holds);
+    Ok(())
 }
 
 /// Says that a service doesn't mind the mistake, as far as that can be known without a configuration.
@@ -132,23 +207,46 @@ fn goes_on(global: &Global, output: Output) {
 }
 
 fn text(status: &Status) -> String {
-    let directory = &status.directory;
-    let mut text = match directory.exists {
-        true => format!(
-            "The directory {} holds {}, {} and {}.",
-            directory.path,
-            plural(directory.users, "user", "users"),
-            plural(directory.groups, "group", "groups"),
-            plural(directory.memberships, "membership", "memberships"),
-        ),
-        false => format!("There is no directory at {} yet; `rollcall sync --all` makes it.", directory.path),
-    };
+    let several = status.directories.len() > 1;
+    let lines = status.directories.iter().map(|directory| {
+        let name = match &directory.name {
+            Some(name) => format!("{name} ({})", directory.path),
+            None => directory.path.clone(),
+        };
+        match directory.exists {
+            true => {
+                let told = |users, groups, memberships| {
+                    format!(
+                        "{}, {} and {}",
+                        plural(users, "user", "users"),
+                        plural(groups, "group", "groups"),
+                        plural(memberships, "membership", "memberships"),
+                    )
+                };
+                let all = told(directory.users, directory.groups, directory.memberships);
+                let Local { users, groups, memberships } = directory.local;
+                let local = match users + groups + memberships {
+                    0 => String::new(),
+                    _ => format!("; of these {} were made here", told(users, groups, memberships)),
+                };
+                format!("The directory {name} holds {all}{local}.")
+            }
+            false => {
+                let at = if directory.name.is_some() { name } else { format!("at {name}") };
+                format!("There is no directory {at} yet; `rollcall sync --all` makes it.")
+            }
+        }
+    });
+    let mut text = lines.collect::<Vec<_>>().join("\n");
     if status.connectors.is_empty() {
         text.push_str("\nThere are no connectors yet; `rollcall connector add` adds one.");
         return text;
     }
     let heads = ["connector", "users", "groups", "memberships", "last run", "outcome", "changes"];
-    let mut table = Table::new(heads).right(1).right(2).right(3).right(6);
+    let mut heads: Vec<String> = heads.map(str::to_owned).to_vec();
+    // At the end, where it moves no other column.
+    heads.extend(several.then(|| "directory".to_owned()));
+    let mut table = Table::of(heads).right(1).right(2).right(3).right(6);
     for connector in &status.connectors {
         let report: Option<RunReport> =
             connector.row.as_ref().and_then(|row| serde_json::from_str(&row.report).ok());
@@ -156,7 +254,7 @@ fn text(status: &Status) -> String {
             Some(row) => (runs::since(&row.started_at), format!("{} (run {})", row.outcome, row.id.0)),
             None => ("never".to_owned(), "-".to_owned()),
         };
-        table.row([
+        let mut cells = vec![
             connector.name.clone(),
             count(connector.users),
             count(connector.groups),
@@ -164,9 +262,17 @@ fn text(status: &Status) -> String {
             when,
             outcome,
             report.map_or_else(|| "-".to_owned(), |report| count(runs::changes(&report))),
-        ]);
+        ];
+        cells.extend(several.then(|| connector.directory.clone().unwrap_or_else(|| "-".to_owned())));
+        table.push(cells);
     }
     text.push_str(&format!("\n\n{}", table.render(None)));
+    for ConnectorStatus { name, held, .. } in &status.connectors {
+        let Some(Waits { run, changes, reasons }) = held else { continue };
+        let changes = plural(*changes as u64, "change", "changes");
+        text.push_str(&format!("\n\nRun {run} of {name} holds {changes} for a person: `rollcall held`"));
+        reasons.iter().for_each(|reason| text.push_str(&format!("\n  {reason}")));
+    }
     text.push_str(&schedules(status));
     text
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +39,7 @@ pub(super) struct SyncArguments {
     /// The connector.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     name: Option<String>,
-    /// Every connector: some read at a time, and they are applied in the order of their names.
+    /// Every connector: some read at a time, and they are applied in the stated order, or by name.
     #[arg(long, conflicts_with = "tape")]
     all: bool,
     /// Read only what changed since the last sync.
@@ -126,7 +128,7 @@ pub(super) async fn one(
     tape: Option<Tape>,
     wishes: Wishes,
 ) -> Result<Result<Ended, RunError>, Failure> {
-    let mut store = tokio::task::block_in_place(|| job::store(config))?;
+    let mut store = tokio::task::block_in_place(|| job::store(config.directory_of(name)))?;
     let mut job = job::job(config, name, plugins, around, turn, tape).await?;
     (job.reads, job.override_limits) = (wishes.reads, wishes.override_limits);
     Ok(run::sync(&job, &mut store).await)
@@ -135,7 +137,8 @@ pub(super) async fn one(
 /// Every connector. Those of one provider and credential spend one budget together.
 fn all(config: Config, output: Output, wishes: Wishes) -> Result<Exit, Failure> {
     let library = library(&config.plugins)?;
-    let names = config.order.clone();
+    let directories = config.directories()?;
+    let names: Vec<String> = directories.iter().flat_map(|directory| directory.order.clone()).collect();
     // Here, because it may compile.
     let opened: Vec<_> = names.iter().map(|name| open::plugins(&config, &library, name)).collect();
     let config = Arc::new(config);
@@ -145,11 +148,12 @@ fn all(config: Config, output: Output, wishes: Wishes) -> Result<Exit, Failure> 
         let (begun, mut runs) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             let places = Arc::new(Semaphore::new(AT_A_TIME));
-            let mut turns = Turns::default();
+            // Only those of one directory wait for each other.
+            let mut turns: BTreeMap<PathBuf, Turns> = BTreeMap::new();
             for (name, opened) in names.into_iter().zip(opened) {
                 let place = Arc::clone(&places).acquire_owned().await;
                 let (config, around) = (Arc::clone(&config), Arc::clone(&around));
-                let turn = turns.give();
+                let turn = turns.entry(config.directory_of(&name).path.clone()).or_default().give();
                 let run = tokio::spawn(async move {
                     let _place = place;
                     stop_if_asked(&around.cancel, &name)?;

@@ -5,6 +5,7 @@ use roaring::RoaringBitmap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::directory::DirectoryArguments;
 use super::entries::{PastChange, fields, only, past_changes, told};
 use super::exit::Exit;
 use super::global::Global;
@@ -14,7 +15,9 @@ use super::output::Output;
 use super::report::Failure;
 use super::{groups, installed};
 use crate::config::Config;
-use crate::directory::{EntryKind, Order, Reader, Store, StoreError, UserEntry, UserFilter, UserKey, fold};
+use crate::directory::{
+    EntryKind, LOCAL, Order, Reader, Store, StoreError, UserEntry, UserFilter, UserKey, fold, plain_text,
+};
 use crate::model::ReferenceRule;
 
 /// List the directory's users, by name.
@@ -39,6 +42,8 @@ pub(super) struct UsersArguments {
     /// Only those that this connector gave.
     #[arg(long, value_name = "NAME")]
     connector: Option<String>,
+    #[command(flatten)]
+    directory: DirectoryArguments,
     /// Only those with this value of a field or attribute, in any case; `KEY=` for those without. Again for more.
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     attribute: Vec<(String, String)>,
@@ -54,6 +59,8 @@ pub(super) struct UsersArguments {
 pub(super) struct UserArguments {
     /// User name, e-mail address or the provider's id.
     who: String,
+    #[command(flatten)]
+    directory: DirectoryArguments,
 }
 
 /// Somebody to whom another user refers.
@@ -70,6 +77,9 @@ struct Referenced {
 #[derive(Debug, Serialize)]
 struct WholeUser<'a> {
     user: Value,
+    /// Names of what was set here, and stays as it is.
+    #[serde(rename = "setHere", skip_serializing_if = "<[_]>::is_empty")]
+    set_here: &'a [String],
     /// Whom the user's references mean, by attribute.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     references: &'a BTreeMap<String, Referenced>,
@@ -92,7 +102,7 @@ pub(super) fn known_connector(
     reader: &dyn Reader,
     name: Option<&str>,
 ) -> Result<(), Failure> {
-    let Some(name) = name else { return Ok(()) };
+    let Some(name) = name.filter(|name| *name != LOCAL) else { return Ok(()) };
     match config.connector(name) {
         Ok(_) => Ok(()),
         Err(error) => match reader.totals(Some(name))? {
@@ -104,7 +114,7 @@ pub(super) fn known_connector(
 
 pub(super) fn list(arguments: &UsersArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let mut store = existing_store(&config)?;
+    let mut store = existing_store(arguments.directory.of(&config, arguments.connector.as_deref())?)?;
     let reader = store.read()?;
     known_connector(&config, reader.as_ref(), arguments.connector.as_deref())?;
     let filter = UserFilter {
@@ -168,7 +178,7 @@ fn members(reader: &dyn Reader, group: &str) -> Result<RoaringBitmap, Failure> {
 
 pub(super) fn one(arguments: &UserArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let mut store = existing_store(&config)?;
+    let mut store = existing_store(arguments.directory.of(&config, None)?)?;
     let reader = store.read()?;
     let user = named(reader.as_ref(), &arguments.who)?;
     let mut groups = Vec::new();
@@ -178,9 +188,13 @@ pub(super) fn one(arguments: &UserArguments, global: &Global, output: Output) ->
     groups.sort_by_key(|name| fold(name));
     let changes = past_changes(reader.as_ref(), EntryKind::User, user.key.0)?;
     let references = referenced(&config, reader.as_ref(), &user)?;
+    let mut set_here = reader.kept_of(user.key)?;
+    let entries = config.connectors.get(&user.connector).map(|connector| &connector.policy.entries);
+    set_here.retain(|name| entries.is_some_and(|entries| entries.keeps_local(name)));
     output.view(
         || {
             let mut shown = user.to_json();
+            mark(&mut shown, &set_here);
             for (name, Referenced { key, user_name, display_name }) in &references {
                 let who = display_name.as_ref().filter(|name| *name != user_name);
                 let who = who.map_or_else(|| user_name.clone(), |name| format!("{name}, {user_name}"));
@@ -194,9 +208,27 @@ pub(super) fn one(arguments: &UserArguments, global: &Global, output: Output) ->
             text.push_str(&told(&changes));
             text
         },
-        || WholeUser { user: user.to_json(), references: &references, groups: &groups, changes: &changes },
+        || WholeUser {
+            user: user.to_json(),
+            set_here: &set_here,
+            references: &references,
+            groups: &groups,
+            changes: &changes,
+        },
     )?;
     Ok(Exit::Done)
+}
+
+/// Says of each value that was set here that it was.
+fn mark(user: &mut Value, set_here: &[String]) {
+    for name in set_here {
+        let place = match user.get(name) {
+            Some(_) => &mut user[name],
+            None => &mut user["attributes"][name],
+        };
+        let value = plain_text(place).into_owned();
+        *place = format!("{value} (set here)").trim_start().into();
+    }
 }
 
 /// Whom the user's references mean. What a connector refers with is in its plugin's manifest; of one that is no longer

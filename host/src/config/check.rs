@@ -10,8 +10,9 @@ use serde_json::Value;
 use url::Url;
 
 use super::connector::{Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice, TransformUse};
+use super::directory::Directory;
 use super::fault::{ConfigError, Fault, Source};
-use super::load::{DEFAULT_DATABASE, Plugins, list};
+use super::load::{Plugins, list};
 use super::notify::Notify;
 use super::position::{At, Step};
 use super::read::read;
@@ -21,12 +22,11 @@ use crate::http::{Allow, SecretSource};
 use crate::model::Method;
 use crate::plugin::{Limits, nearest};
 use crate::run::safety::{Bound, LimitKind, NamePattern, OnLimit, Safety};
-use crate::run::{Entries, GroupNames, PersonCondition, Policy};
+use crate::run::{Entries, GroupNames, Policy};
 
 /// Everything that the file says.
 pub(super) struct Checked {
-    pub directory: PathBuf,
-    pub order: Vec<String>,
+    pub directories: Vec<Directory>,
     pub plugins: Plugins,
     pub connectors: BTreeMap<String, Connector>,
     pub notify: Notify,
@@ -35,15 +35,12 @@ pub(super) struct Checked {
 pub(super) fn check(source: &Source, base: &Path) -> Result<Checked, ConfigError> {
     let file = read(source).map_err(|fault| ConfigError::Wrong { faults: vec![fault] })?;
     let mut checker = Checker { source, base, faults: Vec::new() };
-    let directory = checker
-        .path(&keys(&["directory", "path"]), file.directory.path)
-        .unwrap_or_else(|| base.join(DEFAULT_DATABASE));
+    let directories = checker.directories(file.directory, &file.connector);
     let plugins = Plugins {
         path: checker.path(&keys(&["plugins", "path"]), file.plugins.path),
         limits: Limits::default().with(&file.plugins.limits),
     };
     let notify = checker.notify(&keys(&["notify"]), file.notify);
-    let order = checker.order(file.directory.order, file.connector.keys().map(String::as_str));
     let connectors = file
         .connector
         .into_iter()
@@ -53,7 +50,7 @@ pub(super) fn check(source: &Source, base: &Path) -> Result<Checked, ConfigError
         })
         .collect();
     match checker.faults {
-        faults if faults.is_empty() => Ok(Checked { directory, order, plugins, connectors, notify }),
+        faults if faults.is_empty() => Ok(Checked { directories, plugins, connectors, notify }),
         faults => Err(ConfigError::wrong(faults)),
     }
 }
@@ -84,7 +81,7 @@ pub fn looks_like_a_secret(text: &str) -> bool {
         || (!text.contains(['/', '\\', ' ', '.']) && text.len() >= 20 && (mixed || text.starts_with("00")))
 }
 
-fn keys(keys: &[&str]) -> Vec<Step> {
+pub(super) fn keys(keys: &[&str]) -> Vec<Step> {
     keys.iter().map(|key| (*key).into()).collect()
 }
 
@@ -96,7 +93,7 @@ pub(super) fn under(path: &[Step], key: impl Into<Step>) -> Vec<Step> {
 
 pub(super) struct Checker<'a> {
     pub source: &'a Source,
-    base: &'a Path,
+    pub base: &'a Path,
     pub faults: Vec<Fault>,
 }
 
@@ -111,27 +108,6 @@ impl Checker<'_> {
             self.wrong(path, "a path can't be empty", None);
         }
         Some(self.base.join(written))
-    }
-
-    /// Every connector once: those that are named, and the others by name.
-    fn order<'a>(
-        &mut self,
-        written: Vec<String>,
-        connectors: impl Iterator<Item = &'a str> + Clone,
-    ) -> Vec<String> {
-        let path = keys(&["directory", "order"]);
-        for (index, name) in written.iter().enumerate() {
-            if !connectors.clone().any(|connector| connector == name) {
-                let hint = nearest(name, connectors.clone()).map(|meant| format!("did you mean `{meant}`?"));
-                let message = format!("there is no connector `{name}`");
-                self.wrong(&under(&path, index), message, hint.as_deref());
-            } else if written[..index].contains(name) {
-                self.wrong(&under(&path, index), format!("`{name}` is in the order twice"), None);
-            }
-        }
-        let others = connectors.filter(|name| !written.iter().any(|first| first == name));
-        let others: Vec<String> = others.map(str::to_owned).collect();
-        written.into_iter().chain(others).collect()
     }
 
     fn connector(&mut self, name: &str, written: written::Connector, limits: &Limits) -> Option<Connector> {
@@ -160,6 +136,8 @@ impl Checker<'_> {
         let settings = self.settings(&under(&path, "settings"), written.settings);
         let references = self.references(&under(&path, "references"), written.references);
         let http = self.http(&under(&path, "http"), written.http);
+        let cleanup = self.cleanup(&under(&path, "cleanup"), written.cleanup);
+        let conflicts = self.conflicts(&under(&path, "conflicts"), written.conflicts);
         let transforms = written.transform.into_iter().enumerate().map(|(index, transform)| {
             let path = under(&under(&path, "transform"), index);
             TransformUse {
@@ -176,11 +154,12 @@ impl Checker<'_> {
         let credential = credential?;
         let (endpoint, limits) = (written.endpoint, limits.with(&written.limits));
         let safety = self.safety(&under(&path, "safety"), written.safety);
-        let policy = Policy { safety, entries };
+        let policy = Policy { safety, entries, cleanup, conflicts };
         Some(Connector {
             plugin,
             endpoint,
             credential,
+            directory: written.directory,
             schedule,
             settings,
             references,
@@ -257,22 +236,21 @@ impl Checker<'_> {
             }
         }
         for (index, text) in written.protect.iter().enumerate() {
-            match PersonCondition::parse(text) {
-                Ok(condition) => safety.protect.push(condition),
-                Err(mistake) => {
-                    let message = format!("the condition is wrong: {}", mistake.message);
-                    self.wrong(&under(&under(path, "protect"), index), message, mistake.hint().as_deref());
-                }
-            }
+            safety.protect.extend(self.condition(&under(&under(path, "protect"), index), text));
         }
-        for (index, text) in written.protect_groups.iter().enumerate() {
-            if text.is_empty() {
-                let at = under(&under(path, "protect-groups"), index);
-                self.wrong(&at, "a pattern can't be empty", Some("such as `\"admins-*\"`"));
-            }
-            safety.protect_groups.push(NamePattern::new(text));
+        safety.protect_groups = self.patterns(&under(path, "protect-groups"), &written.protect_groups);
+        for (index, text) in written.protect_groups_when.iter().enumerate() {
+            let path = under(&under(path, "protect-groups-when"), index);
+            safety.protect_groups_when.extend(self.group_condition(&path, text));
         }
         safety
+    }
+
+    pub fn patterns(&mut self, path: &[Step], written: &[String]) -> Vec<NamePattern> {
+        for (index, _) in written.iter().enumerate().filter(|(_, text)| text.is_empty()) {
+            self.wrong(&under(path, index), "a pattern can't be empty", Some("such as `\"admins-*\"`"));
+        }
+        written.iter().map(|text| NamePattern::new(text)).collect()
     }
 
     fn entries(&mut self, path: &[Step], written: &written::Entries) -> Entries {
@@ -288,24 +266,35 @@ impl Checker<'_> {
             }
             found
         });
-        for (index, name) in written.only_at_creation.iter().enumerate() {
-            let at = under(&under(path, "only-at-creation"), index);
-            let is = |field: &&str| field.eq_ignore_ascii_case(name);
-            if let Some(field) = Entries::FIELDS.iter().copied().find(is).filter(|field| field != name) {
-                let hint = format!("did you mean `{field}`?");
-                self.wrong(&at, format!("`{name}` is no field"), Some(&hint));
-            } else if name.is_empty()
-                || (UserEntry::FIELDS.iter().any(is) && !Entries::FIELDS.contains(&name.as_str()))
-            {
-                let hint = format!(
-                    "{} can be, and attributes by their names, such as `profile.title`",
-                    list(Entries::FIELDS.into_iter())
-                );
-                self.wrong(&at, format!("`{name}` can't be set only at creation"), Some(&hint));
+        for (key, names) in
+            [("only-at-creation", &written.only_at_creation), ("keep-local", &written.keep_local)]
+        {
+            for (index, name) in names.iter().enumerate() {
+                self.kept(&under(&under(path, key), index), key, name);
             }
         }
         let only_at_creation = written.only_at_creation.clone();
-        Entries { group_names: group_names.unwrap_or_default(), only_at_creation }
+        let keep_local = written.keep_local.iter().map(|name| NamePattern::new(name)).collect();
+        Entries { group_names: group_names.unwrap_or_default(), only_at_creation, keep_local }
+    }
+
+    /// What is not always the provider's: a field that can be kept, or an attribute.
+    fn kept(&mut self, at: &[Step], key: &str, name: &str) {
+        let is = |field: &&str| field.eq_ignore_ascii_case(name);
+        if let Some(field) = Entries::FIELDS.iter().copied().find(is).filter(|field| *field != name) {
+            let hint = format!("did you mean `{field}`?");
+            self.wrong(at, format!("`{name}` is no field"), Some(&hint));
+        } else if name.is_empty() || (UserEntry::FIELDS.iter().any(is) && !Entries::FIELDS.contains(&name)) {
+            let hint = format!(
+                "{} can be, and attributes by their names, such as `profile.title`",
+                list(Entries::FIELDS.into_iter())
+            );
+            let message = match key {
+                "keep-local" => format!("`{name}` can't be kept as it was set here"),
+                _ => format!("`{name}` can't be set only at creation"),
+            };
+            self.wrong(at, message, Some(&hint));
+        }
     }
 
     fn plugin(

@@ -18,6 +18,8 @@ pub struct Connector {
     /// As written; the manifest's endpoint rules are applied to it where it is used.
     pub endpoint: String,
     pub credential: Credential,
+    /// The directory that it fills, by name; nothing for that of `[directory]`.
+    pub directory: Option<String>,
     /// Without one only a person's command syncs it.
     pub schedule: Option<Schedule>,
     /// A JSON object. Handed to the plugin once it matches the manifest's schema.

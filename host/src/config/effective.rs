@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use super::check::looks_like_a_secret;
+use super::cleanup::{GROUPS, MEMBERSHIPS, USERS, word};
 use super::connector::{Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice};
 use super::load::Config;
 use super::notify::Notify;
@@ -13,8 +14,8 @@ use super::schedule::Schedule;
 use super::template::{key, toml};
 use crate::http::{SecretSource, WebhookUrl};
 use crate::plugin::Limit;
-use crate::run::PersonCondition;
 use crate::run::safety::{Bound, LimitKind, NamePattern, OnLimit, Safety};
+use crate::run::{Cleanup, GroupCondition, PersonCondition};
 
 /// What stands for a value that is not shown.
 const HIDDEN: &str = "…";
@@ -67,13 +68,20 @@ impl Config {
     /// defaults are values too; a connector's limits are listed only where they are its own.
     pub fn effective(&self, schema: &dyn Fn(&PluginChoice) -> Option<Value>) -> Vec<EffectiveTable> {
         let mut tables = Vec::new();
-        let mut directory = self.table(&["directory".into()], "[directory]");
-        let path = Value::from(self.directory.display().to_string());
-        directory.put("path", Some(path), self.directory_origin.unwrap_or(Origin::Default));
-        if directory.line(&["order".into()]).is_some() {
-            directory.put("order", Some(self.order.as_slice().into()), Origin::Default);
+        for directory in self.written_directories() {
+            let steps: Vec<Step> =
+                std::iter::once("directory").chain(directory.name.as_deref()).map(Step::from).collect();
+            let mut table = self.table(&steps, &directory.table());
+            let given = self
+                .directory_origin
+                .filter(|origin| directory.name.is_none() || matches!(origin, Origin::Option(_)));
+            let path = Value::from(directory.path.display().to_string());
+            table.put("path", Some(path), given.unwrap_or(Origin::Default));
+            if table.line(&["order".into()]).is_some() {
+                table.put("order", Some(directory.order.as_slice().into()), Origin::Default);
+            }
+            tables.push(table.table);
         }
-        tables.push(directory.table);
 
         let mut plugins = self.table(&["plugins".into()], "[plugins]");
         plugins.put("path", path_of(&self.plugins.path), Origin::Default);
@@ -106,6 +114,7 @@ impl Config {
         own.plugin(&connector.plugin);
         own.put("endpoint", Some(connector.endpoint.as_str().into()), Origin::Default);
         own.credential(&connector.credential);
+        own.put("directory", connector.directory.as_deref().map(Value::from), Origin::Default);
         tables.push(own.table);
 
         if let Some(schedule) = &connector.schedule {
@@ -119,6 +128,8 @@ impl Config {
         entries.put("group-names", Some(names.into()), Origin::Default);
         let only = connector.policy.entries.only_at_creation.clone();
         entries.put("only-at-creation", Some(only.into()), Origin::Default);
+        let kept: Vec<&str> = connector.policy.entries.keep_local.iter().map(NamePattern::text).collect();
+        entries.put("keep-local", Some(kept.into()), Origin::Default);
         tables.push(entries.table);
 
         let mut settings = self.table(&under("settings"), &format!("[connector.{name}.settings]"));
@@ -146,6 +157,12 @@ impl Config {
         }
         tables.push(limits.table);
 
+        self.cleanup_tables(name, &under("cleanup"), &connector.policy.cleanup, tables);
+        let mut conflicts = self.table(&under("conflicts"), &format!("[connector.{name}.conflicts]"));
+        for (key, value) in super::conflicts::effective(&connector.policy.conflicts) {
+            conflicts.put(key, Some(value), Origin::Default);
+        }
+        tables.push(conflicts.table);
         let mut safety = self.table(&under("safety"), &format!("[connector.{name}.safety]"));
         safety.safety(&connector.policy.safety);
         tables.push(safety.table);
@@ -160,6 +177,55 @@ impl Config {
             settings.settings(&schema(&transform.plugin).unwrap_or_default(), &transform.settings, &[]);
             tables.push(settings.table);
         }
+    }
+
+    fn cleanup_tables(&self, name: &str, path: &[Step], cleanup: &Cleanup, tables: &mut Vec<EffectiveTable>) {
+        let mut own = self.table(path, &format!("[connector.{name}.cleanup]"));
+        let except: Vec<&str> = cleanup.except.iter().map(PersonCondition::text).collect();
+        for (key, value) in [
+            ("users", word(&USERS, cleanup.users).into()),
+            ("groups", word(&GROUPS, cleanup.groups).into()),
+            ("memberships", word(&MEMBERSHIPS, cleanup.memberships).into()),
+            (
+                "keep-memberships-of",
+                cleanup.keep_memberships_of.iter().map(NamePattern::text).collect::<Vec<_>>().into(),
+            ),
+            ("grace-runs", cleanup.grace.runs.into()),
+            ("grace-days", cleanup.grace.days.into()),
+            ("confirm", cleanup.confirm.into()),
+            ("except", except.into()),
+        ] {
+            own.put(key, Some(value), Origin::Default);
+        }
+        tables.push(own.table);
+        for (index, rule) in cleanup.rules.iter().enumerate() {
+            let path = [path, &[Step::from("rule"), Step::from(index)]].concat();
+            let mut own = self.table(&path, &format!("[[connector.{name}.cleanup.rule]]"));
+            for (key, value) in [
+                ("when", Some(rule.when.text().into())),
+                ("users", rule.users.map(|users| word(&USERS, users).into())),
+                ("memberships", rule.memberships.map(|kind| word(&MEMBERSHIPS, kind).into())),
+                ("grace-runs", rule.grace_runs.map(Value::from)),
+                ("grace-days", rule.grace_days.map(Value::from)),
+            ] {
+                own.put(key, value, Origin::Default);
+            }
+            tables.push(own.table);
+        }
+        let Some(rule) = &cleanup.inactivity else { return };
+        let path = [path, &[Step::from("inactivity")]].concat();
+        let mut own = self.table(&path, &format!("[connector.{name}.cleanup.inactivity]"));
+        for (key, value) in [
+            ("days", rule.days.map(Value::from)),
+            ("never-signed-in-days", rule.never_signed_in_days.map(Value::from)),
+            ("sign-in", Some(rule.sign_in.as_str().into())),
+            ("created", Some(rule.created.as_str().into())),
+            ("users", Some(word(&USERS, rule.users).into())),
+            ("spare", Some(rule.spare.text().into())),
+        ] {
+            own.put(key, value, Origin::Default);
+        }
+        tables.push(own.table);
     }
 
     fn table(&self, path: &[Step], header: &str) -> Gathering<'_> {
@@ -285,6 +351,8 @@ impl Gathering<'_> {
         self.put("protect", Some(people.into()), Origin::Default);
         let groups: Vec<&str> = safety.protect_groups.iter().map(NamePattern::text).collect();
         self.put("protect-groups", Some(groups.into()), Origin::Default);
+        let conditions: Vec<&str> = safety.protect_groups_when.iter().map(GroupCondition::text).collect();
+        self.put("protect-groups-when", Some(conditions.into()), Origin::Default);
     }
 
     /// Written settings, and the defaults of those that are not written, in the order of the schema.

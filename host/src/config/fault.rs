@@ -18,6 +18,12 @@ pub enum ConfigError {
     /// The command names a connector that the file does not have.
     #[error("{} has no connector `{name}`", path.display())]
     NoConnector { path: PathBuf, name: String, hint: String },
+    /// The command names a directory that the file does not have.
+    #[error("{} has no directory `{name}`", path.display())]
+    NoDirectory { path: PathBuf, name: String, hint: String },
+    /// A command that goes over all directories was given one file.
+    #[error("`--database` names one file, and there are several directories: {directories}")]
+    OneDatabase { directories: String },
 }
 
 impl ConfigError {
@@ -41,7 +47,12 @@ impl ConfigError {
                 [fault] => fault.hint.clone(),
                 _ => None,
             },
-            ConfigError::NoConnector { hint, .. } => Some(hint.clone()),
+            ConfigError::NoConnector { hint, .. } | ConfigError::NoDirectory { hint, .. } => {
+                Some(hint.clone())
+            }
+            ConfigError::OneDatabase { .. } => Some(
+                "leave it out; `path` in [directory] and in [directory.NAME] says where each is".to_owned(),
+            ),
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::check;
 use super::connector::Connector;
+use super::directory::Directory;
 use super::effective::Origin;
 use super::fault::{ConfigError, Fault, Source};
 use super::notify::Notify;
@@ -20,11 +21,8 @@ pub(super) const DEFAULT_DATABASE: &str = "rollcall.db";
 /// A configuration in which every rule of this module holds.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The database file, resolved against the folder of the configuration.
-    pub directory: PathBuf,
-    /// Every connector, in the order in which `sync --all` applies: of two that bring the same new name, the first
-    /// has it.
-    pub order: Vec<String>,
+    /// The unnamed one, and then the others by name.
+    directories: Vec<Directory>,
     pub plugins: Plugins,
     pub connectors: BTreeMap<String, Connector>,
     pub notify: Notify,
@@ -51,9 +49,9 @@ impl Config {
     /// Checks `text` as if it were in the file `path`, which need not exist.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let source = Source { file: path.to_owned(), text: text.to_owned() };
-        let check::Checked { directory, order, plugins, connectors, notify } =
+        let check::Checked { directories, plugins, connectors, notify } =
             check::check(&source, &folder(path))?;
-        Ok(Self { directory, order, plugins, connectors, notify, source, directory_origin: None })
+        Ok(Self { directories, plugins, connectors, notify, source, directory_origin: None })
     }
 
     /// Where the database is unless a file that can't be read says otherwise.
@@ -61,10 +59,66 @@ impl Config {
         folder(file).join(DEFAULT_DATABASE)
     }
 
-    /// Takes another database than the file names; relative to the working folder.
+    /// Takes another database than the file names; relative to the working folder. One that the environment names is
+    /// that of `[directory]`, one of the command line that of whatever directory the command works on.
     pub fn use_database(&mut self, database: PathBuf, origin: Origin) {
-        self.directory = database;
+        let any = matches!(origin, Origin::Option(_));
+        for directory in self.directories.iter_mut().filter(|directory| any || directory.name.is_none()) {
+            directory.path.clone_from(&database);
+        }
         self.directory_origin = Some(origin);
+    }
+
+    /// The directory of that name; that of `[directory]` without one.
+    pub fn directory(&self, name: Option<&str>) -> Result<&Directory, ConfigError> {
+        let found = self.directories.iter().find(|directory| directory.name.as_deref() == name);
+        found.ok_or_else(|| {
+            let name = name.unwrap_or_default();
+            let known = || self.directories.iter().filter_map(|directory| directory.name.as_deref());
+            let hint = match nearest(name, known()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None if known().next().is_none() => {
+                    format!("[directory.{name}] with `path = \"{name}.db\"` adds it")
+                }
+                None => format!("it has {}", list(known())),
+            };
+            ConfigError::NoDirectory { path: self.source.file.clone(), name: name.to_owned(), hint }
+        })
+    }
+
+    /// The directory that the connector fills; for one that is not configured that of `[directory]`.
+    pub fn directory_of(&self, connector: &str) -> &Directory {
+        let name = self.connectors.get(connector).and_then(|connector| connector.directory.as_deref());
+        let named = self.directories.iter().find(|directory| directory.name.as_deref() == name);
+        named.unwrap_or(&self.directories[0])
+    }
+
+    /// Every connector: those of each directory in its order.
+    pub fn order(&self) -> Vec<String> {
+        self.directories.iter().flat_map(|directory| &directory.order).cloned().collect()
+    }
+
+    /// All that are used, that of `[directory]` first. Refused where the command line gives several of them one file.
+    pub fn directories(&self) -> Result<Vec<&Directory>, ConfigError> {
+        let only = self.directories.len() == 1;
+        let used: Vec<&Directory> =
+            self.directories.iter().filter(|one| only || one.is_written || !one.order.is_empty()).collect();
+        match self.directory_origin {
+            Some(Origin::Option(_)) if used.len() > 1 => {
+                let named: Vec<&str> = used.iter().filter_map(|one| one.name.as_deref()).collect();
+                let directories = match named.len() < used.len() {
+                    true => format!("that of [directory] and {}", list(named.into_iter())),
+                    false => list(named.into_iter()),
+                };
+                Err(ConfigError::OneDatabase { directories })
+            }
+            _ => Ok(used),
+        }
+    }
+
+    /// All, as the file has them.
+    pub(super) fn written_directories(&self) -> &[Directory] {
+        &self.directories
     }
 
     /// The file, as it was named.
@@ -151,7 +205,7 @@ mod tests {
     #[test]
     fn paths_are_relative_to_the_file() {
         let config = Config::parse(Path::new("/etc/rollcall/rollcall.toml"), TEXT).unwrap();
-        assert_eq!(config.directory, Path::new("/etc/rollcall/rollcall.db"));
+        assert_eq!(config.directory(None).unwrap().path, Path::new("/etc/rollcall/rollcall.db"));
         assert_eq!(config.plugins, Plugins::default());
         let acme = &config.connectors["acme"];
         assert_eq!(
@@ -161,7 +215,7 @@ mod tests {
         assert_eq!(acme.http.ca_bundle, Some("/etc/ca.pem".into()));
 
         let here = Config::parse(Path::new("rollcall.toml"), TEXT).unwrap();
-        assert_eq!(here.directory, Path::new("rollcall.db"));
+        assert_eq!(here.directory(None).unwrap().path, Path::new("rollcall.db"));
     }
 
     #[test]
@@ -196,8 +250,8 @@ mod tests {
         let parse = |order: &str| {
             Config::parse(Path::new("rollcall.toml"), &format!("[directory]\n{order}\n{three}"))
         };
-        assert_eq!(parse("").unwrap().order, ["a", "b", "hr"]);
-        assert_eq!(parse("order = [\"hr\", \"b\"]").unwrap().order, ["hr", "b", "a"]);
+        assert_eq!(parse("").unwrap().directory_of("a").order, ["a", "b", "hr"]);
+        assert_eq!(parse("order = [\"hr\", \"b\"]").unwrap().directory_of("a").order, ["hr", "b", "a"]);
         let ConfigError::Wrong { faults } = parse("order = [\"b\", \"hh\", \"b\"]").unwrap_err() else {
             panic!("not a mistake of the file")
         };

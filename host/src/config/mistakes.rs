@@ -60,6 +60,21 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
             "only-at-creation of what never changes",
             with("entries.only-at-creation = [\"email\", \"active\"]"),
         ),
+        ("keep-local of what is the provider's", with("entries.keep-local = [\"Email\", \"active\", \"\"]")),
+        ("directory named like a key", "[directory.path]\npath = \"a.db\"".to_owned()),
+        ("directory with a wrong name", "[directory.Portal]\npath = \"a.db\"".to_owned()),
+        ("directory without a file", "[directory.portal]".to_owned()),
+        ("directory that is not there", with("directory = \"portl\"\n[directory.portal]\npath = \"a.db\"")),
+        ("directory that is nowhere", with("directory = \"portal\"")),
+        ("key mistyped in a named directory", "[directory.portal]\npth = \"a.db\"".to_owned()),
+        (
+            "two directories in one file",
+            "[directory]\npath = \"a.db\"\n[directory.portal]\npath = \"a.db\"".to_owned(),
+        ),
+        (
+            "order of another directory",
+            with("[directory.portal]\npath = \"a.db\"\norder = [\"acme\", \"akme\"]"),
+        ),
         ("group-names mistyped", with("entries.group-names = \"fallow\"")),
         ("group-names unknown", with("entries.group-names = \"rename\"")),
         ("plugin missing", GOOD.replace("plugin = \"okta\"\n", "")),
@@ -124,6 +139,21 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("proxy with a broken password", with("http.proxy = \"http://mia:SeCrEt@proxy:port\"")),
         ("bundle empty", with("http.ca-bundle = \"\"")),
         ("grant", with("http.allow = [\"POST /a\", \"post /b\", \"POST b\", \"POST\"]")),
+        ("cleanup of another kind", with("cleanup.users = \"remove\"")),
+        ("inactivity without days", with("cleanup.inactivity = { users = \"keep\" }")),
+        ("grace out of range", with("cleanup.grace-days = -1\ncleanup.grace-runs = 20_000")),
+        ("rule of cleanup for nobody", with("cleanup.rule = [{ users = \"delete\" }]")),
+        ("pattern of cleanup empty", with("cleanup.keep-memberships-of = [\"\"]")),
+        ("condition of cleanup", with("cleanup.except = ['isMember(\"a\") && usrName == \"b\"']")),
+        ("conflict of another kind", with("conflicts.users = \"share\"")),
+        ("match by something else", with("conflicts.match = [\"username\", \"id\"]")),
+        ("match by nothing", with("conflicts.match = []")),
+        ("suffix of nothing", with("conflicts.suffix = \" \"")),
+        ("local groups without a name", with("conflicts.local-groups = [{ memberships = \"managed\" }]")),
+        (
+            "local groups of another kind",
+            with("conflicts.local-groups = [{ name = \"\", memberships = \"all\" }]"),
+        ),
         ("setting that is no number", with("settings.ratios = [1.0, nan]")),
         ("schedule with four fields", with("schedule = \"0 3 * *\"")),
         ("schedule name mistyped", with("schedule = \"@dayly\"")),
@@ -147,6 +177,7 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("on-limit unknown", with("safety.on-limit = \"stop\"")),
         ("group pattern empty", with("safety.protect-groups = [\"\"]")),
         ("protect misspelt", with("safety.protect = [\"usrName == 'ann'\"]")),
+        ("protect groups misspelt", with("safety.protect-groups-when = [\"name != '' && typ == 'x'\"]")),
         (
             "several",
             with("plugin-sha256 = \"\"\nhttp.share = 2.0\nhttp.attempts = 0").replace("acme]", "Acme]"),
@@ -166,6 +197,9 @@ fn every_mistake() {
 pub(super) const EVERYTHING: &str = r#"
         [directory]
         path = "people.db"
+        [directory.acme]
+        path = "acme.db"
+        order = ["acme"]
         [plugins]
         path = "plugins"
         [plugins.limits]
@@ -180,6 +214,7 @@ pub(super) const EVERYTHING: &str = r#"
         plugin-sha256 = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
         endpoint = "https://acme.okta.com"
         credential = { command = ["pass", "okta"], scheme = "basic", username = "svc" }
+        directory = "acme"
         [connector.acme.schedule]
         full = "0 3 * * mon-fri"
         time-zone = "Europe/Berlin"
@@ -188,6 +223,7 @@ pub(super) const EVERYTHING: &str = r#"
         [connector.acme.entries]
         group-names = "pin"
         only-at-creation = ["displayName", "profile.title"]
+        keep-local = ["profile.mobile*"]
         [connector.acme.settings]
         since = 2026-01-01
         [connector.acme.references]
@@ -205,6 +241,36 @@ pub(super) const EVERYTHING: &str = r#"
         allow = ["POST /api/v1/logs"]
         [connector.acme.limits]
         memory-mib = 128
+        [connector.acme.conflicts]
+        users = "adopt"
+        match = ["email"]
+        groups = "share"
+        suffix = ".{connector}"
+        [[connector.acme.conflicts.local-groups]]
+        name = "jira-*"
+        memberships = "managed"
+        [connector.acme.cleanup]
+        users = "anonymize"
+        groups = "empty"
+        memberships = "remove"
+        keep-memberships-of = ["staff", "jira-*"]
+        grace-runs = 3
+        grace-days = 7
+        confirm = 50
+        except = ['isMember("break-glass")']
+        [[connector.acme.cleanup.rule]]
+        when = 'isMember("portal")'
+        users = "delete"
+        memberships = "remove"
+        grace-runs = 1
+        grace-days = 30
+        [connector.acme.cleanup.inactivity]
+        days = 90
+        never-signed-in-days = 30
+        sign-in = "lastLogin"
+        created = "created"
+        users = "disable"
+        spare = 'isMember("admins")'
         [connector.acme.safety]
         disables = { count = 50, percent = 5 }
         deletes = "none"
@@ -213,6 +279,7 @@ pub(super) const EVERYTHING: &str = r#"
         on-limit = "hold"
         protect = ["'break-glass' in groups"]
         protect-groups = ["admins-*"]
+        protect-groups-when = ["type == 'APP_GROUP'"]
         [[connector.acme.transform]]
         plugin = "rules"
         settings = { strict = true }

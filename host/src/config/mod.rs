@@ -30,8 +30,11 @@
 
 mod check;
 mod check_service;
+mod cleanup;
+mod conflicts;
 mod connector;
 mod cron;
+mod directory;
 pub mod edit;
 mod effective;
 mod fault;
@@ -49,6 +52,7 @@ mod written;
 pub use check::{is_name, is_variable, looks_like_a_secret};
 pub use connector::{Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice, TransformUse};
 pub use cron::{Cron, CronMistake};
+pub use directory::Directory;
 pub use effective::{EffectiveTable, EffectiveValue, Origin};
 pub use fault::{ConfigError, Fault};
 pub use load::{Config, DEFAULT_FILE, Plugins};

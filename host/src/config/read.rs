@@ -109,7 +109,13 @@ fn explain(source: &Source, mut error: toml::de::Error) -> Fault {
         "a map" => "a table",
         other => other,
     };
-    source.fault_at(span, format!("`{}` has to be {expected}, not {found}", keys.join(".")), None, false)
+    let hint = match keys.as_slice() {
+        ["directory", "path" | "order"] if found == "a table" => {
+            Some("`path` and `order` can't be the names of directories".to_owned())
+        }
+        _ => None,
+    };
+    source.fault_at(span, format!("`{}` has to be {expected}, not {found}", keys.join(".")), hint, false)
 }
 
 /// What is wrong with a text that is no TOML, and what to do.

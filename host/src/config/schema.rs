@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::cleanup::{CONFIRM, GRACE_DAYS, GRACE_RUNS, GROUPS, INACTIVE_DAYS, MEMBERSHIPS, USERS};
 use super::connector::HttpOptions;
 use super::load::DEFAULT_DATABASE;
 use super::notify::{Notify, Occasion};
@@ -19,24 +20,25 @@ use crate::directory::UserEntry;
 use crate::model::{Manifest, PluginKind};
 use crate::plugin::{Limit, Limits};
 use crate::run::safety::LimitKind;
-use crate::run::{Entries, GroupNames};
+use crate::run::{Cleanup, Entries, GroupNames, Inactivity};
 
 /// The JSON Schema (2020-12) of a configuration; `plugins` are those whose settings it knows. A connector of another
 /// plugin may have any settings.
 pub fn schema(plugins: &[&Manifest]) -> Value {
-    let directory = table(
-        "The directory database.",
+    let mut directory = table(
+        "The directory: a database of users and groups. [directory.NAME] is another one, with a file of its own.",
         json!({
             "path": file("The database; the first sync makes it.", Some(DEFAULT_DATABASE)),
-            "order": {
-                "description": "Which connector goes before which when several bring the same new name; those not named follow by name.",
-                "type": "array",
-                "items": { "type": "string", "pattern": NAME },
-                "uniqueItems": true,
-            },
+            "order": order(),
         }),
         &[],
     );
+    directory["additionalProperties"] = table(
+        "Another directory: connectors with this name as `directory` fill it.",
+        json!({ "path": file("Its database; the first sync makes it.", None), "order": order() }),
+        &["path"],
+    );
+    directory["propertyNames"] = json!({ "pattern": NAME });
     let own_plugins = table(
         "Plugins besides those that are built in, and what plugins may use.",
         json!({
@@ -65,6 +67,15 @@ pub fn schema(plugins: &[&Manifest]) -> Value {
     whole
 }
 
+fn order() -> Value {
+    json!({
+        "description": "Which connector goes before which when several bring the same new name; those not named follow by name.",
+        "type": "array",
+        "items": { "type": "string", "pattern": NAME },
+        "uniqueItems": true,
+    })
+}
+
 const NAME: &str = "^[a-z][a-z0-9-]*$";
 
 /// Of semver.org, without its groups.
@@ -89,6 +100,11 @@ fn connector(plugins: &[&Manifest]) -> Value {
         "examples": examples(sources.iter().filter_map(|plugin| Some(plugin.endpoint.as_ref()?.example.as_str()))),
     });
     properties["credential"] = credential();
+    properties["directory"] = json!({
+        "description": "The directory that it fills, by name; without it that of [directory].",
+        "type": "string",
+        "pattern": NAME,
+    });
     properties["schedule"] = schedule();
     properties["references"] = json!({
         "description": "What the references between people that the plugin knows hold here, by their name; false: they \
@@ -113,6 +129,8 @@ fn connector(plugins: &[&Manifest]) -> Value {
     properties["http"] = http();
     properties["limits"] =
         limits("What this connector's plugins may use, where that is not what [plugins.limits] says.", false);
+    properties["cleanup"] = cleanup();
+    properties["conflicts"] = super::conflicts::schema();
     properties["safety"] = safety();
     properties["transform"] = json!({
         "description": "Transforms, in the order in which they shape.",
@@ -319,6 +337,18 @@ fn entries() -> Value {
                     "examples": ["displayName", "profile.title"],
                 },
             },
+            "keep-local": {
+                "description": "Fields and attributes of users that `rollcall local set` may set, which a run then leaves \
+                    as they are; `*` stands for any text.",
+                "type": "array",
+                "default": [],
+                "items": {
+                    "type": "string",
+                    "minLength": 1,
+                    "not": { "enum": kept_anyway },
+                    "examples": ["displayName", "profile.*"],
+                },
+            },
         }),
         &[],
     )
@@ -388,6 +418,84 @@ fn http() -> Value {
     )
 }
 
+fn cleanup() -> Value {
+    let default = Cleanup::default();
+    let number = |help: &str, range: RangeInclusive<u64>| json!({ "description": help, "type": "integer", "minimum": range.start(), "maximum": range.end() });
+    let defaulted = |mut property: Value, default: Value| {
+        property["default"] = default;
+        property
+    };
+    let users = || json!({ "description": "What becomes of a person who leaves.", "enum": words(&USERS) });
+    let memberships =
+        || json!({ "description": "What becomes of their memberships.", "enum": words(&MEMBERSHIPS) });
+    let grace_runs = || number("Complete full runs that have to miss an entry first.", GRACE_RUNS);
+    let grace_days = || number("Days for which an entry has to be missing first.", GRACE_DAYS);
+    let condition = |help: &str| json!({ "description": help, "type": "string", "minLength": 1 });
+    let mut rule = table(
+        "For some people other than the table says; the first that holds counts.",
+        json!({
+            "when": condition("Whom it is about, in CEL."),
+            "users": users(),
+            "memberships": memberships(),
+            "grace-runs": grace_runs(),
+            "grace-days": grace_days(),
+        }),
+        &[],
+    );
+    rule["required"] = json!(["when"]);
+    let attribute = |help: &str| json!({ "description": help, "type": "string", "minLength": 1 });
+    let mut inactivity = table(
+        "People who don't sign in any more.",
+        json!({
+            "days": number("Since the last sign-in.", INACTIVE_DAYS),
+            "never-signed-in-days": number("Since the creation of someone who never signed in.", INACTIVE_DAYS),
+            "sign-in": defaulted(attribute("The attribute with the time of the last sign-in."), Inactivity::SIGN_IN.into()),
+            "created": defaulted(attribute("The attribute with the time of creation."), Inactivity::CREATED.into()),
+            "users": defaulted(users(), "disable".into()),
+            "spare": defaulted(condition("Who is spared, in CEL."), Inactivity::SPARE.into()),
+        }),
+        &[],
+    );
+    inactivity["anyOf"] = json!([{ "required": ["days"] }, { "required": ["never-signed-in-days"] }]);
+    table(
+        "What becomes of people and groups that the provider no longer returns, or that transforms drop.",
+        json!({
+            "users": defaulted(users(), "disable".into()),
+            "groups": {
+                "description": "What becomes of a group that leaves.",
+                "enum": words(&GROUPS),
+                "default": "keep",
+            },
+            "memberships": defaulted(memberships(), "keep".into()),
+            "keep-memberships-of": {
+                "description": "Groups, `*` for anything, that whoever leaves stays in.",
+                "type": "array",
+                "default": [],
+                "items": { "type": "string", "minLength": 1 },
+            },
+            "grace-runs": defaulted(grace_runs(), 0.into()),
+            "grace-days": defaulted(grace_days(), 0.into()),
+            "confirm": defaulted(
+                number("How many absent people a run asks for by id before it changes them.", CONFIRM),
+                default.confirm.into(),
+            ),
+            "except": {
+                "description": "Whom cleanup never touches, in CEL.",
+                "type": "array",
+                "default": [],
+                "items": { "type": "string", "minLength": 1 },
+            },
+            "rule": { "description": "Rules for some people.", "type": "array", "items": rule },
+            "inactivity": inactivity,
+        }),
+        &[],
+    )
+}
+
+pub(super) fn words<T>(words: &[(&'static str, T)]) -> Vec<&'static str> {
+    words.iter().map(|(word, _)| *word).collect()
+}
+
 fn safety() -> Value {
     let mut properties = json!({
         "on-limit": {
@@ -405,6 +513,12 @@ fn safety() -> Value {
             "description": "Names of groups that no run may delete or empty; `*` stands for any text.",
             "type": "array",
             "items": { "type": "string", "minLength": 1 },
+            "default": [],
+        },
+        "protect-groups-when": {
+            "description": "Conditions, in CEL: groups that no run may delete or empty.",
+            "type": "array",
+            "items": { "type": "string" },
             "default": [],
         },
     });
@@ -450,7 +564,7 @@ fn limits(help: &str, defaults: bool) -> Value {
     table(help, properties.into(), &[])
 }
 
-fn table(help: &str, properties: Value, required: &[&str]) -> Value {
+pub(super) fn table(help: &str, properties: Value, required: &[&str]) -> Value {
     let mut table = json!({
         "description": help,
         "type": "object",

@@ -239,7 +239,7 @@ pub(super) mod tests {
     fn every_setting_that_is_shown_is_valid_and_the_default() {
         let shown = Config::parse("rollcall.toml".as_ref(), &uncommented(&new_file(&acme()))).unwrap();
         let silent = Config::parse("rollcall.toml".as_ref(), &new_file(&acme())).unwrap();
-        assert_eq!(shown.directory, silent.directory);
+        assert_eq!(shown.directory(None).unwrap().path, silent.directory(None).unwrap().path);
         let (shown, silent) = (&shown.connectors["acme"], &silent.connectors["acme"]);
         assert_eq!(shown.http, silent.http);
         assert_eq!(

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::plugin::LimitOverrides;
 
@@ -19,11 +19,100 @@ pub(super) struct File {
     pub connector: BTreeMap<String, Connector>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a table")]
+/// The unnamed directory, with the tables of the others. By hand, because nothing else lets every other key be a name.
+#[derive(Debug, Default)]
 pub(super) struct Directory {
     pub path: Option<PathBuf>,
     pub order: Vec<String>,
+    pub named: BTreeMap<String, NamedDirectory>,
+}
+
+impl Directory {
+    pub const KEYS: [&str; 2] = ["path", "order"];
+}
+
+/// What stands under a key of `[directory]` that is none of its own.
+#[derive(Debug)]
+pub(super) enum NamedDirectory {
+    Table(DirectoryTable),
+    /// No table: a mistyped key.
+    Other,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default, expecting = "a table")]
+pub(super) struct DirectoryTable {
+    pub path: Option<PathBuf>,
+    pub order: Vec<String>,
+}
+
+impl<'de> Deserialize<'de> for Directory {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Directory;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Directory, A::Error> {
+                let mut directory = Directory::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "path" => directory.path = Some(map.next_value()?),
+                        "order" => directory.order = map.next_value()?,
+                        _ => drop(directory.named.insert(key, map.next_value()?)),
+                    }
+                }
+                Ok(directory)
+            }
+        }
+
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+impl<'de> Deserialize<'de> for NamedDirectory {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = NamedDirectory;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table")
+            }
+
+            fn visit_str<E: Error>(self, _: &str) -> Result<NamedDirectory, E> {
+                Ok(NamedDirectory::Other)
+            }
+
+            fn visit_bool<E: Error>(self, _: bool) -> Result<NamedDirectory, E> {
+                Ok(NamedDirectory::Other)
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<NamedDirectory, E> {
+                Ok(NamedDirectory::Other)
+            }
+
+            fn visit_f64<E: Error>(self, _: f64) -> Result<NamedDirectory, E> {
+                Ok(NamedDirectory::Other)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<NamedDirectory, A::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(NamedDirectory::Other)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<NamedDirectory, A::Error> {
+                DirectoryTable::deserialize(MapAccessDeserializer::new(map)).map(NamedDirectory::Table)
+            }
+        }
+
+        deserializer.deserialize_any(Any)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -41,6 +130,7 @@ pub(super) struct Connector {
     pub plugin_sha256: Option<String>,
     pub endpoint: String,
     pub credential: Credential,
+    pub directory: Option<String>,
     pub schedule: Option<Schedule>,
     /// What references hold, by name: text, or `false`.
     #[serde(default)]
@@ -53,6 +143,10 @@ pub(super) struct Connector {
     pub http: Http,
     #[serde(default)]
     pub limits: LimitOverrides,
+    #[serde(default)]
+    pub cleanup: super::cleanup::Written,
+    #[serde(default)]
+    pub conflicts: super::conflicts::Written,
     #[serde(default)]
     pub safety: Safety,
     #[serde(default)]
@@ -72,6 +166,7 @@ pub(super) struct Safety {
     pub on_limit: Option<String>,
     pub protect: Vec<String>,
     pub protect_groups: Vec<String>,
+    pub protect_groups_when: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -79,6 +174,7 @@ pub(super) struct Safety {
 pub(super) struct Entries {
     pub group_names: Option<String>,
     pub only_at_creation: Vec<String>,
+    pub keep_local: Vec<String>,
 }
 
 /// Exactly one of `env`, `file` and `command`; three optional keys rather than an untagged enum, because then

@@ -84,6 +84,8 @@ pub struct Change {
     pub before: Option<String>,
     /// The same fields afterwards; an empty object for a deletion.
     pub after: String,
+    /// Why, in words that follow a colon; nothing where the provider simply says so now.
+    pub reason: Option<String>,
 }
 
 /// Who comes into a group and who leaves it.
@@ -105,6 +107,7 @@ impl Change {
             name: entry.user_name.clone(),
             before: None,
             after: plain::user_fields(entry),
+            reason: None,
         }
     }
 
@@ -116,6 +119,7 @@ impl Change {
             name: entry.name.clone(),
             before: None,
             after: Json::Object(entry.fields()).to_string(),
+            reason: None,
         }
     }
 
@@ -138,17 +142,36 @@ impl Change {
             name: after.user_name.clone(),
             before: Some(Json::Object(old).to_string()),
             after: Json::Object(new).to_string(),
+            reason: None,
         }
+    }
+
+    /// The same change, with why it is made.
+    pub fn because(self, reason: &str) -> Self {
+        Self { reason: Some(reason.to_owned()), ..self }
     }
 
     /// What turns one user entry into the other; empty when they look the same.
     pub fn between_users(before: &UserEntry, after: &UserEntry) -> Vec<Self> {
-        between(EntryKind::User, after.key.0, &after.user_name, before.fields(), after.fields())
+        let (mut old, mut new) = (before.fields(), after.fields());
+        drop_equal(&mut old, &mut new);
+        if before.connector != after.connector {
+            let id = |entry: &UserEntry| Some(entry.external_id.clone());
+            tell_owner(&mut old, &before.connector, id(before));
+            tell_owner(&mut new, &after.connector, id(after));
+        }
+        between(EntryKind::User, after.key.0, &after.user_name, old, new)
     }
 
     /// What turns one group entry into the other; empty when they look the same.
     pub fn between_groups(before: &GroupEntry, after: &GroupEntry) -> Vec<Self> {
-        between(EntryKind::Group, after.key.0, &after.name, before.fields(), after.fields())
+        let (mut old, mut new) = (before.fields(), after.fields());
+        drop_equal(&mut old, &mut new);
+        if before.connector != after.connector {
+            tell_owner(&mut old, &before.connector, before.external_id.clone());
+            tell_owner(&mut new, &after.connector, after.external_id.clone());
+        }
+        between(EntryKind::Group, after.key.0, &after.name, old, new)
     }
 }
 
@@ -160,6 +183,7 @@ fn delete(entry: EntryKind, key: u32, name: &str, before: String) -> Change {
         name: name.to_owned(),
         before: Some(before),
         after: "{}".to_owned(),
+        reason: None,
     }
 }
 
@@ -170,7 +194,6 @@ fn between(
     mut before: Map<String, Json>,
     mut after: Map<String, Json>,
 ) -> Vec<Change> {
-    drop_equal(&mut before, &mut after);
     let mut changes = Vec::new();
     let mut push = |kind, before: Map<String, Json>, after: Map<String, Json>| {
         changes.push(Change {
@@ -180,6 +203,7 @@ fn between(
             name: name.to_owned(),
             before: Some(Json::Object(before).to_string()),
             after: Json::Object(after).to_string(),
+            reason: None,
         });
     };
     let name_field = match entry {
@@ -197,6 +221,13 @@ fn between(
         push(ChangeKind::Update, before, after);
     }
     changes
+}
+
+/// Whose entry it is, and that one's id of it: told only where another connector takes the entry over, and then both,
+/// because two providers can have the same id for different people.
+fn tell_owner(fields: &mut Map<String, Json>, connector: &str, id: Option<String>) {
+    fields.insert("connector".into(), connector.into());
+    fields.extend(id.map(|id| ("externalId".to_owned(), id.into())));
 }
 
 /// Leaves only what differs, attribute by attribute.
@@ -272,6 +303,25 @@ mod tests {
                 ),
             ]
         );
+    }
+
+    #[test]
+    fn an_entry_that_is_taken_over_tells_of_both_owners() {
+        let user = User { id: "u".into(), username: "ann".into(), ..User::default() };
+        let (before, mut after) = (entry(user.clone()), entry(user));
+        after.connector = "hr".into();
+        let changes = Change::between_users(&before, &after);
+        let told: Vec<_> = changes.iter().map(|c| (c.kind, c.before.as_deref(), c.after.as_str())).collect();
+        assert_eq!(
+            told,
+            [(
+                ChangeKind::Update,
+                Some(r#"{"connector":"acme","externalId":"u"}"#),
+                r#"{"connector":"hr","externalId":"u"}"#
+            )]
+        );
+        assert_eq!(before.patched(&changes[0]), Ok(after.clone()));
+        assert_eq!(after.patched(&changes[0].reversed()), Ok(before));
     }
 
     #[test]

@@ -21,7 +21,8 @@ pub enum PatchError {
 impl UserEntry {
     /// The entry after an update, a rename, a disable, an enable or an anonymisation.
     pub fn patched(&self, change: &Change) -> Result<Self, PatchError> {
-        Self::from_fields(self.key, &self.connector, patched(self.fields(), change)?)
+        let (connector, fields) = patched(self.fields(), &self.connector, change)?;
+        Self::from_fields(self.key, &connector, fields)
     }
 
     /// The entry that [`fields`](Self::fields) tells of.
@@ -48,7 +49,8 @@ impl UserEntry {
 impl GroupEntry {
     /// The entry after an update or a rename.
     pub fn patched(&self, change: &Change) -> Result<Self, PatchError> {
-        Self::from_fields(self.key, &self.connector, patched(self.fields(), change)?)
+        let (connector, fields) = patched(self.fields(), &self.connector, change)?;
+        Self::from_fields(self.key, &connector, fields)
     }
 
     /// The entry that [`fields`](Self::fields) tells of.
@@ -99,7 +101,13 @@ fn object(text: &str) -> Result<Map<String, Json>, PatchError> {
     serde_json::from_str(text).map_err(|_| PatchError::Unreadable)
 }
 
-fn patched(mut fields: Map<String, Json>, change: &Change) -> Result<Map<String, Json>, PatchError> {
+/// Whose entry it is afterwards, and its fields.
+fn patched(
+    mut fields: Map<String, Json>,
+    connector: &str,
+    change: &Change,
+) -> Result<(String, Map<String, Json>), PatchError> {
+    fields.insert("connector".to_owned(), connector.into());
     let (mut before, mut after) = (change.fields_before()?, change.fields_after()?);
     let inner = |fields: &mut Map<String, Json>| match fields.remove("attributes") {
         Some(Json::Object(attributes)) => attributes,
@@ -112,7 +120,8 @@ fn patched(mut fields: Map<String, Json>, change: &Change) -> Result<Map<String,
     if !attributes.is_empty() {
         fields.insert("attributes".to_owned(), attributes.into());
     }
-    Ok(fields)
+    let connector = text(&mut fields, "connector").ok_or(PatchError::Unreadable)?;
+    Ok((connector, fields))
 }
 
 fn patch(

@@ -101,6 +101,8 @@ pub struct MirrorUser {
     pub shaping: [u8; 16],
     /// The first complete run that did not return the user.
     pub absent_since: Option<RunId>,
+    /// The first complete run in which rules kept out the user, who is in the directory.
+    pub dropped_since: Option<RunId>,
 }
 
 /// A group of the mirror.
@@ -110,6 +112,8 @@ pub struct MirrorGroup {
     pub record: Group,
     pub members: MembersState,
     pub absent_since: Option<RunId>,
+    /// The first complete run in which rules kept out the group, which is in the directory.
+    pub dropped_since: Option<RunId>,
 }
 
 /// The next free numbers; none is ever used again.
@@ -241,6 +245,11 @@ pub trait Reader {
 
     /// Provider id and key of every user that the connector gave, by provider id.
     fn user_keys(&self, connector: ConnectorId, each: &mut dyn FnMut(&str, UserKey)) -> StoreResult<()>;
+    /// Kind, provider id and key of every entry that belongs to another connector and is someone, or a group, of this
+    /// one's provider, by provider id.
+    fn aliases(&self, connector: ConnectorId, each: &mut dyn FnMut(EntryKind, &str, u32)) -> StoreResult<()>;
+    /// The number of the connector, if it was ever seen.
+    fn connector_id(&self, name: &str) -> StoreResult<Option<ConnectorId>>;
     fn user(&self, key: UserKey) -> StoreResult<Option<UserEntry>>;
     /// By the folded user name, whoever gave it.
     fn user_by_name(&self, folded: &str) -> StoreResult<Option<UserEntry>>;
@@ -248,6 +257,10 @@ pub trait Reader {
     fn users_by_id(&self, external_id: &str) -> StoreResult<Vec<UserEntry>>;
     /// In the filter's order.
     fn users(&self, filter: &UserFilter, each: &mut dyn FnMut(UserEntry) -> bool) -> StoreResult<()>;
+    /// What was set here of entries that a connector gave: user and name, by both.
+    fn kept(&self, each: &mut dyn FnMut(UserKey, &str)) -> StoreResult<()>;
+    /// The names of what was set here of one user, in order.
+    fn kept_of(&self, user: UserKey) -> StoreResult<Vec<String>>;
     /// User name of each key, in the order of the keys; a key that is gone is left out.
     fn user_names(&self, keys: &RoaringBitmap, each: &mut dyn FnMut(UserKey, &str)) -> StoreResult<()>;
 
@@ -261,6 +274,12 @@ pub trait Reader {
     fn members_from(&self, group: GroupKey, connector: ConnectorId) -> StoreResult<RoaringBitmap>;
     /// Keys of all members, whoever gave them.
     fn members(&self, group: GroupKey) -> StoreResult<RoaringBitmap>;
+    /// All memberships, by group and connector.
+    fn memberships(&self, each: &mut dyn FnMut(GroupKey, ConnectorId, RoaringBitmap)) -> StoreResult<()>;
+    /// The groups that the connector gives members to, whosever they are, by key.
+    fn groups_given(&self, connector: ConnectorId) -> StoreResult<Vec<GroupKey>>;
+    /// The connectors that give members to the group.
+    fn givers(&self, group: GroupKey) -> StoreResult<Vec<ConnectorId>>;
     /// The groups that a user is in, by key.
     fn groups_of(&self, user: UserKey) -> StoreResult<Vec<GroupKey>>;
 
@@ -269,6 +288,8 @@ pub trait Reader {
 
     /// The connector's latest run that was applied.
     fn last_applied(&self, connector: ConnectorId) -> StoreResult<Option<RunId>>;
+    /// How many of the connector's runs from this one on read everything and were applied.
+    fn applied_since(&self, connector: ConnectorId, run: RunId) -> StoreResult<u64>;
     /// The newest first; of one connector, or of all.
     fn runs(&self, connector: Option<&str>, limit: u32) -> StoreResult<Vec<RunRow>>;
     fn run(&self, id: RunId) -> StoreResult<Option<RunRow>>;
@@ -286,6 +307,18 @@ pub trait Reader {
     fn held_members(&self, run: RunId) -> StoreResult<Vec<HeldMembers>>;
     /// The runs of which something waits; of one connector, or of all.
     fn holding_runs(&self, connector: Option<&str>) -> StoreResult<Vec<RunId>>;
+    /// The connector's latest run that read everything and planned by it, whether that was applied or held.
+    fn last_reading(&self, connector: ConnectorId) -> StoreResult<Option<RunId>>;
+    /// Which entries' changes no limit holds in the connector's next complete run: users, then groups, by key.
+    fn approved_entries(&self, connector: ConnectorId) -> StoreResult<Vec<(EntryKind, u32)>>;
+    /// The run that applied the plan's file of that checksum.
+    fn applied_plan(&self, plan: &str) -> StoreResult<Option<RunId>>;
+    /// What tells this directory from any other.
+    fn identity(&self) -> StoreResult<String>;
+    /// All that ever were, by number.
+    fn connectors(&self) -> StoreResult<Vec<(ConnectorId, String)>>;
+    /// What an entry that is gone was called last.
+    fn last_name(&self, entry: EntryKind, key: u32) -> StoreResult<Option<String>>;
     /// What changed one entry, the newest first: run, when it started, the change.
     fn last_changes(
         &self,
@@ -309,16 +342,24 @@ pub trait Writer {
     /// Frees the folded names of entries that are about to be renamed, so that names can be swapped.
     fn release_user_name(&mut self, key: UserKey) -> StoreResult<()>;
     fn create_user(&mut self, connector: ConnectorId, entry: &UserEntry) -> StoreResult<()>;
-    /// The connector is whom the entry belongs to afterwards.
+    /// The connector is whom the entry belongs to afterwards. Where it was another's before, that one's id of it stays
+    /// known: see [`Reader::aliases`].
     fn update_user(&mut self, connector: ConnectorId, entry: &UserEntry) -> StoreResult<()>;
-    /// The key is never used again. Memberships are not touched: they are the plan's.
+    /// The key is never used again. Memberships are not touched: they are the plan's. Other connectors who knew the entry
+    /// by an id of theirs look at that person anew.
     fn delete_user(&mut self, key: UserKey) -> StoreResult<()>;
+    /// Notes that a field or attribute was set here, and is to be left as it is.
+    fn keep(&mut self, user: UserKey, name: &str) -> StoreResult<()>;
+    /// Notes that it is the connector's again.
+    fn forget_kept(&mut self, user: UserKey, name: &str) -> StoreResult<()>;
     fn release_group_name(&mut self, key: GroupKey) -> StoreResult<()>;
     fn create_group(&mut self, connector: ConnectorId, entry: &GroupEntry) -> StoreResult<()>;
-    /// The connector is whom the entry belongs to afterwards.
+    /// The connector is whom the entry belongs to afterwards, as of [`update_user`](Self::update_user).
     fn update_group(&mut self, connector: ConnectorId, entry: &GroupEntry) -> StoreResult<()>;
     /// With all of its memberships. The key is never used again.
     fn delete_group(&mut self, key: GroupKey) -> StoreResult<()>;
+    /// The connector's provider knows that entry, which belongs to another connector, by this id.
+    fn put_alias(&mut self, connector: ConnectorId, entry: EntryKind, id: &str, key: u32) -> StoreResult<()>;
     /// The members that this connector gives to the group, all of them.
     fn set_members(
         &mut self,
@@ -339,6 +380,14 @@ pub trait Writer {
         connector: ConnectorId,
         state: HeldState,
     ) -> StoreResult<()>;
+    /// No limit holds changes of the entry in the connector's next complete run.
+    fn approve_entry(&mut self, connector: ConnectorId, entry: EntryKind, key: u32) -> StoreResult<()>;
+    /// What [`approve_entry`](Self::approve_entry) noted is used up.
+    fn forget_approved_entries(&mut self, connector: ConnectorId) -> StoreResult<()>;
+    /// The plan's file of that checksum is applied by the run.
+    fn note_applied_plan(&mut self, plan: &str, run: RunId) -> StoreResult<()>;
+    /// The connector's next run shapes the person again, whatever is known of them.
+    fn shape_again(&mut self, connector: ConnectorId, external_id: &str) -> StoreResult<()>;
     /// What still waits of the connector's earlier runs is superseded.
     fn supersede_held(&mut self, connector: ConnectorId) -> StoreResult<()>;
     fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()>;

@@ -62,12 +62,14 @@ impl PluginError {
     pub const RESTART: &'static str = "restart";
     /// The same request is worth repeating.
     pub const RETRY: &'static str = "retry";
+    /// What was asked for is not there.
+    pub const NOT_FOUND: &'static str = "not-found";
+    /// The plugin can't do what it was asked for.
+    pub const UNSUPPORTED: &'static str = "unsupported";
     /// The credential may not read this.
     pub const FORBIDDEN: &'static str = "forbidden";
     /// The credential is no longer accepted, though it was.
     pub const REAUTHENTICATE: &'static str = "reauthenticate";
-    /// The plugin doesn't do this.
-    pub const UNSUPPORTED: &'static str = "unsupported";
     /// What changed can't be told any more from where the last run ended: only a full run can.
     pub const FULL_NEEDED: &'static str = "full-needed";
 

@@ -55,28 +55,9 @@ impl From<types::Value> for model::Value {
     }
 }
 
-impl From<&model::Value> for types::Value {
-    fn from(value: &model::Value) -> Self {
-        match value.clone() {
-            model::Value::Text(text) => Self::Text(text),
-            model::Value::Boolean(value) => Self::Boolean(value),
-            model::Value::Integer(value) => Self::Integer(value),
-            model::Value::Decimal(value) => Self::Decimal(value),
-            model::Value::Texts(texts) => Self::Texts(texts),
-            model::Value::Json(text) => Self::Json(text),
-        }
-    }
-}
-
 impl From<types::Attribute> for model::Attribute {
     fn from(attribute: types::Attribute) -> Self {
         Self { name: attribute.name, value: attribute.value.into() }
-    }
-}
-
-impl From<&model::Attribute> for types::Attribute {
-    fn from(attribute: &model::Attribute) -> Self {
-        Self { name: attribute.name.clone(), value: (&attribute.value).into() }
     }
 }
 
@@ -95,21 +76,6 @@ impl From<types::User> for model::User {
     }
 }
 
-impl From<&model::User> for types::User {
-    fn from(user: &model::User) -> Self {
-        Self {
-            id: user.id.clone(),
-            username: user.username.clone(),
-            email: user.email.clone(),
-            display_name: user.display_name.clone(),
-            given_name: user.given_name.clone(),
-            family_name: user.family_name.clone(),
-            active: user.active,
-            attributes: copied(&user.attributes),
-        }
-    }
-}
-
 impl From<types::Group> for model::Group {
     fn from(group: types::Group) -> Self {
         Self {
@@ -117,17 +83,6 @@ impl From<types::Group> for model::Group {
             name: group.name,
             description: group.description,
             attributes: all(group.attributes),
-        }
-    }
-}
-
-impl From<&model::Group> for types::Group {
-    fn from(group: &model::Group) -> Self {
-        Self {
-            id: group.id.clone(),
-            name: group.name.clone(),
-            description: group.description.clone(),
-            attributes: copied(&group.attributes),
         }
     }
 }
@@ -284,21 +239,9 @@ impl From<transform::GroupRef> for model::GroupRef {
     }
 }
 
-impl From<&model::GroupRef> for transform::GroupRef {
-    fn from(group: &model::GroupRef) -> Self {
-        Self { id: group.id.clone(), name: group.name.clone() }
-    }
-}
-
 impl From<transform::Person> for model::Person {
     fn from(person: transform::Person) -> Self {
         Self { user: person.user.into(), groups: all(person.groups) }
-    }
-}
-
-impl From<&model::Person> for transform::Person {
-    fn from(person: &model::Person) -> Self {
-        Self { user: (&person.user).into(), groups: copied(&person.groups) }
     }
 }
 

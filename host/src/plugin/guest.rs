@@ -3,13 +3,14 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use wasmtime::Store;
-use wasmtime::component::{ComponentNamedList, Instance, InstancePre, Lift, Lower, TypedFunc};
+use wasmtime::component::{ComponentNamedList, Func, Instance, InstancePre, Lift, Lower, TypedFunc};
 
 use super::bindings::{http, source, transform, types};
+use super::lent::{self, lent};
 use super::limits::{Limit, Limits};
 use super::state::{LogListener, Meter, State};
 use super::stop::StopReason;
-use crate::model::PluginKind;
+use crate::model::{Attribute, Group, Person, PluginKind, Scope};
 
 /// How often a guest that imports WASI gives its thread's timer a chance, in fuel: some milliseconds.
 const FUEL_BETWEEN_YIELDS: u64 = 10_000_000;
@@ -30,6 +31,11 @@ pub(super) trait Functions: Copy + Send + Sync + 'static {
 }
 
 type Answer<T> = (Result<T, types::Error>,);
+// What is lent has no type that could be kept: these functions are compared when they are looked up, and once
+// more, which costs a microsecond, at each call.
+type Plan<'a> = (source::Scope, Vec<lent::Attribute<'a>>);
+type Groups<'a> = (Vec<lent::Group<'a>>,);
+type People<'a> = (Vec<lent::Person<'a>>,);
 pub(super) type Configure = TypedFunc<(String,), Answer<()>>;
 
 pub(super) const PLUGIN: &str = "rollcall:plugin/plugin@0.1.0";
@@ -50,7 +56,7 @@ pub(super) fn required_exports(kind: PluginKind) -> [(&'static str, &'static [&'
 #[derive(Clone, Copy)]
 pub(super) struct SourceFunctions {
     configure: Configure,
-    pub plan: TypedFunc<(source::Scope, Vec<types::Attribute>), Answer<Vec<http::Request>>>,
+    plan: Func,
     pub decode: TypedFunc<(http::Request, http::Response), Answer<source::Page>>,
 }
 
@@ -60,7 +66,7 @@ impl Functions for SourceFunctions {
     fn of(store: &mut Store<State>, instance: &Instance) -> Result<Self, ExportFault> {
         Ok(Self {
             configure: function(store, instance, PLUGIN, "configure")?,
-            plan: function(store, instance, SOURCE, "plan")?,
+            plan: *function::<Plan<'_>, Answer<Vec<http::Request>>>(store, instance, SOURCE, "plan")?.func(),
             decode: function(store, instance, SOURCE, "decode")?,
         })
     }
@@ -73,8 +79,8 @@ impl Functions for SourceFunctions {
 #[derive(Clone, Copy)]
 pub(super) struct TransformFunctions {
     configure: Configure,
-    pub shape_groups: TypedFunc<(Vec<types::Group>,), Answer<Vec<transform::GroupVerdict>>>,
-    pub shape_people: TypedFunc<(Vec<transform::Person>,), Answer<Vec<transform::Verdict>>>,
+    shape_groups: Func,
+    shape_people: Func,
 }
 
 impl Functions for TransformFunctions {
@@ -83,8 +89,20 @@ impl Functions for TransformFunctions {
     fn of(store: &mut Store<State>, instance: &Instance) -> Result<Self, ExportFault> {
         Ok(Self {
             configure: function(store, instance, PLUGIN, "configure")?,
-            shape_groups: function(store, instance, TRANSFORM, "shape-groups")?,
-            shape_people: function(store, instance, TRANSFORM, "shape-people")?,
+            shape_groups: *function::<Groups<'_>, Answer<Vec<transform::GroupVerdict>>>(
+                store,
+                instance,
+                TRANSFORM,
+                "shape-groups",
+            )?
+            .func(),
+            shape_people: *function::<People<'_>, Answer<Vec<transform::Verdict>>>(
+                store,
+                instance,
+                TRANSFORM,
+                "shape-people",
+            )?
+            .func(),
         })
     }
 
@@ -186,7 +204,7 @@ impl Guest {
         params: P,
     ) -> Result<Result<T, types::Error>, StopReason>
     where
-        P: ComponentNamedList + Lower + Send + Sync + 'static,
+        P: ComponentNamedList + Lower + Send + Sync,
         Answer<T>: ComponentNamedList + Lift,
         T: Send + Sync + 'static,
     {
@@ -212,6 +230,44 @@ impl Guest {
                 Err(StopReason::from_error(&error, panic.as_deref(), limits, &self.connector))
             }
         }
+    }
+}
+
+impl Guest {
+    pub fn plan(
+        &mut self,
+        functions: &SourceFunctions,
+        scope: &Scope,
+        known: &[Attribute],
+    ) -> Result<Result<Vec<http::Request>, types::Error>, StopReason> {
+        let typed = self.again::<Plan<'_>, _>(functions.plan)?;
+        self.call(typed, (scope.into(), lent(known)))
+    }
+
+    pub fn shape_groups(
+        &mut self,
+        functions: &TransformFunctions,
+        groups: &[Group],
+    ) -> Result<Result<Vec<transform::GroupVerdict>, types::Error>, StopReason> {
+        let typed = self.again::<Groups<'_>, _>(functions.shape_groups)?;
+        self.call(typed, (lent(groups),))
+    }
+
+    pub fn shape_people(
+        &mut self,
+        functions: &TransformFunctions,
+        people: &[Person],
+    ) -> Result<Result<Vec<transform::Verdict>, types::Error>, StopReason> {
+        let typed = self.again::<People<'_>, _>(functions.shape_people)?;
+        self.call(typed, (lent(people),))
+    }
+
+    fn again<P, T>(&self, function: Func) -> Result<TypedFunc<P, Answer<T>>, StopReason>
+    where
+        P: ComponentNamedList + Lower,
+        Answer<T>: ComponentNamedList + Lift,
+    {
+        function.typed(&self.store).map_err(|error| StopReason::Broke(format!("its type changed: {error:#}")))
     }
 }
 

@@ -23,6 +23,7 @@ mod cache;
 mod call;
 mod engine;
 mod guest;
+mod lent;
 mod library;
 mod limits;
 mod manifest;

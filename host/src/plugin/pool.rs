@@ -2,7 +2,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::admission::Admitted;
-use super::bindings::{copied, types};
+use super::bindings::types;
 use super::call::{CallError, Identity, Source, Transform};
 use super::guest::{ExportFault, Functions, Guest, Mould, SourceFunctions, TransformFunctions};
 use super::limits::{Limit, LimitReached, Limits};
@@ -191,7 +191,7 @@ impl Source for Pool<SourceFunctions> {
 
     fn plan(&self, scope: &Scope, known: &[Attribute]) -> Result<Vec<Request>, CallError> {
         self.use_one("plan", |guest, functions| {
-            let given = answer(guest.call(functions.plan, (scope.into(), copied(known))))?;
+            let given = answer(guest.plan(functions, scope, known))?;
             let requests: Vec<Request> = given.into_iter().map(Request::from).collect();
             self.count(&requests, requests.len())?;
             Ok(requests)
@@ -216,7 +216,7 @@ impl Transform for Pool<TransformFunctions> {
 
     fn shape_groups(&self, groups: &[Group]) -> Result<Vec<GroupVerdict>, CallError> {
         self.use_one("shape-groups", |guest, functions| {
-            let given = answer(guest.call(functions.shape_groups, (copied(groups),)))?;
+            let given = answer(guest.shape_groups(functions, groups))?;
             one_for_each("groups", given.len(), groups.len())?;
             let verdicts: Vec<GroupVerdict> = given.into_iter().map(GroupVerdict::from).collect();
             self.count(&verdicts, 0)?;
@@ -226,7 +226,7 @@ impl Transform for Pool<TransformFunctions> {
 
     fn shape_people(&self, people: &[Person]) -> Result<Vec<Verdict>, CallError> {
         self.use_one("shape-people", |guest, functions| {
-            let given = answer(guest.call(functions.shape_people, (copied(people),)))?;
+            let given = answer(guest.shape_people(functions, people))?;
             one_for_each("people", given.len(), people.len())?;
             let verdicts: Vec<Verdict> = given.into_iter().map(Verdict::from).collect();
             self.count(&verdicts, 0)?;

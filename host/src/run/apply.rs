@@ -7,7 +7,7 @@ use super::error::RunError;
 use super::plan::Plan;
 use super::report::RunReport;
 use super::staging::{Action, StagedUser};
-use crate::directory::{Change, MembershipChange, MirrorGroup, RunId, Store, Writer};
+use crate::directory::{Change, EntryKind, MirrorGroup, RunId, Store, Writer};
 use crate::failpoint::FailPoint;
 
 /// Writes mirror, directory, changes, checkpoints and the run's outcome. After a crash at any instant the store holds
@@ -29,6 +29,7 @@ pub fn apply(
     FailPoint::MirrorWritten.pass();
     write_directory(writer.as_mut(), run, plan, work_folder)?;
     writer.supersede_held(plan.connector)?;
+    writer.forget_approved_entries(plan.connector)?;
     plan.held.write(writer.as_mut(), run)?;
     for (name, value) in &plan.reading.checkpoints {
         writer.set_checkpoint(plan.connector, name, value)?;
@@ -56,7 +57,9 @@ fn write_mirror(
     }
     for row in &plan.mirror.groups {
         let absent_since = if row.newly_absent { Some(run) } else { row.group.absent_since };
-        writer.put_mirror_group(connector, &MirrorGroup { absent_since, ..row.group.clone() })?;
+        let dropped_since = if row.newly_dropped { Some(run) } else { row.group.dropped_since };
+        let group = MirrorGroup { absent_since, dropped_since, ..row.group.clone() };
+        writer.put_mirror_group(connector, &group)?;
         if let Some(members) = &row.members {
             writer.put_mirror_members(row.group.number, members)?;
         }
@@ -108,19 +111,14 @@ fn write_directory(
     FailPoint::GroupsWritten.pass();
     for members in &plan.memberships {
         writer.set_members(members.group, members.connector, &members.all)?;
-        writer.add_membership_change(
-            run,
-            &MembershipChange {
-                group: members.group,
-                connector: members.connector,
-                added: members.added.clone(),
-                removed: members.removed.clone(),
-            },
-        )?;
+        writer.add_membership_change(run, &members.change())?;
     }
     for group in plan.groups.iter().filter(|group| group.action == Action::Delete) {
         writer.delete_group(group.entry.key)?;
     }
     FailPoint::MembershipsWritten.pass();
+    for (id, key) in &plan.aliases {
+        writer.put_alias(plan.connector, EntryKind::User, id, key.0)?;
+    }
     Ok(())
 }

@@ -26,7 +26,7 @@ const IN_FLIGHT_PER_BUCKET: usize = 16;
 const MAX_REPEATS: u32 = 3;
 
 /// How long to wait before a plugin's first repeat; twice as long before each further one.
-const REPEAT_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const REPEAT_PAUSE: Duration = Duration::from_secs(1);
 
 /// A spool is gone on from when the collection began at most this long ago. Cursors live longer, but what was read
 /// first should not be much older than what is read last.
@@ -274,6 +274,8 @@ impl Collector<'_> {
                     frontier.restart(root).ok()?;
                 }
                 Frame::Complete => complete = true,
+                // Whoever confirms reads them.
+                Frame::Confirmed { .. } => {}
                 Frame::Header { .. } | Frame::Roots(_) => return None,
             }
         }

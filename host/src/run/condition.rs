@@ -3,6 +3,7 @@
 //! The names are those of rules (`userName`, `groups`, `profile.department`, see `plugins/expression`), and
 //! `connector`; they say what the directory shows.
 
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use rollcall_expression::{Environment, Expression, Failure, Kind, List, Mistake, Record, Texts, Value};
@@ -11,11 +12,11 @@ use crate::directory::{GroupEntry, UserEntry};
 use crate::model::{Attribute, Value as Given};
 
 /// A condition about a person of the directory.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PersonCondition(Arc<Expression>);
 
 /// A condition about a group of the directory.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct GroupCondition(Arc<Expression>);
 
 static PERSON: LazyLock<Environment> = LazyLock::new(|| {
@@ -88,6 +89,20 @@ impl GroupCondition {
     /// What can't be compared or calculated; it names no values.
     pub fn holds(&self, entry: &GroupEntry) -> Result<bool, Failure> {
         self.0.test(&GroupView(entry))
+    }
+}
+
+/// Its text, which is all that two can differ in.
+impl fmt::Debug for PersonCondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text().fmt(f)
+    }
+}
+
+/// Its text, which is all that two can differ in.
+impl fmt::Debug for GroupCondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.text().fmt(f)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::directory::StoreError;
 use crate::http::{CassetteError, HttpError};
 use crate::model::PluginError;
 use crate::plugin::CallError;
+use crate::run::planfile::PlanFileError;
 
 /// Why a run ended with nothing applied.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +55,15 @@ pub enum RunError {
     #[error("what changed in connector {connector} can't be told: {reason}")]
     FullNeeded { connector: String, reason: String },
     #[error(transparent)]
+    PlanFile(#[from] PlanFileError),
+    #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("{}", names_taken(refused))]
+    NamesTaken {
+        connector: String,
+        /// At least one: both sides of each.
+        refused: Vec<String>,
+    },
     #[error("a worker stopped unexpectedly: {0}")]
     Worker(String),
 }
@@ -72,6 +81,15 @@ pub enum ReadError {
         #[source]
         source: CallError,
     },
+}
+
+fn names_taken(refused: &[String]) -> String {
+    const TOLD: usize = 5;
+    let told = refused.iter().take(TOLD).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match refused.len().saturating_sub(TOLD) {
+        0 => told,
+        more => format!("{told}; and {more} more"),
+    }
 }
 
 fn by_process(process: Option<u32>) -> String {
@@ -117,6 +135,7 @@ impl RunError {
             RunError::Spool { .. } => Some("run it again".into()),
             RunError::WorkFile { .. } => Some("check that the folder is writable and has space left".into()),
             RunError::Cassette(error) => error.hint(),
+            RunError::PlanFile(error) => error.hint(),
             RunError::Outdated { connector, .. } => Some(format!(
                 "`rollcall plan {connector} --replay FILE` shows what it would do; `--force` applies it all the same"
             )),
@@ -124,6 +143,9 @@ impl RunError {
                 Some(format!("`rollcall sync {connector}` reads everything"))
             }
             RunError::Store(error) => error.hint(),
+            RunError::NamesTaken { connector, .. } => Some(format!(
+                "rename one of the two, or say under [connector.{connector}.conflicts] what else than `fail` becomes of them"
+            )),
             RunError::Worker(_) => Some("run it again with -vv and report what it prints".into()),
         }
     }
@@ -146,6 +168,7 @@ impl RunError {
     pub fn keeps_spool(&self) -> bool {
         match self {
             RunError::NothingRead
+            | RunError::NamesTaken { .. }
             | RunError::Spool { .. }
             | RunError::Loop { .. }
             | RunError::TooManyRequests { .. } => false,

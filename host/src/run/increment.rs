@@ -141,7 +141,7 @@ pub fn quiet(
         let same = match frame {
             Frame::Page { page, .. } => glance.page(*page)?,
             Frame::Restart { .. } => false,
-            Frame::Header { .. } | Frame::Roots(_) | Frame::Complete => true,
+            Frame::Header { .. } | Frame::Roots(_) | Frame::Confirmed { .. } | Frame::Complete => true,
         };
         if !same {
             return Ok(None);

@@ -7,8 +7,15 @@
 mod answers;
 mod apply;
 mod check;
+mod cleanup;
+#[cfg(test)]
+mod cleanup_tests;
 mod collect;
 mod condition;
+mod confirm;
+#[cfg(test)]
+mod conflict_tests;
+mod conflicts;
 mod entries;
 mod error;
 mod event;
@@ -16,8 +23,13 @@ mod extent;
 mod frontier;
 mod history;
 mod increment;
+#[cfg(test)]
+mod leaver_tests;
+mod leavers;
+pub mod local;
 mod lock;
 mod plan;
+pub mod planfile;
 mod policy;
 mod probe;
 mod reading;
@@ -42,7 +54,11 @@ mod trial;
 mod turn;
 
 pub use answers::Answers;
+pub use cleanup::{Cleanup, CleanupRule, Grace, GroupCleanup, Inactivity, MembershipCleanup, UserCleanup};
 pub use condition::{GroupCondition, PersonCondition};
+pub use conflicts::{
+    Conflicts, GroupConflict, LocalGroups, LocalMemberships, MatchBy, Precedence, UserConflict,
+};
 pub use entries::{Entries, GroupNames};
 pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};
@@ -53,13 +69,14 @@ pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};
 pub use policy::Policy;
 pub use probe::{ProbeError, probe};
 pub use report::{
-    Counts, HeldEntry, HeldReport, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome,
+    Counts, HeldEntry, HeldReport, Leaving, LeftOut, MembershipCounts, Milliseconds, NamedEntry, Outcome,
     ReferenceCounts, ReportedError, ReportedProblem, RequestCounts, RunReport, UnresolvedReference,
 };
 pub use run::{Ended, Job, plan, sync, with_causes};
+pub use shape::BATCH;
 pub use staging::StagedUser;
 pub use trial::{
-    Found, GroupOutcome, Subjects, Trial, TrialChange, TrialOutcome, TrialStep, TrialTransform,
-    find_in_mirror, groups_of_mirror,
+    Everyone, Found, GroupOutcome, RuleTally, Subjects, Summary, Tally, Trial, TrialChange, TrialOutcome,
+    TrialStep, TrialTransform, find_in_mirror,
 };
 pub use turn::{Turn, Turns};

@@ -11,11 +11,12 @@ use roaring::RoaringBitmap;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use super::collect::work_file;
+use super::confirm::Presence;
 use super::error::RunError;
 use super::extent::Extent;
 use super::references::References;
 use super::spool::{Frame, SpoolReader};
-use crate::directory::{ConnectorId, MembersState, MirrorGroup, Reader, RunId, UserKey};
+use crate::directory::{ConnectorId, EntryKind, GroupKey, MembersState, MirrorGroup, Reader, RunId, UserKey};
 use crate::model::{Group, Members, Membership, Page, Problem, ReferenceRule, Subject, User};
 
 /// No page holds a record.
@@ -30,13 +31,17 @@ pub struct KnownPerson {
     pub digest: [u8; 16],
     pub shaping: [u8; 16],
     pub absent_since: Option<RunId>,
+    pub dropped_since: Option<RunId>,
 }
 
 #[derive(Debug, Clone)]
 pub struct PersonState {
     pub known: Option<KnownPerson>,
-    /// The directory entry that this connector gave for them.
+    /// Their directory entry.
     pub key: Option<UserKey>,
+    /// The entry belongs to another connector, which holds or took it: it is left as it is, and only the memberships that
+    /// this connector gives are its own.
+    pub alias: bool,
     /// Hash of the record that was read; meaningless when none was.
     pub digest: [u8; 16],
     /// The page that holds the record that counts.
@@ -92,6 +97,8 @@ pub struct Reading {
     /// Where the spool's pages begin, in bytes.
     pages: Vec<u64>,
     pub groups: IndexMap<String, GroupState, FxBuildHasher>,
+    /// The directory groups of other connectors that groups of this provider are, by provider id.
+    pub group_aliases: FxHashMap<String, GroupKey>,
     pub problems: Vec<Problem>,
     /// Groups whose members could not be read, with the reason.
     pub unknown: Vec<(String, String)>,
@@ -106,8 +113,14 @@ pub struct Reading {
     /// Those of whom the provider itself says that they are deleted.
     pub(super) gone: RoaringBitmap,
     pub(super) gone_groups: FxHashSet<String>,
+    /// It says nothing of most people and groups.
+    partial: bool,
     /// One for each kind of reference that the connector has.
     pub references: Vec<References>,
+    /// What the provider said, asked by id, of someone whom it did not list; by provider id.
+    pub confirmed: FxHashMap<String, Presence>,
+    /// Where the spool's last whole frame ends, in bytes.
+    pub spool_end: u64,
 }
 
 impl Reading {
@@ -126,6 +139,7 @@ impl Reading {
             if reading.scan(spool, &mut attempts)? {
                 reading.forget_gone();
                 if extent == Extent::Changes {
+                    reading.partial = true;
                     reading.fill_from_mirror(reader, connector)?;
                 }
                 reading.resolve(reader)?;
@@ -140,6 +154,33 @@ impl Reading {
         Self { checkpoints, ..Self::default() }
     }
 
+    /// Looks again which entries of the directory are theirs: other runs may have changed it since.
+    pub fn find_keys(&mut self, reader: &dyn Reader, connector: ConnectorId) -> Result<(), RunError> {
+        let had_key: RoaringBitmap =
+            (0..self.len() as u32).filter(|person| self.state(*person).key.is_some()).collect();
+        self.states.iter_mut().for_each(|state| (state.key, state.alias) = (None, false));
+        self.group_aliases.clear();
+        reader.user_keys(connector, &mut |id, key| {
+            let index = self.person(id);
+            self.states[index as usize].key = Some(key);
+        })?;
+        reader.aliases(connector, &mut |entry, id, key| match entry {
+            EntryKind::User => {
+                let index = self.person(id) as usize;
+                (self.states[index].key, self.states[index].alias) = (Some(UserKey(key)), true);
+            }
+            EntryKind::Group => drop(self.group_aliases.insert(id.to_owned(), GroupKey(key))),
+        })?;
+        for person in had_key {
+            let state = &mut self.states[person as usize];
+            if let (Some(known), None) = (&mut state.known, state.key) {
+                // Whose entry is gone meanwhile gets one of their own.
+                known.shaping = [0; 16];
+            }
+        }
+        Ok(())
+    }
+
     fn known(reader: &dyn Reader, connector: ConnectorId) -> Result<Self, RunError> {
         let mut reading = Self::default();
         reader.mirror_users(connector, &mut |user| {
@@ -149,13 +190,11 @@ impl Reading {
                 digest: user.digest,
                 shaping: user.shaping,
                 absent_since: user.absent_since,
+                dropped_since: user.dropped_since,
             });
         })?;
         reading.mirrored = reading.people.len();
-        reader.user_keys(connector, &mut |id, key| {
-            let index = reading.person(id);
-            reading.states[index as usize].key = Some(key);
-        })?;
+        reading.find_keys(reader, connector)?;
         reader.mirror_groups(connector, &mut |group| {
             let id = group.record.id.clone();
             reading.groups.insert(id, GroupState { known: Some(group), ..GroupState::default() });
@@ -181,10 +220,12 @@ impl Reading {
                     *known = attempt.max(*known);
                 }
                 Frame::Complete => complete = true,
+                Frame::Confirmed { id, presence } => drop(self.confirmed.insert(id, presence)),
                 Frame::Header { .. } | Frame::Roots(_) => {}
             }
             start = frames.whole();
         }
+        self.spool_end = start;
         if complete { Ok(clean) } else { Err(RunError::Spool { path: spool.to_owned() }) }
     }
 
@@ -260,6 +301,7 @@ impl Reading {
         self.states.push(PersonState {
             known: None,
             key: None,
+            alias: false,
             digest: [0; 16],
             page: NO_PAGE,
             unreadable: false,
@@ -366,6 +408,21 @@ impl Reading {
             }
         }
         self.unknown.retain(|(id, _)| !dropped.contains(id));
+    }
+
+    /// Everything was read, so that who is not here was not returned once more.
+    pub fn is_complete(&self) -> bool {
+        !self.partial
+    }
+
+    /// The provider itself says that the person is deleted, so that nobody has to ask for them.
+    pub fn is_gone(&self, person: u32) -> bool {
+        self.gone.contains(person)
+    }
+
+    /// The same of a group, by the provider's id.
+    pub fn is_gone_group(&self, id: &str) -> bool {
+        self.gone_groups.contains(id)
     }
 
     pub fn len(&self) -> usize {

@@ -16,7 +16,7 @@ use crate::http::{
 };
 use crate::model::{
     Attribute, CredentialRule, Group, GroupVerdict, Members, Membership, Page, Person, PluginError, Request,
-    Response, Scope, User, Verdict,
+    Response, Scope, Subject, User, Verdict,
 };
 use crate::plugin::{CallError, Identity, Source, Transform};
 use crate::run::RunError;
@@ -66,7 +66,10 @@ impl Source for Words {
         &self.manifest
     }
 
-    fn plan(&self, _: &Scope, known: &[Attribute]) -> Result<Vec<Request>, CallError> {
+    fn plan(&self, scope: &Scope, known: &[Attribute]) -> Result<Vec<Request>, CallError> {
+        if let Scope::User(id) = scope {
+            return Ok(vec![request(&format!("/user/{id}"), None)]);
+        }
         *self.known.lock().unwrap() = known.to_vec();
         Ok(self.first.iter().map(|path| request(path, None)).collect())
     }
@@ -85,6 +88,7 @@ impl Source for Words {
                 ["group", id, name] => {
                     page.groups.push(Group { id: id.into(), name: name.into(), ..Group::default() });
                 }
+                ["gone", id] => page.gone.push(Subject::User(id.into())),
                 ["members", group, ref ids @ ..] => {
                     let members = Members::Some(ids.iter().map(|id| (*id).to_owned()).collect());
                     page.memberships.push(Membership { group: group.into(), members });
@@ -176,7 +180,7 @@ impl Tried {
     /// What a plan of it would do.
     async fn planned(&mut self) -> Result<Vec<String>, RunError> {
         let mut lines = Vec::new();
-        plan(&self.world.job, &mut self.world.store, &mut |plan, reader| {
+        plan(&self.world.job, &mut self.world.store, &mut |plan, reader, _| {
             plan.each_change(|change| {
                 lines.push(format!("{} {} {}", change.kind, change.name, change.after))
             })?;
@@ -263,6 +267,45 @@ async fn what_was_not_recorded_ends_the_replay_and_what_is_not_asked_for_is_pass
     let (users, groups) = fewer.world.shown();
     assert_eq!(users.into_keys().collect::<Vec<_>>(), ["dora", "second"]);
     assert_eq!(groups.into_keys().collect::<Vec<_>>(), ["eng"]);
+}
+
+/// Whom the list left out is in the recording too: a repetition disables the same people, and asks nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_repeats_what_was_asked_about_absent_people() {
+    let mut first = Tried::new(&["/a"], vec![]);
+    first.record(HashMap::from([("/a", vec![(0, "user u1 ann; user u2 bob; user u3 cy")])])).await;
+    first.world.sync_well().await;
+    let mut second = Tried::new(&["/a"], vec![]);
+    second.replay(&first.file(), false);
+    second.world.sync_well().await;
+    let left = HashMap::from([
+        ("/a", vec![(0, "user u1 ann")]),
+        // The last answer counts, and only that one is kept.
+        ("/user/u2", vec![(0, "error reauthenticate"), (0, "gone u2")]),
+        ("/user/u3", vec![(0, "user u3 cy")]),
+    ]);
+    first.record(left).await;
+    let recorded = first.world.sync_well().await;
+    second.replay(&first.file(), false);
+    let replayed = second.world.sync_well().await;
+    assert_eq!((recorded.users.disabled, recorded.requests.sent), (1, 4));
+    assert_eq!((&replayed.users, replayed.requests.sent), (&recorded.users, 0));
+    assert_eq!(replayed.leaving, recorded.leaving);
+    assert_eq!(second.world.shown(), first.world.shown());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_changes_nobody_about_whom_nothing_was_recorded() {
+    let mut first = Tried::new(&["/a"], vec![]);
+    first.record(HashMap::from([("/a", vec![(0, "user u1 ann")])])).await;
+    first.world.sync_well().await;
+    let mut second = Tried::new(&["/a"], vec![]);
+    second.record(HashMap::from([("/a", vec![(0, "user u1 ann; user u2 bob")])])).await;
+    second.world.sync_well().await;
+    second.replay(&first.file(), true);
+    let report = second.world.sync_well().await;
+    assert!(!report.changes_anything(), "{report:?}");
+    assert_eq!(report.leaving[0].stays, "not confirmed: the recording has no answer about them");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,9 +49,12 @@ pub struct Counts {
     #[serde(default)]
     pub anonymized: u64,
     pub unchanged: u64,
-    /// Entries of this connector that a complete reading did not return. They are left alone.
+    /// Entries of which something is held; the rest of it may be changed.
+    #[serde(default)]
+    pub held: u64,
+    /// Entries of this connector that a complete reading did not return. Cleanup decides.
     pub absent: u64,
-    /// Records that rules keep out of the directory.
+    /// Records that rules keep out of the directory, or whose entries another connector holds.
     pub dropped: u64,
     /// Records that could not be read, shaped or named: see the problems. Their entries stay as they are.
     pub skipped: u64,
@@ -63,6 +66,8 @@ pub struct MembershipCounts {
     pub created: u64,
     pub removed: u64,
     pub unchanged: u64,
+    #[serde(default)]
+    pub held: u64,
     /// Groups whose members could not be read: their memberships stay as they were.
     pub unknown: u64,
     /// Memberships that name a user nobody read.
@@ -111,7 +116,20 @@ pub struct NamedEntry {
     pub name: String,
 }
 
-/// A person or group whom rules keep out of the directory.
+/// An entry that cleanup will change, or would but for something, and that stays as it is in this run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaving {
+    /// `user` or `group`.
+    pub kind: String,
+    pub id: String,
+    pub name: String,
+    /// Why it leaves: `no longer returned since run 12`.
+    pub reason: String,
+    /// Why it stays for now: `missing for 1 of 3 runs; then disabled`.
+    pub stays: String,
+}
+
+/// A person or group whom rules keep out of the directory, or whose entry another connector holds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LeftOut {
     /// `user` or `group`.
@@ -227,10 +245,16 @@ pub struct RunReport {
     pub notices: Vec<ReportedProblem>,
     /// Entries that a complete reading no longer returned, up to [`LISTED`](Self::LISTED).
     pub absent: Vec<NamedEntry>,
+    /// Whom cleanup leaves as they are for now, up to [`LISTED`](Self::LISTED).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaving: Vec<Leaving>,
+    /// Those beyond the listed ones.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub further_leaving: u64,
     /// Where the connector has references between people, and any person has one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<ReferenceCounts>,
-    /// Whom rules keep out, up to [`LISTED`](Self::LISTED): groups, then people, in the order of their names.
+    /// Whom rules keep out and whose entries others hold, up to [`LISTED`](Self::LISTED): groups, then people, in the order of their names.
     #[serde(default)]
     pub left_out: Vec<LeftOut>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -238,11 +262,18 @@ pub struct RunReport {
     /// Limits that the run was over and that somebody let it pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overridden: Vec<String>,
+    /// Entries that somebody approved beforehand, and from which the run took something: `user ann`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approved: Vec<String>,
     /// What did not happen to protected entries, up to [`LISTED`](Self::LISTED).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub protected: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ReportedError>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl RunReport {
@@ -267,10 +298,13 @@ impl RunReport {
             further_problems: 0,
             notices: Vec::new(),
             absent: Vec::new(),
+            leaving: Vec::new(),
+            further_leaving: 0,
             references: Vec::new(),
             left_out: Vec::new(),
             held: None,
             overridden: Vec::new(),
+            approved: Vec::new(),
             protected: Vec::new(),
             error: None,
         }
@@ -282,6 +316,14 @@ impl RunReport {
             c.created + c.updated + c.renamed + c.disabled + c.enabled + c.removed + c.anonymized
         };
         entries(&self.users) + entries(&self.groups) + self.memberships.created + self.memberships.removed > 0
+    }
+
+    pub fn add_leaving(&mut self, leaving: Leaving) {
+        if self.leaving.len() < Self::LISTED {
+            self.leaving.push(leaving);
+        } else {
+            self.further_leaving += 1;
+        }
     }
 
     pub fn add_left_out(&mut self, left_out: LeftOut) {
@@ -319,6 +361,18 @@ impl ReportedProblem {
             code: error.code.clone(),
             message: error.with_references(),
             hint: error.hint.clone(),
+        }
+    }
+}
+
+impl ReportedProblem {
+    /// `user ann (00u1): why`.
+    pub fn line(&self) -> String {
+        match (&self.name, &self.id) {
+            (Some(name), Some(id)) => format!("{} {name} ({id}): {}", self.kind, self.message),
+            (Some(name), None) => format!("{} {name}: {}", self.kind, self.message),
+            (None, Some(id)) => format!("{} {id}: {}", self.kind, self.message),
+            (None, None) => self.message.clone(),
         }
     }
 }

@@ -8,11 +8,14 @@ use tokio_util::sync::CancellationToken;
 use super::answers::Answers;
 use super::apply::apply;
 use super::check::check_reading;
-use super::collect::{Collected, Collector};
+use super::collect::Collector;
+use super::confirm::Confirmations;
+use super::conflicts::Precedence;
 use super::error::RunError;
 use super::event::{Event, Observer, Step};
 use super::extent::{self, Extent, Reads};
 use super::increment::quiet;
+use super::leavers::{Absentee, Judge, absentees};
 use super::lock::WorkFolder;
 use super::plan::{Plan, PlanInputs, build};
 use super::policy::Policy;
@@ -42,6 +45,8 @@ pub struct Job {
     /// References between people: what the plugin's manifest says, with what the connector says instead.
     pub references: Vec<ReferenceRule>,
     pub policy: Policy,
+    /// Which connector of the directory is above which.
+    pub precedence: Precedence,
     /// Limits are noted and not enforced.
     pub override_limits: bool,
     /// Everything, or what changed.
@@ -79,14 +84,14 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     report.replayed = job.answers.recorded();
 
     let result = async {
-        collect(job, connector, store, &mut extent, &mut report).await?;
+        let read = read(job, connector, store, start.at, &mut extent, &mut report).await?;
         job.wait_for_turn().await?;
         tokio::task::block_in_place(|| {
             // What this run plans holds only as long as nobody else changes the directory.
             let _directory =
                 job.work.lock_directory(&job.cancel, || job.observer.event(Event::Step(Step::Wait)))?;
             FailPoint::DirectoryLocked.pass();
-            let mut plan = plan_reading(job, connector, store, extent.0, &mut report)?;
+            let mut plan = plan_reading(job, connector, store, read, &mut report)?;
             job.leave_marks(extent.0, start.at, &mut plan);
             job.stop_if_asked()?;
             job.observer.event(Event::Step(Step::Apply));
@@ -123,8 +128,8 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     Ok(Ended { report, error: Some(error) })
 }
 
-/// Sees a plan beside the directory that it was made for.
-pub type ShowPlan<'a> = dyn FnMut(&mut Plan, &dyn Reader) -> Result<(), RunError> + 'a;
+/// Sees a plan beside the directory that it was made for, and what is told of it.
+pub type ShowPlan<'a> = dyn FnMut(&mut Plan, &dyn Reader, &RunReport) -> Result<(), RunError> + 'a;
 
 /// What a run would do now. Nothing is written; `show` sees the plan beside the directory it was made for.
 pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> Result<RunReport, RunError> {
@@ -134,18 +139,21 @@ pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> 
     let mut report = RunReport::new(&job.connector, "plan");
     report.replayed = job.answers.recorded();
     let mut extent = job.possible_extent(connector, store)?;
-    if let Err(error) = collect(job, connector, store, &mut extent, &mut report).await {
-        if !job.keeps_spool(&error) {
-            job.forget_spool();
+    let read = match read(job, connector, store, timestamp(), &mut extent, &mut report).await {
+        Ok(read) => read,
+        Err(error) => {
+            if !job.keeps_spool(&error) {
+                job.forget_spool();
+            }
+            return Err(error);
         }
-        return Err(error);
-    }
+    };
     let result = tokio::task::block_in_place(|| {
-        let mut plan = plan_reading(job, connector, store, extent.0, &mut report)?;
+        let mut plan = plan_reading(job, connector, store, read, &mut report)?;
         report.outcome = outcome_of(&report);
         job.measure(&mut report, clock);
         let reader = store.read()?;
-        show(&mut plan, reader.as_ref())
+        show(&mut plan, reader.as_ref(), &report)
     });
     // A later run reads anew: whoever plans, changes something at the provider and syncs wants to see it.
     job.forget_spool();
@@ -168,71 +176,115 @@ fn spool_key(
     Ok(SpoolKey::new(*hasher.finalize().as_bytes()))
 }
 
-/// Collects what the extent says; where that may be either and the plugin can't tell changes, everything. The report
-/// says why everything is read.
-async fn collect(
+/// A reading, and what the provider says of those whom it left out.
+struct Read {
+    extent: Extent,
+    /// Nothing where an increment was quiet: then it is not joined with all that is known.
+    reading: Option<Reading>,
+    confirmations: Confirmations,
+    /// When it was made.
+    now: Timestamp,
+}
+
+/// Reads what the extent says; where that may be either and the plugin can't tell changes, everything. The report says
+/// why everything is read. All is read before anything is locked. `started`: when the run began.
+async fn read(
     job: &Job,
     connector: ConnectorId,
     store: &mut dyn Store,
+    started: Timestamp,
     extent: &mut (Extent, Option<String>),
     report: &mut RunReport,
-) -> Result<Collected, RunError> {
-    let mut collected = collect_once(job, connector, store, extent.0, report).await;
-    if let Err(error) = &collected
+) -> Result<Read, RunError> {
+    let mut read = read_once(job, connector, store, started, extent.0, report).await;
+    if let Err(error) = &read
         && extent.0 == Extent::Changes
         && let Some(reason) = error.wants_full_run()
     {
         if job.reads == Reads::Changes {
-            return collected;
+            return read;
         }
         *extent = (Extent::Full, Some(reason));
-        collected = collect_once(job, connector, store, Extent::Full, report).await;
+        read = read_once(job, connector, store, started, Extent::Full, report).await;
     }
     report.everything_because.clone_from(&extent.1);
-    collected
+    read
 }
 
-async fn collect_once(
+async fn read_once(
     job: &Job,
     connector: ConnectorId,
     store: &mut dyn Store,
+    started: Timestamp,
     extent: Extent,
     report: &mut RunReport,
-) -> Result<Collected, RunError> {
-    job.observer.event(Event::Step(Step::Collect));
-    let spool = job.spool();
-    let clock = Instant::now();
+) -> Result<Read, RunError> {
     let key = spool_key(job, connector, store, extent)?;
     let mut known = known();
     if extent == Extent::Changes {
         known.extend(extent::told(store.read()?.checkpoints(connector)?));
     }
     let known = job.answers.begin(timestamp(), known)?;
-    let collected = job.collector().collect(&extent.scope(), &known, &spool, &key, now()).await;
-    let collected = job.answers.end(collected)?;
+    if let Err(error) = collect(job, extent, &key, &known, report).await {
+        return job.answers.end(Err(error));
+    }
+    let now = job.answers.recorded().unwrap_or(started);
+    let read = async {
+        let indexed = tokio::task::block_in_place(|| index(job, connector, store, extent, now));
+        let Some((reading, absent)) = indexed? else {
+            return Ok(Read { extent, reading: None, confirmations: Confirmations::default(), now });
+        };
+        let confirmations = job.confirm(&absent, &reading, &known).await?;
+        report.requests.resumed += confirmations.resumed;
+        Ok(Read { extent, reading: Some(reading), confirmations, now })
+    }
+    .await;
+    match read {
+        Ok(_) | Err(RunError::Cancelled) => job.answers.end(read),
+        // Whatever is wrong with what was read: all of it was.
+        Err(error) => job.answers.end(Ok(())).and(Err(error)),
+    }
+}
+
+/// Reads everything in scope, or what changed, into the spool.
+async fn collect(
+    job: &Job,
+    extent: Extent,
+    key: &SpoolKey,
+    known: &[Attribute],
+    report: &mut RunReport,
+) -> Result<(), RunError> {
+    job.observer.event(Event::Step(Step::Collect));
+    let clock = Instant::now();
+    let collected = job.collector().collect(&extent.scope(), known, &job.spool(), key, now()).await?;
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, pages = collected.pages, milliseconds, "collected");
     report.requests.resumed = collected.resumed;
-    Ok(collected)
+    Ok(())
 }
 
-fn plan_reading(
+/// Joins what was read with what is known; finds those whom it does not have. Nothing when an increment is quiet.
+fn index(
     job: &Job,
     connector: ConnectorId,
     store: &mut dyn Store,
     extent: Extent,
-    report: &mut RunReport,
-) -> Result<Plan, RunError> {
-    let spool = job.spool();
-    let reader = store.read()?;
+    now: Timestamp,
+) -> Result<Option<(Reading, Vec<Absentee>)>, RunError> {
     job.observer.event(Event::Step(Step::Shape));
-    let clock = Instant::now();
-    if extent == Extent::Changes
-        && let Some(quiet) = quiet(&spool, reader.as_ref(), connector, &job.connector)?
+    let reader = store.read()?;
+    if extent == Extent::Changes && quiet(&job.spool(), reader.as_ref(), connector, &job.connector)?.is_some()
     {
-        return Plan::of_nothing(connector, reader.as_ref(), job.work.path(), quiet, report);
+        return Ok(None);
     }
-    let reading = Reading::load(&spool, reader.as_ref(), connector, &job.references, extent)?;
+    let reading = load(job, connector, reader.as_ref(), extent)?;
+    let absent = job.absentees(&reading, reader.as_ref(), connector, now)?;
+    Ok(Some((reading, absent)))
+}
+
+fn load(job: &Job, connector: ConnectorId, reader: &dyn Reader, extent: Extent) -> Result<Reading, RunError> {
+    let clock = Instant::now();
+    let reading = Reading::load(&job.spool(), reader, connector, &job.references, extent)?;
     if extent == Extent::Full {
         check_reading(&reading)?;
     }
@@ -240,7 +292,34 @@ fn plan_reading(
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, people = reading.len(), milliseconds, "indexed");
     job.stop_if_asked()?;
+    Ok(reading)
+}
+
+fn plan_reading(
+    job: &Job,
+    connector: ConnectorId,
+    store: &mut dyn Store,
+    read: Read,
+    report: &mut RunReport,
+) -> Result<Plan, RunError> {
+    let Read { extent, reading, confirmations, now } = read;
+    let spool = job.spool();
+    let reader = store.read()?;
+    let mut reading = match reading {
+        Some(reading) => reading,
+        None => match quiet(&spool, reader.as_ref(), connector, &job.connector)? {
+            Some(quiet) => {
+                return Plan::of_nothing(connector, reader.as_ref(), job.work.path(), quiet, report);
+            }
+            // Something waits by now: other runs changed the directory, or somebody approved what was held.
+            None => load(job, connector, reader.as_ref(), extent)?,
+        },
+    };
     job.observer.event(Event::Step(Step::Plan));
+    let clock = Instant::now();
+    // Other connectors may have taken entries over, and changed the groups that exceptions are about, since then.
+    reading.find_keys(reader.as_ref(), connector)?;
+    let absent = job.absentees(&reading, reader.as_ref(), connector, now)?;
     let inputs = PlanInputs {
         connector,
         connector_name: &job.connector,
@@ -248,11 +327,14 @@ fn plan_reading(
         transforms: &job.transforms,
         rules: &job.rules,
         policy: &job.policy,
+        precedence: &job.precedence,
+        now,
+        absent: &absent,
+        confirmations: &confirmations,
         spool: &spool,
         work_folder: job.work.path(),
         cancel: &job.cancel,
     };
-    let clock = Instant::now();
     let mut plan = build(&inputs, reading, report)?;
     safety::guard(&mut plan, &inputs, job.override_limits, report)?;
     FailPoint::Planned.pass();
@@ -369,7 +451,18 @@ impl Job {
         }
     }
 
-    fn spool(&self) -> PathBuf {
+    fn absentees(
+        &self,
+        reading: &Reading,
+        reader: &dyn Reader,
+        connector: ConnectorId,
+        now: Timestamp,
+    ) -> Result<Vec<Absentee>, RunError> {
+        let cleanup = &self.policy.cleanup;
+        absentees(reading, &Judge::new(reader, connector, cleanup, now, reading.is_complete()))
+    }
+
+    pub(super) fn spool(&self) -> PathBuf {
         match &self.answers {
             Answers::Provider { .. } => self.work.spool(&self.connector),
             Answers::Recording { .. } => self.work.replay(&self.connector),

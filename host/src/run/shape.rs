@@ -6,9 +6,9 @@ use super::error::RunError;
 use crate::model::{Group, GroupVerdict, Person, Problem, Verdict};
 use crate::plugin::Transform;
 
-/// People or groups shaped at a time: enough that a call into a plugin costs little for each, few enough to stay
-/// within a plugin's limits.
-pub const BATCH: usize = 500;
+/// People or groups shaped at a time: enough that a call into a plugin costs little for each, few enough that what
+/// goes in and comes out stays in a core's cache (half a megabyte; 500 people took a third longer each).
+pub const BATCH: usize = 100;
 
 /// What the transforms, together, made of a group.
 #[derive(Debug, Clone, PartialEq)]

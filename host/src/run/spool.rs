@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::confirm::Presence;
 use crate::model::{Page, Request};
 
 /// Changes with every change of the frames' shape: a spool of another format is not read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A frame larger than this is not one of ours: a page is at most some MiB.
 const MAX_FRAME: u32 = 1 << 30;
@@ -48,6 +49,8 @@ pub enum Frame {
     Restart { root: u32, attempt: u32 },
     /// Every request that became known was answered.
     Complete,
+    /// After that: the provider was asked for someone whom the list left out, by id.
+    Confirmed { id: String, presence: Presence },
 }
 
 /// Appends frames.

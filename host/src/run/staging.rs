@@ -22,7 +22,8 @@ pub struct StagedUser {
     pub action: Action,
     /// As it is after the run; a deletion's, as it was before.
     pub entry: UserEntry,
-    /// None but for an update: [`Change::create_user`] and [`Change::delete_user`] say it all.
+    /// None for a creation, and for a deletion without a reason: [`Change::create_user`] and
+    /// [`Change::delete_user`] say it all.
     pub changes: Vec<Change>,
 }
 
@@ -31,8 +32,8 @@ impl StagedUser {
     pub fn into_changes(self) -> (UserEntry, Vec<Change>) {
         let changes = match self.action {
             Action::Create => vec![Change::create_user(&self.entry)],
-            Action::Update => self.changes,
-            Action::Delete => vec![Change::delete_user(&self.entry)],
+            Action::Delete if self.changes.is_empty() => vec![Change::delete_user(&self.entry)],
+            Action::Update | Action::Delete => self.changes,
         };
         (self.entry, changes)
     }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::answers::Answers;
+use super::conflicts::Precedence;
 use super::entries::{Entries, GroupNames};
 use super::event::Silent;
 use super::extent::Reads;
@@ -30,6 +31,12 @@ pub struct Organisation {
     pub groups: BTreeMap<String, (Group, Members)>,
     /// Users and groups that the plugin can't read.
     pub unreadable: BTreeSet<String>,
+    /// Users whom the list leaves out.
+    pub unlisted: BTreeSet<String>,
+    /// Users whom the connector's settings don't want.
+    pub out_of_scope: BTreeSet<String>,
+    /// The plugin can't read single people.
+    pub no_single: bool,
     /// Requests (by path) that fail, each with the error's code and how often.
     pub failing: BTreeMap<String, (String, u32)>,
     /// What it was when changes were last told.
@@ -124,9 +131,18 @@ impl Organisation {
         if path == "/changes" {
             return Ok(self.changes());
         }
-        if let Some(from) = path.strip_prefix("/users/") {
+        if let Some(id) = path.strip_prefix("/user/") {
+            match self.users.get(id) {
+                Some(_) if self.out_of_scope.contains(id) => {}
+                Some(user) => page.users.push(user.clone()),
+                None => page.gone.push(Subject::User(id.to_owned())),
+            }
+        } else if let Some(from) = path.strip_prefix("/users/") {
             let from: usize = from.parse().expect("a number");
             for (id, user) in self.users.iter().skip(from).take(PAGE) {
+                if self.unlisted.contains(id) || self.out_of_scope.contains(id) {
+                    continue;
+                }
                 if self.unreadable.contains(id) {
                     page.problems.push(Problem {
                         subject: Some(Subject::User(id.clone())),
@@ -188,9 +204,17 @@ impl Source for MemorySource {
         &self.manifest
     }
 
-    fn plan(&self, scope: &Scope, _known: &[Attribute]) -> Result<Vec<Request>, CallError> {
+    fn plan(&self, scope: &Scope, known: &[Attribute]) -> Result<Vec<Request>, CallError> {
         if *scope == Scope::Changes {
             return Ok(vec![request("/changes", None)]);
+        }
+        if let Scope::User(id) = scope {
+            assert!(known.contains(&Attribute::new("groups", false)), "the record alone is wanted");
+            if self.organisation.lock().expect("no test panics while holding it").no_single {
+                let error = PluginError::new(PluginError::UNSUPPORTED, "reads no single people");
+                return Err(CallError::Answered { plugin: Box::new(self.identity.clone()), error });
+            }
+            return Ok(vec![request(&format!("/user/{id}"), None)]);
         }
         Ok(vec![request("/users/0", None), request("/groups", None)])
     }
@@ -236,7 +260,19 @@ pub struct World {
     pub organisation: Arc<Mutex<Organisation>>,
     pub job: Job,
     pub store: SqliteStore,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+}
+
+/// A further connector of a [`World`]'s directory.
+pub struct Rival {
+    pub organisation: Arc<Mutex<Organisation>>,
+    pub job: Job,
+}
+
+impl Rival {
+    pub fn change(&self, change: impl FnOnce(&mut Organisation)) {
+        change(&mut self.organisation.lock().expect("no test panics while holding it"));
+    }
 }
 
 /// What the directory shows: user name → active; group name → user names.
@@ -251,32 +287,17 @@ impl World {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database = folder.path().join("rollcall.db");
         let store = SqliteStore::open(&database).expect("a new store");
+        let work = WorkFolder::beside(&database).expect("a work folder");
         let organisation = Arc::new(Mutex::new(organisation));
-        let identity = Identity { name: "memory".into(), version: "1.0.0".into(), sha256: "0".repeat(64) };
-        let manifest = manifest();
-        let source = MemorySource { identity, manifest, organisation: organisation.clone() };
-        let job = Job {
-            connector: "acme".into(),
-            source: Arc::new(source),
-            transforms: transforms.into(),
-            turn: Turn::at_once(),
-            answers: Answers::Provider { transport: Arc::new(MemoryTransport), recorder: None },
-            work: WorkFolder::beside(&database).expect("a work folder"),
-            reading: [1; 32],
-            rules: [2; 32],
-            references: Vec::new(),
-            // Those of a group's rename are end-to-end tests.
-            policy: Policy {
-                entries: Entries { group_names: GroupNames::Follow, ..Entries::default() },
-                ..Policy::default()
-            },
-            override_limits: false,
-            reads: Reads::Full,
-            max_requests: 1000,
-            observer: Arc::new(Silent),
-            cancel: CancellationToken::new(),
-        };
-        Self { organisation, job, store, _folder: folder }
+        let job = job("acme", &organisation, transforms, work);
+        Self { organisation, job, store, folder }
+    }
+
+    /// Another connector of the same directory.
+    pub fn rival(&self, connector: &str, organisation: Organisation) -> Rival {
+        let work = WorkFolder::beside(&self.folder.path().join("rollcall.db")).expect("a work folder");
+        let organisation = Arc::new(Mutex::new(organisation));
+        Rival { job: job(connector, &organisation, vec![], work), organisation }
     }
 
     pub fn change(&self, change: impl FnOnce(&mut Organisation)) {
@@ -293,6 +314,16 @@ impl World {
 
     pub async fn sync(&mut self) -> Ended {
         sync(&self.job, &mut self.store).await.expect("a run that can begin")
+    }
+
+    pub async fn sync_rival(&mut self, rival: &Rival) -> Ended {
+        sync(&rival.job, &mut self.store).await.expect("a run that can begin")
+    }
+
+    pub async fn sync_rival_well(&mut self, rival: &Rival) -> super::RunReport {
+        let ended = self.sync_rival(rival).await;
+        assert!(ended.error.is_none(), "{:?}", ended.error);
+        ended.report
     }
 
     pub async fn sync_well(&mut self) -> super::RunReport {
@@ -331,6 +362,18 @@ impl World {
         (users, groups)
     }
 
+    /// Why the run changed entries, where that is told.
+    pub fn reasons(&mut self, run: i64) -> Vec<String> {
+        let reader = self.store.read().expect("a readable store");
+        let mut reasons = Vec::new();
+        let mut each = |change: crate::directory::Change| {
+            reasons.extend(change.reason);
+            true
+        };
+        reader.changes(RunId(run), &mut each).expect("changes");
+        reasons
+    }
+
     /// The run's changes, one line each: kind, name, before, after.
     pub fn changes(&mut self, run: i64) -> Vec<String> {
         let reader = self.store.read().expect("a readable store");
@@ -343,5 +386,39 @@ impl World {
             })
             .expect("changes");
         lines
+    }
+}
+
+/// A job of a connector of that organisation, alone in its directory.
+fn job(
+    connector: &str,
+    organisation: &Arc<Mutex<Organisation>>,
+    transforms: Vec<Arc<dyn Transform>>,
+    work: WorkFolder,
+) -> Job {
+    let identity = Identity { name: "memory".into(), version: "1.0.0".into(), sha256: "0".repeat(64) };
+    let manifest = manifest();
+    let source = MemorySource { identity, manifest, organisation: organisation.clone() };
+    Job {
+        connector: connector.into(),
+        source: Arc::new(source),
+        transforms: transforms.into(),
+        turn: Turn::at_once(),
+        answers: Answers::Provider { transport: Arc::new(MemoryTransport), recorder: None },
+        work,
+        reading: [1; 32],
+        rules: [2; 32],
+        references: Vec::new(),
+        // Those of a group's rename are end-to-end tests.
+        policy: Policy {
+            entries: Entries { group_names: GroupNames::Follow, ..Entries::default() },
+            ..Policy::default()
+        },
+        precedence: Precedence::new(&[connector.to_owned()]),
+        override_limits: false,
+        reads: Reads::Full,
+        max_requests: 1000,
+        observer: Arc::new(Silent),
+        cancel: CancellationToken::new(),
     }
 }

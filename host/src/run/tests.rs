@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
+use super::cleanup::UserCleanup;
 use super::extent::Reads;
 use super::report::Outcome;
 use super::testing::{Organisation, Shown, World};
@@ -117,9 +118,10 @@ async fn members_that_cannot_be_read_stay_as_they_were() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_no_longer_returned_is_reported_and_left_alone() {
+async fn who_is_no_longer_returned_is_reported_and_left_alone_where_cleanup_keeps_them() {
     let mut world =
         World::new(Organisation::with(&["ann", "bob"], &[("g", &["ann", "bob"]), ("h", &["ann"])]));
+    world.job.policy.cleanup.users = UserCleanup::Keep;
     world.sync_well().await;
     let before = world.shown();
     world.change(|organisation| {
@@ -310,7 +312,7 @@ impl Transform for Rules {
     }
 }
 
-fn rules() -> Vec<Arc<dyn Transform>> {
+pub(super) fn rules() -> Vec<Arc<dyn Transform>> {
     vec![Arc::new(Rules(Identity { name: "rules".into(), version: "1.0.0".into(), sha256: "1".repeat(64) }))]
 }
 
@@ -408,7 +410,7 @@ fn take(organisation: &mut Organisation, step: &Step) {
     }
 }
 
-/// What a directory shows that follows the organisation and never removes anybody: by id.
+/// What a directory shows that follows the organisation, disables who left it and never removes anybody: by id.
 #[derive(Debug, Default)]
 struct Oracle {
     users: BTreeMap<String, (String, bool)>,
@@ -420,13 +422,16 @@ impl Oracle {
         for (id, user) in &organisation.users {
             self.users.insert(id.clone(), (user.username.clone(), user.active));
         }
+        for (id, (_, active)) in &mut self.users {
+            *active &= organisation.users.contains_key(id);
+        }
         for (id, (group, members)) in &organisation.groups {
             let Members::Some(ids) = members else { continue };
             let present: BTreeSet<String> =
                 ids.iter().filter(|id| organisation.users.contains_key(*id)).cloned().collect();
             let entry = self.groups.entry(id.clone()).or_default();
             entry.0.clone_from(&group.name);
-            // Absent people keep their memberships until cleanup decides.
+            // Absent people keep their memberships unless cleanup is told to remove them.
             entry.1.retain(|id| !organisation.users.contains_key(id));
             entry.1.extend(present);
         }
@@ -466,6 +471,7 @@ proptest! {
                         let report = world.sync_well().await;
                         prop_assert_eq!(report.outcome, Outcome::Done, "{:?}", report.problems);
                         oracle.follow(&organisation);
+                        prop_assert!(!world.sync_well().await.changes_anything());
                     }
                     Step::BrokenSync(n) => {
                         let path = if *n < 3 { "/groups".to_owned() } else { "/users/0".to_owned() };

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,7 +13,13 @@ pub trait Kit: Send + Sync + 'static {
     /// Of the connectors that have one.
     fn schedules(&self) -> BTreeMap<String, Schedule>;
 
+    /// Every connector, as the configuration states their order.
+    fn order(&self) -> Vec<String>;
+
     fn notify(&self) -> &Notify;
+
+    /// The database of the directory that the connector fills: one of those that are served.
+    fn database(&self, connector: &str) -> &Path;
 
     /// Everything is read, and the directory follows. A run that could not even begin is a report of a failure without
     /// a number. Ends soon when the process is told to stop, but never in the middle of applying.

@@ -34,6 +34,6 @@ pub use kit::{Kit, Refused, Skipped, Workshop};
 pub use last::{LastRuns, last_runs};
 pub use notify::TellError;
 pub use scheduler::{AT_A_TIME, Next, Scheduler, Start};
-pub use service::{ServeError, Service, Signals};
+pub use service::{OpenDirectory, ServeError, Service, Signals};
 pub use state::{Refusal, State};
 pub use watch::Watch;

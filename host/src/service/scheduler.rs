@@ -26,6 +26,9 @@ const CATCH_UP: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub struct Scheduler {
     slots: BTreeMap<String, Slot>,
+    /// The connectors as they are stated: of those that begin together the first changes the directory first. Those that
+    /// are not in it follow by name.
+    order: Vec<String>,
 }
 
 /// One connector.
@@ -82,6 +85,15 @@ impl Scheduler {
         })
     }
 
+    /// Takes the stated order of the connectors over.
+    pub fn set_order(&mut self, order: Vec<String>) {
+        self.order = order;
+    }
+
+    fn place(&self, connector: &str) -> usize {
+        self.order.iter().position(|name| name == connector).unwrap_or(self.order.len())
+    }
+
     /// Takes other schedules over. `last` tells of a connector that was not known before when its last run began, and
     /// when one last succeeded.
     pub fn set(
@@ -126,15 +138,16 @@ impl Scheduler {
     pub fn start(&mut self, now: Timestamp) -> Vec<Start> {
         let mut starts = Vec::new();
         let mut places = AT_A_TIME.saturating_sub(self.slots.values().filter(|slot| slot.running).count());
-        let mut waiting: Vec<(Timestamp, String)> = self
+        let mut waiting: Vec<(Timestamp, usize, String)> = self
             .slots
             .iter()
             .filter_map(|(name, slot)| {
-                Some((slot.next.filter(|next| next.begins <= now)?.begins, name.clone()))
+                let next = slot.next.filter(|next| next.begins <= now)?;
+                Some((next.begins, self.place(name), name.clone()))
             })
             .collect();
         waiting.sort();
-        for (_, connector) in waiting {
+        for (_, _, connector) in waiting {
             let Some(slot) = self.slots.get_mut(&connector) else { continue };
             let Some(next) = slot.next else { continue };
             if slot.running {
@@ -150,8 +163,8 @@ impl Scheduler {
                 starts.push(Start::Run { connector, due: next.due, late });
             }
         }
-        // Those that begin together change the directory in the order of their names.
-        starts.sort_by(|one, other| one.connector().cmp(other.connector()));
+        // Those that begin together change the directory in this order.
+        starts.sort_by_cached_key(|start| (self.place(start.connector()), start.connector().to_owned()));
         starts
     }
 
@@ -299,6 +312,15 @@ mod tests {
         scheduler.ended("acme", at("2026-11-24T14:20:00Z"), true);
         assert_eq!(scheduler.start(at("2026-11-24T14:20:00Z")), []);
         assert_eq!(scheduler.start(at("2026-11-24T15:00:00Z")), [run("acme", "2026-11-24T15:00:00Z", false)]);
+    }
+
+    #[test]
+    fn those_that_begin_together_begin_in_the_stated_order() {
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let mut scheduler = scheduler(&names.map(|name| (name, HOURLY)), "2026-11-24T12:30:00Z", None);
+        scheduler.set_order(["e", "b"].map(str::to_owned).into());
+        let due = "2026-11-24T13:00:00Z";
+        assert_eq!(scheduler.start(at(due)), ["e", "b", "a", "c"].map(|name| run(name, due, false)));
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -52,22 +53,31 @@ pub struct Signals {
     pub reload: mpsc::Receiver<()>,
 }
 
+/// A directory's database file, and the store in it.
+pub type OpenDirectory = (PathBuf, Box<dyn Store>);
+
 /// Runs the connectors of the configuration that is in force by their schedules.
 pub struct Service<W: Workshop> {
     workshop: W,
     kit: Arc<W::Kit>,
     clock: Arc<dyn Clock>,
     happens: Arc<dyn Fn(Happening) + Send + Sync>,
-    store: Arc<Mutex<Box<dyn Store>>>,
-    /// The store's file.
-    database: PathBuf,
-    work: WorkFolder,
+    /// The directories that are served; at least one.
+    served: Vec<Served>,
     scheduler: Scheduler,
     state: State,
     /// What the files held when they were last tried, and what they held at the last look.
     tried: [u8; 32],
     seen: [u8; 32],
     tasks: JoinSet<Done>,
+}
+
+/// A directory that is served.
+struct Served {
+    store: Arc<Mutex<Box<dyn Store>>>,
+    /// The store's file.
+    database: PathBuf,
+    work: WorkFolder,
 }
 
 /// A task that ended.
@@ -77,16 +87,19 @@ enum Done {
 }
 
 impl<W: Workshop> Service<W> {
-    /// `begun` is what the files held, and what was loaded of them.
+    /// `begun` is what the files held, and what was loaded of them; `stores` are the directories' with their files.
     pub fn new(
         workshop: W,
         begun: ([u8; 32], Arc<W::Kit>),
         clock: Arc<dyn Clock>,
         happens: Arc<dyn Fn(Happening) + Send + Sync>,
-        store: Box<dyn Store>,
-        database: PathBuf,
+        stores: Vec<OpenDirectory>,
     ) -> Result<Self, ServeError> {
-        let work = WorkFolder::beside(&database)?;
+        let serve = |(database, store): OpenDirectory| -> Result<Served, ServeError> {
+            let work = WorkFolder::beside(&database)?;
+            Ok(Served { store: Arc::new(Mutex::new(store)), database, work })
+        };
+        let served = stores.into_iter().map(serve).collect::<Result<_, _>>()?;
         let (tried, kit) = begun;
         let state = State { process: std::process::id(), since: clock.now(), refused: None };
         Ok(Self {
@@ -94,9 +107,7 @@ impl<W: Workshop> Service<W> {
             kit,
             clock,
             happens,
-            store: Arc::new(Mutex::new(store)),
-            database,
-            work,
+            served,
             scheduler: Scheduler::default(),
             state,
             tried,
@@ -105,10 +116,13 @@ impl<W: Workshop> Service<W> {
         })
     }
 
-    /// Returns when it was told to stop and the runs at work have ended. Refuses while another one serves the same
-    /// database.
+    /// Returns when it was told to stop and the runs at work have ended. Refuses while another one serves one of the
+    /// same databases.
     pub async fn serve(mut self, mut signals: Signals) -> Result<(), ServeError> {
-        let _alone = self.work.lock_service(&self.database)?;
+        let mut alone = Vec::new();
+        for Served { work, database, .. } in &self.served {
+            alone.push(work.lock_service(database)?);
+        }
         self.leave_state();
         self.schedule()?;
         self.say(Happening::Serving { process: self.state.process, connectors: self.connectors() });
@@ -143,8 +157,9 @@ impl<W: Workshop> Service<W> {
 
     /// Begins what is to begin now.
     fn begin(&mut self, now: Timestamp) {
-        // Only runs that begin together wait for each other: who began long before may read for hours.
-        let mut turns = Turns::default();
+        // Only runs that begin together wait for each other, and only those of one directory: who began long before may
+        // read for hours.
+        let mut turns: BTreeMap<PathBuf, Turns> = BTreeMap::new();
         for start in self.scheduler.start(now) {
             let (connector, due, late) = match start {
                 Start::Run { connector, due, late } => (connector, due, late),
@@ -155,9 +170,9 @@ impl<W: Workshop> Service<W> {
                 }
             };
             self.say(Happening::Begins { connector: connector.clone(), due, late });
-            let turn = turns.give();
             let (kit, clock) = (Arc::clone(&self.kit), Arc::clone(&self.clock));
-            let (store, happens) = (Arc::clone(&self.store), Arc::clone(&self.happens));
+            let turn = turns.entry(kit.database(&connector).to_owned()).or_default().give();
+            let (store, happens) = (self.store_of(&connector), Arc::clone(&self.happens));
             self.tasks.spawn(async move {
                 let ended = match kit.run(&connector, turn).await {
                     Err(skipped) => {
@@ -181,7 +196,7 @@ impl<W: Workshop> Service<W> {
         }
         for (connector, since) in self.scheduler.silent(now) {
             let kit = Arc::clone(&self.kit);
-            let (store, happens) = (Arc::clone(&self.store), Arc::clone(&self.happens));
+            let (store, happens) = (self.store_of(&connector), Arc::clone(&self.happens));
             self.tasks.spawn(async move {
                 let notifier = Notifier { notify: kit.notify(), store: &store, happens: &*happens };
                 notifier.silent(&connector, since, now).await;
@@ -230,17 +245,26 @@ impl<W: Workshop> Service<W> {
     }
 
     fn schedule(&mut self) -> Result<(), ServeError> {
-        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         let mut failed = None;
-        let last = |connector: &str| match last_runs(store.as_mut(), &self.database, connector) {
-            Ok(last) => (last.begun, last.success),
-            Err(error) => {
-                failed = Some(error);
-                (None, None)
+        let (kit, served) = (&self.kit, &self.served);
+        let last = |connector: &str| {
+            let Served { store, database, .. } = serving(kit.as_ref(), served, connector);
+            let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+            match last_runs(store.as_mut(), database, connector) {
+                Ok(last) => (last.begun, last.success),
+                Err(error) => {
+                    failed = Some(error);
+                    (None, None)
+                }
             }
         };
+        self.scheduler.set_order(self.kit.order());
         self.scheduler.set(self.kit.schedules(), self.clock.now(), last);
         failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn store_of(&self, connector: &str) -> Arc<Mutex<Box<dyn Store>>> {
+        Arc::clone(&serving(self.kit.as_ref(), &self.served, connector).store)
     }
 
     fn connectors(&self) -> Vec<String> {
@@ -262,8 +286,16 @@ impl<W: Workshop> Service<W> {
 
     /// It is for `status` only: the service goes on without.
     fn leave_state(&self) {
-        if let Err(error) = self.state.leave(&self.work) {
-            tracing::warn!("`rollcall status` can't be told what is served: {error}");
+        for Served { work, .. } in &self.served {
+            if let Err(error) = self.state.leave(work) {
+                tracing::warn!("`rollcall status` can't be told what is served: {error}");
+            }
         }
     }
+}
+
+/// The directory that the connector fills. No kit comes into force that has another one than those that are served.
+fn serving<'a>(kit: &impl Kit, served: &'a [Served], connector: &str) -> &'a Served {
+    let database = kit.database(connector);
+    served.iter().find(|one| one.database == database).unwrap_or(&served[0])
 }

@@ -170,6 +170,16 @@
 //!
 //! With `trace = true` each rule writes a line of JSON into the log at debug level for each person and group it
 //! saw ([`TraceStep`]).
+//!
+//! # Size and speed
+//!
+//! The component has 1.2 MB, three times what the other first-party ones should have: 245 kB are data, above all
+//! Unicode's tables, 230 kB the code of `regex` (`\w`, `\b`, `(?i)` and `\p{…}` have to know names like Zoë; the
+//! small `regex-lite` knows ASCII only), 100 kB each the expressions and the names of functions for stack traces. What
+//! runs only when rules are read is built for size, which costs the people nothing.
+//!
+//! Ten rules cost a person about 3 µs in the sandbox and 2.7 native. Crossing the boundary costs 5 more: each of
+//! a person's forty texts is allocated on both sides, both ways.
 
 mod action;
 mod group;

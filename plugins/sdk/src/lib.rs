@@ -61,6 +61,8 @@
 //! What a provider's API needs again and again is here: [`link`] headers, [`query`] strings, [`date`]s,
 //! [`Value::from_json`] for attributes of any type, and [`ids`](ids()) for lists of which only the ids matter.
 
+#[cfg(any(test, target_family = "wasm"))]
+mod allocator;
 #[doc(hidden)]
 pub mod bindings;
 pub mod date;

@@ -100,7 +100,7 @@ fn a_killed_demo_leaves_a_folder_that_can_be_looked_around_in() {
         }
         place.run_in(&folder, &["connector", "list"]).exits(0);
         let shown = place.run_in(&folder, &["status", "--json"]).exits(0).json();
-        match shown["directory"]["users"].as_u64() {
+        match shown["directories"][0]["users"].as_u64() {
             Some(0) => empty += 1,
             Some(250 | 251) => synced += 1,
             users => panic!("killed at {nth}, it shows {users:?} users"),

@@ -11,6 +11,7 @@
 //! A failure names its seed, which `ROLLCALL_CRASH_SEED` takes to try that instant first.
 
 mod commands;
+mod decisions;
 mod instants;
 mod points;
 pub mod scene;

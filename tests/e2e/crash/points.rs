@@ -15,6 +15,11 @@ fn has_read_all(point: FailPoint) -> bool {
     (at(FailPoint::ReadingEnding)..at(FailPoint::Committed)).contains(&at(point))
 }
 
+/// Points at which nobody has been asked yet about those whom the list left out.
+fn comes_before_confirmation(point: FailPoint) -> bool {
+    matches!(point, FailPoint::ReadingEnding | FailPoint::ReadingEnded | FailPoint::Indexed)
+}
+
 fn kill_at_every_point(mut scene: Scene, unreached: &[FailPoint]) {
     for point in FailPoint::ALL.iter().filter(|point| !unreached.contains(point)) {
         scene.reset();
@@ -31,14 +36,15 @@ fn kill_at_every_point(mut scene: Scene, unreached: &[FailPoint]) {
         let (is_new, resumed) = scene.check(point.name());
         assert_eq!(is_new, comes_after_commit(*point), "{}", point.name());
         if has_read_all(*point) {
-            assert_eq!(resumed, scene.pages, "{}", point.name());
+            let asked_later = if comes_before_confirmation(*point) { scene.confirmations } else { 0 };
+            assert_eq!(resumed, scene.pages - asked_later, "{}", point.name());
         }
     }
 }
 
 #[test]
 fn a_kill_at_any_point_of_the_first_sync() {
-    kill_at_every_point(Scene::first(), &[]);
+    kill_at_every_point(Scene::first(), &[FailPoint::Confirmed]);
 }
 
 #[test]

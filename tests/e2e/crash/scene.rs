@@ -19,8 +19,10 @@ pub struct Scene {
     pub world: World,
     pub old: State,
     pub new: State,
-    /// How many pages a reading has.
+    /// How many pages a reading has, the answers about people whom the list left out among them.
     pub pages: usize,
+    /// How many of these are such answers.
+    pub confirmations: usize,
     /// How many fail points the run passes.
     pub passings: usize,
     /// The database before the run; empty before the first.
@@ -83,12 +85,15 @@ impl Scene {
         let passings = passings(&world, &["sync", "acme"]);
         let new = State::read(&world.work());
         assert!(old != new, "the run has something to do");
-        let pages = world.requests().len();
+        let requests = world.requests();
+        let pages = requests.len();
+        let confirmations = requests.iter().filter(|target| target.starts_with("/api/v1/users/")).count();
         let mut scene = Self {
             world,
             old,
             new,
             pages,
+            confirmations,
             passings,
             before,
             asked: BTreeSet::new(),
@@ -205,7 +210,9 @@ impl Scene {
         let resumed = report["requests"]["resumed"].as_u64().unwrap() as usize;
         let asked: BTreeSet<String> = self.world.requests().into_iter().collect();
         assert_eq!(report["requests"]["sent"], asked.len(), "{what}: no page is asked for twice");
-        assert_eq!(asked.len() + resumed, self.pages, "{what}: what is missing, and no more: {report}");
+        // After the commit nobody is asked about any more.
+        let expected = if is_new { self.pages - self.confirmations } else { self.pages };
+        assert_eq!(asked.len() + resumed, expected, "{what}: what is missing, and no more: {report}");
         if self.applied_by == Some(self.kills) {
             assert_eq!(resumed, 0, "{what}: no reading is applied twice");
         }

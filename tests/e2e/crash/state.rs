@@ -6,6 +6,9 @@ use rollcall::directory::RunRow;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
 
+/// Tables that are another in every database, or tell of runs that applied nothing.
+const UNCOMPARED: [&str; 3] = ["run", "connector", "identity"];
+
 /// Everything that a database holds, row by row: mirror, directory, changes, checkpoints, counters.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct State {
@@ -54,11 +57,11 @@ impl State {
         });
         let applied: Vec<i64> = runs
             .iter()
-            .filter(|(_, outcome)| ["done", "problems"].contains(&outcome.as_str()))
+            .filter(|(_, outcome)| ["done", "problems", "held"].contains(&outcome.as_str()))
             .map(|(id, _)| *id)
             .collect();
         let mut state = Self::default();
-        for table in tables.iter().filter(|table| !["run", "connector"].contains(&table.as_str())) {
+        for table in tables.iter().filter(|table| !UNCOMPARED.contains(&table.as_str())) {
             // Where the next sync of changes begins is a time, which is another in every run.
             let columns = if table == "checkpoint" { "connector, name" } else { "*" };
             let rows = rows(&database, &format!("SELECT {columns} FROM {table}"), |row| told(row, &applied));

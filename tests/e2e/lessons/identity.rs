@@ -78,9 +78,10 @@ fn lesson_11_what_a_connector_did_not_create_it_leaves_alone() {
     }
     assert_eq!(after.members, before.members);
 
-    // Nobody at the provider any more: reported, and left alone.
+    // Nobody at the provider any more: reported, and left alone where cleanup keeps them.
     let world = World::company(&["ann", "bob"], &[("eng", &["ann", "bob"])]);
     world.sync();
+    world.configure("cleanup.users = \"keep\"");
     let before = world.directory();
     world.sim.delete_user("bob").unwrap();
     world.sim.delete_user("bob").unwrap();

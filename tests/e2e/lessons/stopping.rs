@@ -67,7 +67,7 @@ fn lesson_8_what_was_not_done_is_no_success() {
 
 /// Nothing disables or removes more than the provider does, and a listing that shrinks so much waits for a person.
 #[test]
-fn lesson_8_no_run_disables_whom_the_provider_has_not_disabled() {
+fn lesson_8_who_is_gone_is_disabled_never_deleted_and_keeps_the_memberships() {
     let people: Vec<String> = (0..30).map(|number| format!("person{number}")).collect();
     let people: Vec<&str> = people.iter().map(String::as_str).collect();
     let world = World::company(&people, &[("all", &people)]);
@@ -85,5 +85,10 @@ fn lesson_8_no_run_disables_whom_the_provider_has_not_disabled() {
         (&counts["absent"], &counts["disabled"], &counts["removed"]),
         (&json!(29), &json!(0), &json!(0))
     );
-    assert_eq!(world.directory(), before);
+    assert_eq!(world.directory(), before, "all of it is held");
+    world.run(&["approve", "2"]).exits(0);
+    let after = world.directory();
+    assert_eq!(after.members, before.members);
+    assert_eq!(after.users.len(), before.users.len());
+    assert_eq!(world.sync()["users"]["disabled"], 0, "once is enough");
 }

@@ -44,6 +44,9 @@ fn who_loses_the_app_is_no_longer_returned() {
     world.sim.assign_user(&app, "di@acme.example", true).unwrap();
     let report = world.sync();
     assert_eq!((&report["users"]["absent"], &report["users"]["created"]), (&json!(2), &json!(1)), "{report}");
+    assert_eq!(report["users"]["disabled"], 2, "{report}");
+    let told = world.run(&["run", "2"]).exits(0).stdout;
+    assert!(told.contains("disable user bob@acme.example (no longer returned: out of scope)"), "{told}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `rollcall serve`: the real binary by a clock that the test sets.
 
+mod directories;
 mod notify;
 mod reload;
 mod scene;

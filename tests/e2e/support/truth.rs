@@ -35,13 +35,15 @@ pub fn truth(sim: &RunningSim) -> Directory {
     truth
 }
 
-/// What a directory that was `before` has to show after a complete run: the organisation, and who and what is not
-/// there any more as it was, in the groups that still are. Keys stay.
+/// What a directory that was `before` has to show after a complete run: the organisation, who is not there any
+/// more as they were but disabled, in the groups that still are, and groups that are not as they were. Keys stay.
 pub fn expected(sim: &RunningSim, before: &Directory) -> Directory {
     let mut expected = truth(sim);
     for (id, user) in &before.users {
         if !expected.users.contains_key(id) {
-            expected.users.insert(id.clone(), user.clone());
+            let mut user = user.clone();
+            user["active"] = false.into();
+            expected.users.insert(id.clone(), user);
             for (group, members) in &mut expected.members {
                 if before.members.get(group).is_some_and(|before| before.contains(id)) {
                     members.insert(id.clone());

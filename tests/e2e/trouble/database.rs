@@ -65,7 +65,7 @@ fn a_damaged_page_fails_the_run_that_reads_it() {
     let good = fs::read(database(&scene)).unwrap();
     let (mut failed, page) = (0, 4_096);
     let pages = good.len() / page;
-    for number in (1..pages).step_by(pages / 9) {
+    for number in (1..pages).step_by(pages / 20) {
         scene.reset();
         let mut damaged = good.clone();
         // The page's kind and how many cells it has.
@@ -89,7 +89,7 @@ fn a_damaged_page_fails_the_run_that_reads_it() {
         fs::write(database(&scene), &good).unwrap();
         scene.check(&format!("page {number} was damaged"));
     }
-    assert!(failed >= 2, "a run reads most pages: {failed} of 10 failed");
+    assert!(failed >= 3, "a run reads most tables that hold something: {failed} failed");
 }
 
 /// Of a killed run's database nothing is left but the log, which holds all that was committed.

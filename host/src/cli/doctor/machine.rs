@@ -51,8 +51,7 @@ pub(super) fn plugins(config: &Config, findings: &mut Vec<Finding>) -> Option<Li
 }
 
 /// The database, the folder of runs beside it, and what is left of the disk that both are on.
-pub(super) fn storage(config: &Config, findings: &mut Vec<Finding>) {
-    let path = &config.directory;
+pub(super) fn storage(path: &Path, findings: &mut Vec<Finding>) {
     let size = database(path, findings);
     findings.push(work_folder(path));
     findings.extend(disk(path, size));

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
+use super::summary;
 use crate::cli::entries::fields;
 use crate::cli::human::plural;
 use crate::run::{GroupOutcome, Trial, TrialChange, TrialOutcome, TrialStep};
@@ -34,6 +35,9 @@ pub(super) fn of(trial: &Trial, about: Option<&str>, notes: &[String], width: Op
                 width,
             ));
         }
+    }
+    if let Some(people) = &trial.people {
+        summary::lines(people, width, &mut lines);
     }
     let of_person = |step: &&TrialStep| step.of.starts_with("user ");
     let mut under = "";
@@ -147,7 +151,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Broken between words; what follows is as far in as told.
-fn fill(line: &str, under: usize, width: usize) -> String {
+pub(super) fn fill(line: &str, under: usize, width: usize) -> String {
     let line = plain(line);
     let indent = " ".repeat(under.min(width / 2));
     let own = &line[..line.len() - line.trim_start().len()];
@@ -225,6 +229,7 @@ mod tests {
                 user: json!({ "userName": "ann", "active": true, "externalId": "00u1", "attributes": {} }),
                 groups: vec!["All Staff".into(), "Engineering core".into()],
             }),
+            people: None,
         }
     }
 

@@ -129,6 +129,7 @@ impl SqliteReader<'_> {
             digest: self.hash(row, 2)?,
             shaping: self.hash(row, 3)?,
             absent_since: self.get::<Option<i64>>(row, 4)?.map(RunId),
+            dropped_since: self.get::<Option<i64>>(row, 5)?.map(RunId),
         })
     }
 
@@ -147,6 +148,7 @@ impl SqliteReader<'_> {
                 }
             },
             absent_since: self.get::<Option<i64>>(row, 3)?.map(RunId),
+            dropped_since: self.get::<Option<i64>>(row, 5)?.map(RunId),
             record: serde_json::from_str(&record)
                 .map_err(|error| self.file.corrupt(format!("record of mirror group {id}: {error}")))?,
         })
@@ -181,6 +183,7 @@ impl SqliteReader<'_> {
             name: self.get(row, 3)?,
             before: self.get(row, 4)?,
             after: self.get(row, 5)?,
+            reason: self.get(row, 6)?,
         })
     }
 
@@ -230,7 +233,8 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn mirror_users(&self, connector: ConnectorId, each: &mut dyn FnMut(MirrorUser)) -> StoreResult<()> {
-        let sql = "SELECT id, number, digest, shaping, absent_since FROM mirror_user WHERE connector = ?1 ORDER BY id";
+        let sql = "SELECT id, number, digest, shaping, absent_since, dropped_since FROM mirror_user
+                   WHERE connector = ?1 ORDER BY id";
         self.rows(sql, [connector.0], |row| {
             each(self.mirrored_user(row)?);
             Ok(true)
@@ -238,7 +242,8 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn mirror_user(&self, connector: ConnectorId, id: &str) -> StoreResult<Option<MirrorUser>> {
-        let sql = "SELECT id, number, digest, shaping, absent_since FROM mirror_user WHERE connector = ?1 AND id = ?2";
+        let sql = "SELECT id, number, digest, shaping, absent_since, dropped_since FROM mirror_user
+                   WHERE connector = ?1 AND id = ?2";
         let mut found = None;
         self.rows(sql, params![connector.0, id], |row| {
             found = Some(self.mirrored_user(row)?);
@@ -278,7 +283,8 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn mirror_groups(&self, connector: ConnectorId, each: &mut dyn FnMut(MirrorGroup)) -> StoreResult<()> {
-        let sql = "SELECT id, number, members, absent_since, record FROM mirror_group WHERE connector = ?1 ORDER BY id";
+        let sql = "SELECT id, number, members, absent_since, record, dropped_since FROM mirror_group
+                   WHERE connector = ?1 ORDER BY id";
         self.rows(sql, [connector.0], |row| {
             each(self.mirrored_group(row)?);
             Ok(true)
@@ -286,7 +292,8 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn mirror_group(&self, connector: ConnectorId, id: &str) -> StoreResult<Option<MirrorGroup>> {
-        let sql = "SELECT id, number, members, absent_since, record FROM mirror_group WHERE connector = ?1 AND id = ?2";
+        let sql = "SELECT id, number, members, absent_since, record, dropped_since FROM mirror_group
+                   WHERE connector = ?1 AND id = ?2";
         let mut found = None;
         self.rows(sql, params![connector.0, id], |row| {
             found = Some(self.mirrored_group(row)?);
@@ -322,6 +329,20 @@ impl Reader for SqliteReader<'_> {
             each(id, key);
             Ok(true)
         })
+    }
+
+    fn aliases(&self, connector: ConnectorId, each: &mut dyn FnMut(EntryKind, &str, u32)) -> StoreResult<()> {
+        let sql = "SELECT entry, id, key FROM entry_alias WHERE connector = ?1 ORDER BY entry, id";
+        self.rows(sql, [connector.0], |row| {
+            let (entry, id): (String, String) = (self.get(row, 0)?, self.get(row, 1)?);
+            let entry = if entry == EntryKind::User.as_str() { EntryKind::User } else { EntryKind::Group };
+            each(entry, &id, self.get(row, 2)?);
+            Ok(true)
+        })
+    }
+
+    fn connector_id(&self, name: &str) -> StoreResult<Option<ConnectorId>> {
+        self.one("SELECT id FROM connector WHERE name = ?1", [name], |row| row.get(0).map(ConnectorId))
     }
 
     fn user(&self, key: UserKey) -> StoreResult<Option<UserEntry>> {
@@ -362,6 +383,23 @@ impl Reader for SqliteReader<'_> {
             let matches = matches && filter.values.iter().all(|(name, value)| entry.holds(name, value));
             Ok(!matches || each(entry))
         })
+    }
+
+    fn kept(&self, each: &mut dyn FnMut(UserKey, &str)) -> StoreResult<()> {
+        self.rows("SELECT user, name FROM kept ORDER BY user, name", [], |row| {
+            let name: String = self.get(row, 1)?;
+            each(UserKey(self.get(row, 0)?), &name);
+            Ok(true)
+        })
+    }
+
+    fn kept_of(&self, user: UserKey) -> StoreResult<Vec<String>> {
+        let mut names = Vec::new();
+        self.rows("SELECT name FROM kept WHERE user = ?1 ORDER BY name", [user.0], |row| {
+            names.push(self.get(row, 0)?);
+            Ok(true)
+        })?;
+        Ok(names)
     }
 
     fn user_names(&self, keys: &RoaringBitmap, each: &mut dyn FnMut(UserKey, &str)) -> StoreResult<()> {
@@ -433,6 +471,35 @@ impl Reader for SqliteReader<'_> {
         Ok(members)
     }
 
+    fn memberships(&self, each: &mut dyn FnMut(GroupKey, ConnectorId, RoaringBitmap)) -> StoreResult<()> {
+        let sql =
+            "SELECT \"group\", connector, members FROM directory_membership ORDER BY \"group\", connector";
+        self.rows(sql, [], |row| {
+            each(GroupKey(self.get(row, 0)?), ConnectorId(self.get(row, 1)?), self.bitmap(row, 2)?);
+            Ok(true)
+        })
+    }
+
+    fn groups_given(&self, connector: ConnectorId) -> StoreResult<Vec<GroupKey>> {
+        let mut groups = Vec::new();
+        let sql = "SELECT \"group\" FROM directory_membership WHERE connector = ?1 ORDER BY \"group\"";
+        self.rows(sql, [connector.0], |row| {
+            groups.push(GroupKey(self.get(row, 0)?));
+            Ok(true)
+        })?;
+        Ok(groups)
+    }
+
+    fn givers(&self, group: GroupKey) -> StoreResult<Vec<ConnectorId>> {
+        let mut givers = Vec::new();
+        let sql = "SELECT connector FROM directory_membership WHERE \"group\" = ?1 ORDER BY connector";
+        self.rows(sql, [group.0], |row| {
+            givers.push(ConnectorId(self.get(row, 0)?));
+            Ok(true)
+        })?;
+        Ok(givers)
+    }
+
     fn groups_of(&self, user: UserKey) -> StoreResult<Vec<GroupKey>> {
         let mut groups = Vec::new();
         self.rows("SELECT \"group\", members FROM directory_membership ORDER BY \"group\"", [], |row| {
@@ -469,6 +536,15 @@ impl Reader for SqliteReader<'_> {
         Ok(latest.flatten().map(RunId))
     }
 
+    fn applied_since(&self, connector: ConnectorId, run: RunId) -> StoreResult<u64> {
+        let sql =
+            "SELECT count(*) FROM run WHERE connector = ?1 AND id >= ?2 AND mode NOT IN ('approve', 'apply', 'changes')
+                   AND (outcome IN ('done', 'problems')
+                        OR outcome = 'held' AND json_extract(report, '$.held.applied'))";
+        let count: Option<i64> = self.one(sql, params![connector.0, run.0], |row| row.get(0))?;
+        Ok(count.unwrap_or(0) as u64)
+    }
+
     fn runs(&self, connector: Option<&str>, limit: u32) -> StoreResult<Vec<RunRow>> {
         let mut runs = Vec::new();
         let sql = format!("{RUN} WHERE ?1 IS NULL OR c.name = ?1 ORDER BY r.id DESC LIMIT ?2");
@@ -484,7 +560,7 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn changes(&self, run: RunId, each: &mut dyn FnMut(Change) -> bool) -> StoreResult<()> {
-        let sql = "SELECT kind, entry, key, name, before, after FROM change WHERE run = ?1 ORDER BY sequence";
+        let sql = "SELECT kind, entry, key, name, before, after, reason FROM change WHERE run = ?1 ORDER BY sequence";
         self.rows(sql, [run.0], |row| Ok(each(self.change(row, run)?)))
     }
 
@@ -500,14 +576,14 @@ impl Reader for SqliteReader<'_> {
 
     fn held_changes(&self, run: RunId) -> StoreResult<Vec<HeldChange>> {
         let mut held = Vec::new();
-        let sql = "SELECT kind, entry, key, name, before, after, sequence, reason, state
+        let sql = "SELECT kind, entry, key, name, before, after, because, sequence, reason, state
                    FROM held_change WHERE run = ?1 ORDER BY sequence";
         self.rows(sql, [run.0], |row| {
             held.push(HeldChange {
                 change: self.change(row, run)?,
-                sequence: self.get(row, 6)?,
-                reason: self.get(row, 7)?,
-                state: self.held_state(row, 8)?,
+                sequence: self.get(row, 7)?,
+                reason: self.get(row, 8)?,
+                state: self.held_state(row, 9)?,
             });
             Ok(true)
         })?;
@@ -541,6 +617,48 @@ impl Reader for SqliteReader<'_> {
             Ok(true)
         })?;
         Ok(runs)
+    }
+
+    fn last_reading(&self, connector: ConnectorId) -> StoreResult<Option<RunId>> {
+        let sql = "SELECT max(id) FROM run WHERE connector = ?1 AND outcome IN ('done', 'problems', 'held')
+                   AND mode NOT IN ('approve', 'apply')";
+        let latest: Option<Option<i64>> = self.one(sql, [connector.0], |row| row.get(0))?;
+        Ok(latest.flatten().map(RunId))
+    }
+
+    fn approved_entries(&self, connector: ConnectorId) -> StoreResult<Vec<(EntryKind, u32)>> {
+        let mut entries = Vec::new();
+        let sql = "SELECT entry = 'user', key FROM approved_entry WHERE connector = ?1 ORDER BY 1 DESC, 2";
+        self.rows(sql, [connector.0], |row| {
+            let kind = if self.get(row, 0)? { EntryKind::User } else { EntryKind::Group };
+            entries.push((kind, self.get(row, 1)?));
+            Ok(true)
+        })?;
+        Ok(entries)
+    }
+
+    fn applied_plan(&self, plan: &str) -> StoreResult<Option<RunId>> {
+        self.one("SELECT run FROM applied_plan WHERE plan = ?1", [plan], |row| row.get(0).map(RunId))
+    }
+
+    fn identity(&self) -> StoreResult<String> {
+        let id = self.one("SELECT id FROM identity", [], |row| row.get(0))?;
+        id.ok_or_else(|| self.file.corrupt("it has no identity".to_owned()))
+    }
+
+    fn connectors(&self) -> StoreResult<Vec<(ConnectorId, String)>> {
+        let mut connectors = Vec::new();
+        self.rows("SELECT id, name FROM connector ORDER BY id", [], |row| {
+            connectors.push((ConnectorId(self.get(row, 0)?), self.get(row, 1)?));
+            Ok(true)
+        })?;
+        Ok(connectors)
+    }
+
+    fn last_name(&self, entry: EntryKind, key: u32) -> StoreResult<Option<String>> {
+        let sql =
+            "SELECT name FROM change WHERE entry = ?1 AND key = ?2 ORDER BY run DESC, sequence DESC LIMIT 1";
+        self.one(sql, params![entry.as_str(), key], |row| row.get(0))
     }
 
     fn last_changes(

@@ -5,8 +5,8 @@ use super::file::DatabaseFile;
 use super::open::end_run;
 use crate::directory::plain;
 use crate::directory::{
-    Change, ConnectorId, Counters, GroupEntry, GroupKey, HeldState, MembersState, MembershipChange,
-    MirrorGroup, MirrorUser, RunId, StoreResult, UserEntry, UserKey, Writer, fold,
+    Change, ConnectorId, Counters, EntryKind, GroupEntry, GroupKey, HeldState, MembersState,
+    MembershipChange, MirrorGroup, MirrorUser, RunId, StoreResult, UserEntry, UserKey, Writer, fold,
 };
 
 pub(super) struct SqliteWriter<'a> {
@@ -16,11 +16,43 @@ pub(super) struct SqliteWriter<'a> {
 
 impl SqliteWriter<'_> {
     fn execute(&self, sql: &str, params: impl Params) -> StoreResult<()> {
+        self.executed(sql, params).map(|_| ())
+    }
+
+    /// How many rows it changed.
+    fn executed(&self, sql: &str, params: impl Params) -> StoreResult<usize> {
         self.transaction
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(params))
-            .map(|_| ())
             .map_err(|source| self.file.error("written", source))
+    }
+
+    /// An entry that changes its owner stays known to the one before, by that one's id of it.
+    fn keep_alias(
+        &self,
+        entry: EntryKind,
+        key: u32,
+        owner: ConnectorId,
+        id: Option<&str>,
+    ) -> StoreResult<()> {
+        let sql = match entry {
+            EntryKind::User => {
+                "INSERT OR REPLACE INTO entry_alias SELECT 'user', connector, external_id, key FROM directory_user
+                 WHERE key = ?1 AND connector <> ?2"
+            }
+            EntryKind::Group => {
+                "INSERT OR REPLACE INTO entry_alias SELECT 'group', connector, external_id, key FROM directory_group
+                 WHERE key = ?1 AND connector <> ?2 AND external_id IS NOT NULL"
+            }
+        };
+        // A group without an id leaves none behind, and may yet be taken over.
+        if self.executed(sql, params![key, owner.0])? == 0 && entry == EntryKind::User {
+            return Ok(());
+        }
+        self.execute(
+            "DELETE FROM entry_alias WHERE entry = ?1 AND connector = ?2 AND id = ?3",
+            params![entry.as_str(), owner.0, id],
+        )
     }
 }
 
@@ -49,16 +81,17 @@ impl Writer for SqliteWriter<'_> {
 
     fn put_mirror_user(&mut self, connector: ConnectorId, user: &MirrorUser) -> StoreResult<()> {
         self.execute(
-            "INSERT INTO mirror_user (connector, id, number, digest, shaping, absent_since)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT DO UPDATE SET digest = ?4, shaping = ?5, absent_since = ?6",
+            "INSERT INTO mirror_user (connector, id, number, digest, shaping, absent_since, dropped_since)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT DO UPDATE SET digest = ?4, shaping = ?5, absent_since = ?6, dropped_since = ?7",
             params![
                 connector.0,
                 user.id,
                 user.number,
                 user.digest,
                 user.shaping,
-                user.absent_since.map(|run| run.0)
+                user.absent_since.map(|run| run.0),
+                user.dropped_since.map(|run| run.0)
             ],
         )
     }
@@ -79,16 +112,17 @@ impl Writer for SqliteWriter<'_> {
         let record = serde_json::to_string(&group.record)
             .map_err(|error| self.file.corrupt(format!("group {}: {error}", group.record.id)))?;
         self.execute(
-            "INSERT INTO mirror_group (connector, id, number, members, absent_since, record)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT DO UPDATE SET members = ?4, absent_since = ?5, record = ?6",
+            "INSERT INTO mirror_group (connector, id, number, members, absent_since, record, dropped_since)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT DO UPDATE SET members = ?4, absent_since = ?5, record = ?6, dropped_since = ?7",
             params![
                 connector.0,
                 group.record.id,
                 group.number,
                 members,
                 group.absent_since.map(|run| run.0),
-                record
+                record,
+                group.dropped_since.map(|run| run.0)
             ],
         )
     }
@@ -136,6 +170,7 @@ impl Writer for SqliteWriter<'_> {
     }
 
     fn update_user(&mut self, connector: ConnectorId, entry: &UserEntry) -> StoreResult<()> {
+        self.keep_alias(EntryKind::User, entry.key.0, connector, Some(&entry.external_id))?;
         self.execute(
             "UPDATE directory_user SET connector = ?2, external_id = ?3, user_name = ?4, folded = ?5,
                     display_name = ?6, given_name = ?7, family_name = ?8, email = ?9, active = ?10, attributes = ?11
@@ -157,7 +192,25 @@ impl Writer for SqliteWriter<'_> {
     }
 
     fn delete_user(&mut self, key: UserKey) -> StoreResult<()> {
+        self.execute(
+            "UPDATE mirror_user SET shaping = zeroblob(16) WHERE (connector, id) IN
+             (SELECT connector, id FROM entry_alias WHERE entry = 'user' AND key = ?1)",
+            [key.0],
+        )?;
+        self.execute("DELETE FROM entry_alias WHERE entry = 'user' AND key = ?1", [key.0])?;
+        self.execute("DELETE FROM kept WHERE user = ?1", [key.0])?;
         self.execute("DELETE FROM directory_user WHERE key = ?1", [key.0])
+    }
+
+    fn keep(&mut self, user: UserKey, name: &str) -> StoreResult<()> {
+        self.execute(
+            "INSERT INTO kept (user, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            params![user.0, name],
+        )
+    }
+
+    fn forget_kept(&mut self, user: UserKey, name: &str) -> StoreResult<()> {
+        self.execute("DELETE FROM kept WHERE user = ?1 AND name = ?2", params![user.0, name])
     }
 
     fn release_group_name(&mut self, key: GroupKey) -> StoreResult<()> {
@@ -184,6 +237,7 @@ impl Writer for SqliteWriter<'_> {
     }
 
     fn update_group(&mut self, connector: ConnectorId, entry: &GroupEntry) -> StoreResult<()> {
+        self.keep_alias(EntryKind::Group, entry.key.0, connector, entry.external_id.as_deref())?;
         self.execute(
             "UPDATE directory_group SET connector = ?2, external_id = ?3, name = ?4, folded = ?5, description = ?6,
                     attributes = ?7
@@ -202,7 +256,15 @@ impl Writer for SqliteWriter<'_> {
 
     fn delete_group(&mut self, key: GroupKey) -> StoreResult<()> {
         self.execute("DELETE FROM directory_membership WHERE \"group\" = ?1", [key.0])?;
+        self.execute("DELETE FROM entry_alias WHERE entry = 'group' AND key = ?1", [key.0])?;
         self.execute("DELETE FROM directory_group WHERE key = ?1", [key.0])
+    }
+
+    fn put_alias(&mut self, connector: ConnectorId, entry: EntryKind, id: &str, key: u32) -> StoreResult<()> {
+        self.execute(
+            "INSERT OR REPLACE INTO entry_alias (entry, connector, id, key) VALUES (?1, ?2, ?3, ?4)",
+            params![entry.as_str(), connector.0, id, key],
+        )
     }
 
     fn set_members(
@@ -220,8 +282,8 @@ impl Writer for SqliteWriter<'_> {
 
     fn add_change(&mut self, run: RunId, sequence: u32, change: &Change) -> StoreResult<()> {
         self.execute(
-            "INSERT INTO change (run, sequence, kind, entry, key, name, before, after)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO change (run, sequence, kind, entry, key, name, before, after, reason)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             params![
                 run.0,
                 sequence,
@@ -230,7 +292,8 @@ impl Writer for SqliteWriter<'_> {
                 change.key,
                 change.name,
                 change.before,
-                change.after
+                change.after,
+                change.reason
             ],
         )
     }
@@ -244,8 +307,8 @@ impl Writer for SqliteWriter<'_> {
 
     fn hold_change(&mut self, run: RunId, sequence: u32, reason: &str, change: &Change) -> StoreResult<()> {
         self.execute(
-            "INSERT INTO held_change (run, sequence, state, reason, kind, entry, key, name, before, after)
-             VALUES (?1, ?2, 'waiting', ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO held_change (run, sequence, state, reason, kind, entry, key, name, before, after, because)
+             VALUES (?1, ?2, 'waiting', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             params![
                 run.0,
                 sequence,
@@ -255,7 +318,8 @@ impl Writer for SqliteWriter<'_> {
                 change.key,
                 change.name,
                 change.before,
-                change.after
+                change.after,
+                change.reason
             ],
         )
     }
@@ -292,6 +356,28 @@ impl Writer for SqliteWriter<'_> {
         self.execute(
             "UPDATE held_membership SET state = ?4 WHERE run = ?1 AND \"group\" = ?2 AND connector = ?3",
             params![run.0, group.0, connector.0, state.as_str()],
+        )
+    }
+
+    fn approve_entry(&mut self, connector: ConnectorId, entry: EntryKind, key: u32) -> StoreResult<()> {
+        self.execute(
+            "INSERT OR IGNORE INTO approved_entry (connector, entry, key) VALUES (?1, ?2, ?3)",
+            params![connector.0, entry.as_str(), key],
+        )
+    }
+
+    fn forget_approved_entries(&mut self, connector: ConnectorId) -> StoreResult<()> {
+        self.execute("DELETE FROM approved_entry WHERE connector = ?1", [connector.0])
+    }
+
+    fn note_applied_plan(&mut self, plan: &str, run: RunId) -> StoreResult<()> {
+        self.execute("INSERT INTO applied_plan (plan, run) VALUES (?1, ?2)", params![plan, run.0])
+    }
+
+    fn shape_again(&mut self, connector: ConnectorId, external_id: &str) -> StoreResult<()> {
+        self.execute(
+            "UPDATE mirror_user SET shaping = zeroblob(16) WHERE connector = ?1 AND id = ?2",
+            params![connector.0, external_id],
         )
     }
 

@@ -60,6 +60,26 @@ pub struct Provenance {
     pub transforms: String,
 }
 
+impl Provenance {
+    /// What may be another now; connector, plugin and endpoint are the same.
+    pub fn differences(&self, now: &Provenance) -> Vec<String> {
+        let mut differences = Vec::new();
+        if self.plugin != now.plugin {
+            let name = |plugin: &PluginUsed| {
+                format!("{} {} ({})", plugin.name, plugin.version, plugin.sha256.get(..8).unwrap_or_default())
+            };
+            differences.push(format!("plugin ({} then, {} now)", name(&self.plugin), name(&now.plugin)));
+        }
+        if self.settings != now.settings {
+            differences.push("value of the plugin's settings".to_owned());
+        }
+        if self.transforms != now.transforms {
+            differences.push("set of transforms or of their settings".to_owned());
+        }
+        differences
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginUsed {
     pub name: String,

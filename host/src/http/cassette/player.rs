@@ -1,13 +1,10 @@
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 
 use super::error::CassetteError;
 use super::format::{AnyHeader, Asked, End, FORMAT, Header, Line, Provenance};
-use super::recorder::file;
+use crate::json_lines::{LineFault, Lines};
 use crate::model::{Attribute, Request, Response};
 
 /// A recording that is whole and as it was recorded.
@@ -25,17 +22,16 @@ pub struct Played {
     pub response: Response,
 }
 
-/// A line longer than this is none of ours: answers are limited to some MiB, and what is told of a run to some lines.
-const LONGEST_LINE: u64 = 1 << 30;
 const LONGEST_HEADER: u64 = 1 << 20;
 
 impl Cassette {
     /// Reads all of it once, to be sure that all of it is there.
     pub fn open(path: &Path) -> Result<Self, CassetteError> {
-        let mut lines = Lines::open(path)?;
+        let failed = CassetteError::of(path);
+        let mut lines = Lines::open(path).map_err(&failed)?;
         let foreign = || CassetteError::Foreign { path: path.to_owned() };
         let torn = || CassetteError::Torn { path: path.to_owned() };
-        let first = lines.up_to(LONGEST_HEADER)?.ok_or_else(foreign)?;
+        let first = lines.up_to(LONGEST_HEADER).map_err(&failed)?.ok_or_else(foreign)?;
         if first.starts_with(b"{\"header\":") && !first.ends_with(b"\n") {
             return Err(torn());
         }
@@ -50,10 +46,10 @@ impl Cassette {
         }
         let mut hasher = blake3::Hasher::new();
         hasher.update(first);
-        let Line::Header(header) = lines.parse()? else { return Err(foreign()) };
+        let Line::Header(header) = lines.parse().map_err(&failed)? else { return Err(foreign()) };
         let mut exchanges = 0;
         loop {
-            let Some(line) = lines.next_line()? else { return Err(torn()) };
+            let Some(line) = lines.next_line().map_err(&failed)? else { return Err(torn()) };
             if !line.ends_with(b"\n") {
                 return Err(torn());
             }
@@ -63,11 +59,11 @@ impl Cassette {
                 exchanges += 1;
                 continue;
             }
-            let Line::End(end) = lines.parse()? else {
+            let Line::End(end) = lines.parse().map_err(&failed)? else {
                 return Err(CassetteError::Changed { path: path.to_owned() });
             };
             let whole = end.exchanges == exchanges && end.blake3 == hasher.finalize().to_hex().as_str();
-            if !whole || lines.next_line()?.is_some() {
+            if !whole || lines.next_line().map_err(&failed)?.is_some() {
                 return Err(CassetteError::Changed { path: path.to_owned() });
             }
             return Ok(Self { path: path.to_owned(), header, end });
@@ -96,21 +92,7 @@ impl Cassette {
 
     /// What is not as it was when this was recorded, but may be: that is what recordings are for.
     pub fn differences(&self, now: &Provenance) -> Vec<String> {
-        let from = &self.header.from;
-        let mut differences = Vec::new();
-        if from.plugin != now.plugin {
-            let name = |plugin: &super::PluginUsed| {
-                format!("{} {} ({})", plugin.name, plugin.version, plugin.sha256.get(..8).unwrap_or_default())
-            };
-            differences.push(format!("plugin ({} then, {} now)", name(&from.plugin), name(&now.plugin)));
-        }
-        if from.settings != now.settings {
-            differences.push("value of the plugin's settings".to_owned());
-        }
-        if from.transforms != now.transforms {
-            differences.push("set of transforms or of their settings".to_owned());
-        }
-        differences
+        self.header.from.differences(now)
     }
 
     /// When its reading began.
@@ -130,9 +112,10 @@ impl Cassette {
 
     /// The exchanges, in the order in which the recorded run used them.
     pub fn exchanges(&self) -> Result<Exchanges, CassetteError> {
-        let mut lines = Lines::open(&self.path)?;
-        lines.next_line()?;
-        Ok(Exchanges { lines, left: self.end.exchanges })
+        let failed = CassetteError::of(&self.path);
+        let mut lines = Lines::open(&self.path).map_err(&failed)?;
+        lines.next_line().map_err(&failed)?;
+        Ok(Exchanges { path: self.path.clone(), lines, left: self.end.exchanges })
     }
 
     /// The plugin asks for what is not there.
@@ -149,6 +132,7 @@ impl Cassette {
 /// Reads a recording's exchanges one by one.
 #[derive(Debug)]
 pub struct Exchanges {
+    path: PathBuf,
     lines: Lines,
     left: u64,
 }
@@ -165,78 +149,29 @@ impl Exchanges {
             return Ok(None);
         }
         self.left -= 1;
-        if self.lines.next_line()?.is_none() {
-            return Err(CassetteError::Torn { path: self.lines.path.clone() });
+        let failed = CassetteError::of(&self.path);
+        if self.lines.next_line().map_err(&failed)?.is_none() {
+            return Err(failed(LineFault::Torn));
         }
-        let Line::Exchange(exchange) = self.lines.parse()? else {
-            return Err(CassetteError::Changed { path: self.lines.path.clone() });
+        let Line::Exchange(exchange) = self.lines.parse().map_err(&failed)? else {
+            return Err(failed(LineFault::Changed));
         };
-        let response = exchange.response.response().map_err(|reason| self.lines.wrong(reason))?;
+        let response = exchange.response.response().map_err(|reason| failed(self.lines.wrong(reason)))?;
         Ok(Some(Played { request: exchange.request, response }))
     }
 }
 
-struct Lines {
-    path: PathBuf,
-    reader: Box<dyn BufRead + Send>,
-    line: Vec<u8>,
-    number: u64,
-}
-
-impl std::fmt::Debug for Lines {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lines")
-            .field("path", &self.path)
-            .field("number", &self.number)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Lines {
-    /// Compressed or not: the file itself says so, whatever its name.
-    fn open(path: &Path) -> Result<Self, CassetteError> {
-        let opened = File::open(path).map_err(file(path, "opened"))?;
-        let mut reader = BufReader::with_capacity(1 << 18, opened);
-        let compressed = reader.fill_buf().map_err(file(path, "read"))?.starts_with(&[0x1f, 0x8b]);
-        let reader: Box<dyn BufRead + Send> = match compressed {
-            true => Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(reader))),
-            false => Box::new(reader),
-        };
-        Ok(Self { path: path.to_owned(), reader, line: Vec::new(), number: 0 })
-    }
-
-    /// With its line end, unless the file ends before it.
-    fn next_line(&mut self) -> Result<Option<&[u8]>, CassetteError> {
-        if self.up_to(LONGEST_LINE)?.is_some_and(|line| line.len() as u64 == LONGEST_LINE) {
-            return Err(self.wrong("it is too long".into()));
-        }
-        Ok(Some(self.line.as_slice()).filter(|line| !line.is_empty()))
-    }
-
-    fn up_to(&mut self, longest: u64) -> Result<Option<&[u8]>, CassetteError> {
-        self.line.clear();
-        self.number += 1;
-        match (&mut self.reader).take(longest).read_until(b'\n', &mut self.line) {
-            Ok(0) => Ok(None),
-            Ok(_) => Ok(Some(&self.line)),
-            // A compressed file that ends too early.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Err(CassetteError::Torn { path: self.path.clone() })
+impl CassetteError {
+    /// What a line of the recording at `path` has to do with it.
+    fn of(path: &Path) -> impl Fn(LineFault) -> CassetteError + '_ {
+        move |fault| {
+            let path = path.to_owned();
+            match fault {
+                LineFault::File { action, source } => CassetteError::File { path, action, source },
+                LineFault::Torn => CassetteError::Torn { path },
+                LineFault::Changed => CassetteError::Changed { path },
+                LineFault::Line { number, reason } => CassetteError::Line { path, line: number, reason },
             }
-            Err(error)
-                if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) =>
-            {
-                Err(CassetteError::Changed { path: self.path.clone() })
-            }
-            Err(error) => Err(file(&self.path, "read")(error)),
         }
-    }
-
-    fn parse(&self) -> Result<Line, CassetteError> {
-        serde_json::from_slice(&self.line).map_err(|error| self.wrong(error.to_string()))
-    }
-
-    fn wrong(&self, reason: String) -> CassetteError {
-        CassetteError::Line { path: self.path.clone(), line: self.number, reason }
     }
 }

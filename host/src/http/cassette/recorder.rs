@@ -1,16 +1,14 @@
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use tempfile::TempPath;
 
 use super::error::CassetteError;
 use super::format::{End, Exchange, FORMAT, Header, Line, Provenance};
 use super::scrub::Scrub;
+use crate::json_lines::LineSink;
 use crate::model::{Attribute, Request, Response};
 
 /// Writes a run's exchanges to a file, which is there under its name when it is whole and not before.
@@ -23,15 +21,10 @@ pub struct Recorder {
 }
 
 struct Tape {
-    sink: Sink,
+    sink: LineSink,
     temporary: TempPath,
     hasher: blake3::Hasher,
     exchanges: u64,
-}
-
-enum Sink {
-    Plain(BufWriter<File>),
-    Gzip(Box<GzEncoder<BufWriter<File>>>),
 }
 
 impl Recorder {
@@ -54,13 +47,7 @@ impl Recorder {
         prefix.push(".");
         let temporary = tempfile::Builder::new().prefix(&prefix).suffix(".part").tempfile_in(folder);
         let (opened, temporary) = temporary.map_err(&failed)?.into_parts();
-        let writer = BufWriter::with_capacity(1 << 18, opened);
-        let sink = match path.extension() {
-            Some(extension) if extension == "gz" => {
-                Sink::Gzip(Box::new(GzEncoder::new(writer, Compression::default())))
-            }
-            _ => Sink::Plain(writer),
-        };
+        let sink = LineSink::new(path, opened);
         let tape = Tape { sink, temporary, hasher: blake3::Hasher::new(), exchanges: 0 };
         Ok(Self { path: path.to_owned(), overwrite, scrub, from, tape: Mutex::new(Some(Box::new(tape))) })
     }
@@ -94,7 +81,8 @@ impl Recorder {
             failed: failed.map(|reason| self.scrub.text(reason)),
             blake3: tape.hasher.finalize().to_hex().to_string(),
         });
-        let written = tape.write(&end).and_then(|()| tape.sink.close());
+        // Everything is on the disk after that.
+        let written = tape.write(&end).and_then(|()| tape.sink.finish()?.sync_all());
         written.map_err(file(&self.path, "written"))?;
         let named = if self.overwrite {
             tape.temporary.persist(&self.path)
@@ -135,32 +123,11 @@ impl Tape {
         text.push(b'\n');
         self.hasher.update(&text);
         self.exchanges += u64::from(matches!(line, Line::Exchange(_)));
-        match &mut self.sink {
-            Sink::Plain(writer) => writer.write_all(&text),
-            Sink::Gzip(writer) => writer.write_all(&text),
-        }
+        self.sink.write_all(&text)
     }
 }
 
-impl Sink {
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Sink::Plain(writer) => writer.flush(),
-            Sink::Gzip(writer) => writer.flush(),
-        }
-    }
-
-    /// Everything is on the disk after that.
-    fn close(self) -> io::Result<()> {
-        let writer = match self {
-            Sink::Plain(writer) => writer,
-            Sink::Gzip(encoder) => encoder.finish()?,
-        };
-        writer.into_inner().map_err(|error| error.into_error())?.sync_all()
-    }
-}
-
-pub(super) fn file(path: &Path, action: &'static str) -> impl Fn(io::Error) -> CassetteError + use<> {
+fn file(path: &Path, action: &'static str) -> impl Fn(io::Error) -> CassetteError + use<> {
     let path = path.to_owned();
     move |source| CassetteError::File { path: path.clone(), action, source }
 }

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use roaring::RoaringBitmap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::group_ownership::{Owned, Spoken};
 use super::names::{Claim, Conflict, resolve};
 use super::plan::Draft;
 use crate::directory::{Change, ChangeKind, GroupEntry, GroupFilter, GroupKey, UserKey, fold};
@@ -12,7 +13,7 @@ use crate::plugin::Transform;
 use crate::run::entries::GroupNames;
 use crate::run::error::RunError;
 use crate::run::reading::Reading;
-use crate::run::report::{Counts, LeftOut, NamedEntry, ReportedProblem};
+use crate::run::report::{Counts, LeftOut, ReportedProblem};
 use crate::run::shape::{GroupShape, shape_groups};
 use crate::run::staging::Action;
 
@@ -41,7 +42,7 @@ impl PlannedGroup {
 #[derive(Debug, Default)]
 pub(super) struct MadeUp {
     name: String,
-    members: RoaringBitmap,
+    pub members: RoaringBitmap,
 }
 
 /// Shapes the groups that were read, by the reading's group index; nothing for those that were not. The members of
@@ -79,6 +80,9 @@ pub struct GroupsDraft {
     /// This connector's groups of the directory before the run.
     pub(super) existing: Vec<GroupEntry>,
     pub planned: Vec<PlannedGroup>,
+    pub(super) spoken: Spoken,
+    /// Groups that transforms made up and that have members by them.
+    pub(super) filled: Vec<GroupKey>,
     /// The groups whose memberships this run decides.
     pub decided: Vec<GroupKey>,
 }
@@ -92,8 +96,9 @@ impl Draft<'_> {
         let mut planned = Vec::new();
         let mut places = Vec::new();
         self.groups.keys = vec![None; self.reading.groups.len()];
+        let mut spoken = Spoken::of(&self.groups.shapes);
         for at in self.reading.groups_by_id() {
-            let group = match &self.groups.shapes[at] {
+            let mut group = match &self.groups.shapes[at] {
                 Some(GroupShape::Kept(group)) => group.clone(),
                 Some(shape @ (GroupShape::Hidden(_) | GroupShape::Dropped(_))) => {
                     let reason = match shape {
@@ -111,7 +116,26 @@ impl Draft<'_> {
                 }
                 None => continue,
             };
-            let before = by_id.get(group.id.as_str()).copied();
+            let own = by_id.get(group.id.as_str()).copied();
+            let taken;
+            let before = match self.owned(&group, own, &mut spoken)? {
+                Owned::Own => own,
+                Owned::Named(name) => {
+                    group.name = name;
+                    own
+                }
+                Owned::Taken(entry) => {
+                    taken = entry;
+                    Some(&taken)
+                }
+                Owned::Shared(entry) => {
+                    self.groups.keys[at] = Some(entry.key);
+                    self.groups.by_name.insert(fold(&entry.name), entry.key);
+                    self.report.groups.dropped += 1;
+                    self.tell_held("group", &group.name, &group.id, &entry.connector);
+                    continue;
+                }
+            };
             let key = before.map_or_else(|| self.next_group_key(), |entry| entry.key);
             let mut entry = GroupEntry::from_group(key, self.connector_name, group);
             if let Some(before) = before {
@@ -127,12 +151,14 @@ impl Draft<'_> {
             let action = if before.is_none() { Action::Create } else { Action::Update };
             planned.push(PlannedGroup { action, renames, entry, changes });
         }
+        self.groups.spoken = spoken;
+        self.plan_group_cleanup(&existing)?;
         self.settle_group_names(planned, &places)?;
-        self.report_absent_groups(&existing);
         self.groups.decided.extend(self.groups.keys.iter().flatten());
         self.groups
             .decided
             .extend(existing.iter().filter(|entry| entry.external_id.is_none()).map(|entry| entry.key));
+        self.groups.decided.extend(self.groups_given_to(&existing)?);
         self.groups.existing = existing;
         Ok(())
     }
@@ -189,7 +215,8 @@ impl Draft<'_> {
             })
             .collect();
         let conflicts = resolve(&claims, |folded| {
-            Ok::<_, RunError>(self.reader.group_by_name(folded)?.map(|entry| entry.key.0))
+            let holder = self.reader.group_by_name(folded)?.map(|entry| entry.key);
+            Ok::<_, RunError>(holder.filter(|key| !self.cleanup.deletes_group(*key)).map(|key| key.0))
         })?;
         let mut failed: FxHashMap<usize, Conflict> = FxHashMap::default();
         for (at, conflict) in claiming.iter().zip(conflicts) {
@@ -203,6 +230,9 @@ impl Draft<'_> {
                 Conflict::Held(key) => self.reader.group(GroupKey(*key))?,
                 Conflict::Lost(claim) => Some(planned[claiming[*claim]].entry.clone()),
             };
+            if matches!(conflict, Conflict::Held(_)) {
+                self.refuse_group(&group.entry.name, other.as_ref(), group.entry.external_id.as_deref());
+            }
             let other = other.map(|entry| describe(&entry)).unwrap_or_else(|| "another group".to_owned());
             let error = PluginError::new("name-taken", format!("the name {:?} belongs to {other}", group.entry.name))
                 .with_hint("group names are unique whatever their case: leave one of the two out of scope, or rename it at the provider");
@@ -226,21 +256,6 @@ impl Draft<'_> {
             }
         }
         Ok(())
-    }
-
-    fn report_absent_groups(&mut self, existing: &[GroupEntry]) {
-        for entry in existing {
-            let Some(id) = &entry.external_id else { continue };
-            let state = self.reading.groups.get(id);
-            if state.is_none_or(|state| state.record.is_none() && !state.unreadable) {
-                self.report.groups.absent += 1;
-                self.report_absent(NamedEntry {
-                    kind: "group".into(),
-                    id: id.clone(),
-                    name: entry.name.clone(),
-                });
-            }
-        }
     }
 
     /// Puts everybody who was shaped into the groups that they were read in: what there is to do without transforms.
@@ -306,11 +321,15 @@ impl Draft<'_> {
     pub fn plan_made_up_groups(&mut self) -> Result<(), RunError> {
         let mut made_up = std::mem::take(&mut self.groups.made_up);
         made_up.sort_keys();
-        let leaving: FxHashSet<GroupKey> =
-            self.groups.planned.iter().filter(|group| group.renames).map(|group| group.entry.key).collect();
+        let leaving: FxHashSet<GroupKey> = self
+            .groups
+            .planned
+            .iter()
+            .filter(|group| group.frees_name())
+            .map(|group| group.entry.key)
+            .collect();
         for (folded, MadeUp { name, members }) in made_up {
-            let own =
-                self.groups.existing.iter().find(|e| e.external_id.is_none() && fold(&e.name) == folded);
+            let own = self.groups.existing.iter().find(|entry| self.is_made_up(&folded, entry));
             let key = match own {
                 Some(entry) => {
                     self.report.groups.unchanged += 1;
@@ -318,9 +337,27 @@ impl Draft<'_> {
                 }
                 None if members.is_empty() => continue,
                 None => {
+                    let name = match self.made_up_owned(&name)? {
+                        Owned::Own => name,
+                        Owned::Named(name) => name,
+                        Owned::Taken(entry) => {
+                            let key = entry.key;
+                            self.take_over_made_up(entry);
+                            self.fill(key, members);
+                            continue;
+                        }
+                        Owned::Shared(entry) => {
+                            self.report.groups.dropped += 1;
+                            self.tell_held("group", &name, "made by rules", &entry.connector);
+                            self.fill(entry.key, members);
+                            continue;
+                        }
+                    };
+                    let folded = fold(&name);
                     let holder =
                         self.reader.group_by_name(&folded)?.filter(|entry| !leaving.contains(&entry.key));
                     if let Some(holder) = holder {
+                        self.refuse_group(&name, Some(&holder), None);
                         let message = format!(
                             "a transform gives people the group {name:?}, whose name belongs to {}",
                             describe(&holder)
@@ -350,20 +387,25 @@ impl Draft<'_> {
                         entry,
                         changes,
                     });
-                    self.groups.decided.push(key);
                     key
                 }
             };
-            *self.groups.members.entry(key).or_default() |= members;
+            self.fill(key, members);
         }
         self.groups.planned.sort_by_key(|group| group.entry.key);
         self.groups.decided.sort_unstable();
         self.groups.decided.dedup();
         Ok(())
     }
+
+    fn fill(&mut self, group: GroupKey, members: RoaringBitmap) {
+        self.groups.decided.push(group);
+        self.groups.filled.push(group);
+        *self.groups.members.entry(group).or_default() |= members;
+    }
 }
 
-fn describe(entry: &GroupEntry) -> String {
+pub(super) fn describe(entry: &GroupEntry) -> String {
     match &entry.external_id {
         Some(id) => format!("group {:?} ({id}, connector {})", entry.name, entry.connector),
         None => format!("group {:?} (made by rules, connector {})", entry.name, entry.connector),

@@ -12,6 +12,8 @@ pub struct MirrorGroupRow {
     pub group: MirrorGroup,
     /// Absent for the first time in this run.
     pub newly_absent: bool,
+    /// Kept out by rules for the first time in this run.
+    pub newly_dropped: bool,
     /// Numbers of mirror users, when they differ from what the mirror has.
     pub members: Option<RoaringBitmap>,
 }
@@ -23,6 +25,8 @@ pub struct MirrorPlan {
     numbers: Vec<u32>,
     /// By the reading's index.
     shaping: Vec<[u8; 16]>,
+    /// The reading's indexes of those whom rules keep out and who are in the directory.
+    dropped: RoaringBitmap,
     /// Number, and where the record's JSON is staged; by number.
     pub records: Vec<(u32, Staged)>,
     /// By provider id.
@@ -37,8 +41,9 @@ impl MirrorPlan {
         numbers: Vec<u32>,
         shaping: Vec<[u8; 16]>,
         records: Vec<(u32, Staged)>,
+        dropped: RoaringBitmap,
     ) -> Self {
-        (self.numbers, self.shaping, self.records) = (numbers, shaping, records);
+        (self.numbers, self.shaping, self.records, self.dropped) = (numbers, shaping, records, dropped);
         self
     }
 
@@ -57,11 +62,19 @@ impl MirrorPlan {
         for person in reading.by_id() {
             let state = reading.state(person);
             let shaping = self.shaping[person as usize];
+            let known_dropped = state.known.and_then(|known| known.dropped_since);
+            // An unreadable person says nothing new.
+            let dropped_since = match self.dropped.contains(person) {
+                true => known_dropped.or(Some(run)),
+                false if state.is_told() => None,
+                false => known_dropped,
+            };
             let row = match (state.known, state.seen()) {
                 (Some(known), true) => {
                     let same = known.digest == state.digest
                         && known.shaping == shaping
-                        && known.absent_since.is_none();
+                        && known.absent_since.is_none()
+                        && known.dropped_since == dropped_since;
                     (!same).then_some((known.number, state.digest, None))
                 }
                 (Some(known), false)
@@ -79,6 +92,7 @@ impl MirrorPlan {
                     digest,
                     shaping,
                     absent_since,
+                    dropped_since,
                 })?;
             }
         }
@@ -95,7 +109,13 @@ impl Draft<'_> {
                 if let Some(known) =
                     state.known.as_ref().filter(|known| known.absent_since.is_none() && !state.unreadable)
                 {
-                    groups.push(MirrorGroupRow { group: known.clone(), newly_absent: true, members: None });
+                    let group = known.clone();
+                    groups.push(MirrorGroupRow {
+                        group,
+                        newly_absent: true,
+                        newly_dropped: false,
+                        members: None,
+                    });
                 }
                 continue;
             };
@@ -117,10 +137,19 @@ impl Draft<'_> {
                 }
                 MembersState::Unknown | MembersState::Unread => None,
             };
-            let group =
-                MirrorGroup { number, record: record.clone(), members: members_state, absent_since: None };
-            if members.is_some() || state.known.as_ref() != Some(&group) {
-                groups.push(MirrorGroupRow { group, newly_absent: false, members });
+            let dropped = self.cleanup.dropped_groups.contains(&at);
+            let dropped_since =
+                state.known.as_ref().and_then(|known| known.dropped_since).filter(|_| dropped);
+            let newly_dropped = dropped && dropped_since.is_none();
+            let group = MirrorGroup {
+                number,
+                record: record.clone(),
+                members: members_state,
+                absent_since: None,
+                dropped_since,
+            };
+            if members.is_some() || newly_dropped || state.known.as_ref() != Some(&group) {
+                groups.push(MirrorGroupRow { group, newly_absent: false, newly_dropped, members });
             }
         }
         Ok(MirrorPlan { groups, ..MirrorPlan::default() })

@@ -7,10 +7,10 @@ use super::references::mixed;
 use super::shaper::{Memberships, Shaped, Shaper};
 use crate::directory::{Change, ChangeKind, MembersState, UserEntry, UserKey, fold};
 use crate::failpoint::FailPoint;
-use crate::model::{Person, PluginError, Subject};
+use crate::model::{GroupRef, Person, PluginError, Subject};
 use crate::run::collect::work_file;
 use crate::run::error::RunError;
-use crate::run::report::{Counts, LeftOut, NamedEntry, ReportedProblem, RunReport};
+use crate::run::report::{Counts, LeftOut, ReportedProblem, RunReport};
 use crate::run::shape::{GroupShape, PersonShape};
 use crate::run::staging::{Action, Staged, StagedUser, Staging};
 
@@ -30,6 +30,12 @@ pub struct PlannedUser {
     /// Which kinds of change are staged, for counting.
     pub(in crate::run) kinds: Kinds,
     pub staged: Staged,
+}
+
+impl PlannedUser {
+    pub(super) fn new(key: UserKey, frees_name: bool, changes: &[Change], staged: Staged) -> Self {
+        Self { key, frees_name, kinds: Kinds::of(changes.iter().map(|change| change.kind)), staged }
+    }
 }
 
 /// A set of [`ChangeKind`]s.
@@ -56,6 +62,8 @@ pub struct PeopleDraft {
     /// By the reading's index: what the directory entry will have been shaped from.
     pub shaping: Vec<[u8; 16]>,
     pub planned: Vec<PlannedUser>,
+    /// The names of what was set here of an entry, and is to be left so.
+    pub kept: FxHashMap<UserKey, Vec<String>>,
     /// Mirror records to write: number and where the JSON is staged.
     pub records: Vec<(u32, Staged)>,
     /// Keys of those who were shaped in this run and whose memberships it decides.
@@ -65,17 +73,17 @@ pub struct PeopleDraft {
 }
 
 /// Someone whose staged change depends on a name being free.
-struct Claimant {
-    person: u32,
-    key: UserKey,
-    name: String,
+pub(super) struct Claimant {
+    pub person: u32,
+    pub key: UserKey,
+    pub name: String,
 }
 
 /// What shaping in batches gathers.
-struct Gathered<'a> {
-    staging: &'a mut Staging,
-    claims: Vec<Claim>,
-    claimants: Vec<Claimant>,
+pub(super) struct Gathered<'a> {
+    pub staging: &'a mut Staging,
+    pub claims: Vec<Claim>,
+    pub claimants: Vec<Claimant>,
 }
 
 impl Draft<'_> {
@@ -84,10 +92,16 @@ impl Draft<'_> {
         let order = self.reading.by_id();
         let shapes = self.groups.shapes.clone();
         let memberships = Memberships::of_all(self.reading, &shapes);
+        let (kept, entries) = (&mut self.people.kept, &self.policy.entries);
+        self.reader.kept(&mut |key, name| {
+            if entries.keeps_local(name) {
+                kept.entry(key).or_default().push(name.to_owned());
+            }
+        })?;
         self.number_people(&order);
         self.find_shaping_keys(&memberships);
         let out_of_step = self.out_of_step()?;
-        let wanted = self.give_keys(&order, &out_of_step);
+        let wanted = self.give_keys(&order, &out_of_step)?;
 
         let mut gathered = Gathered { staging, claims: Vec::new(), claimants: Vec::new() };
         let (reading, spool, reader) = (self.reading, self.spool, self.reader);
@@ -100,6 +114,8 @@ impl Draft<'_> {
         if self.transforms.is_empty() {
             self.join_as_read();
         }
+        self.settle_ownership(&mut gathered)?;
+        self.plan_cleanup(&mut gathered)?;
         let Gathered { claims, claimants, staging } = gathered;
         // By key, so that who gets a name does not depend on which page came first.
         let mut wanting: Vec<(Claim, Claimant)> = claims.into_iter().zip(claimants).collect();
@@ -110,7 +126,7 @@ impl Draft<'_> {
         self.settle_references(&order, staging)?;
         self.people.records.sort_by_key(|record| record.0);
         self.count_users();
-        self.report_absent_users(&order)
+        Ok(())
     }
 
     /// Gives new people the mirror's next numbers, in the order of their ids.
@@ -132,6 +148,7 @@ impl Draft<'_> {
     /// Hashes all that a person's entry is shaped from: record, groups with names, rules.
     fn find_shaping_keys(&mut self, memberships: &Memberships) {
         let tokens: Vec<[u8; 32]> = self.groups.shapes.iter().map(token).collect();
+        let (inactivity, conflicts) = (self.inactivity_token(), self.policy.conflicts.token());
         self.people.shaping = (0..self.reading.len() as u32)
             .map(|person| {
                 let state = self.reading.state(person);
@@ -139,9 +156,17 @@ impl Draft<'_> {
                     return state.known.map_or(UNSHAPED, |known| known.shaping);
                 }
                 let mut hasher = blake3::Hasher::new();
-                hasher.update(&state.digest).update(self.rules);
+                hasher
+                    .update(&state.digest)
+                    .update(self.rules)
+                    .update(&inactivity)
+                    .update(conflicts.as_bytes());
                 for name in &self.policy.entries.only_at_creation {
                     hasher.update(name.as_bytes()).update(&[0]);
+                }
+                // So that the provider's value comes back once it is no longer to be kept.
+                for name in state.key.and_then(|key| self.people.kept.get(&key)).into_iter().flatten() {
+                    hasher.update(&[1]).update(name.as_bytes()).update(&[0]);
                 }
                 for group in memberships.of(person) {
                     hasher.update(&tokens[*group as usize]);
@@ -176,7 +201,7 @@ impl Draft<'_> {
 
     /// Who has to be shaped; those without an entry get the next keys, in the order of their ids. A key whose
     /// person turns out to be dropped is never used.
-    fn give_keys(&mut self, order: &[u32], out_of_step: &RoaringBitmap) -> RoaringBitmap {
+    fn give_keys(&mut self, order: &[u32], out_of_step: &RoaringBitmap) -> Result<RoaringBitmap, RunError> {
         let mut wanted = RoaringBitmap::new();
         let mut told_again = 0;
         for person in order {
@@ -184,11 +209,15 @@ impl Draft<'_> {
             if !state.is_told() {
                 continue;
             }
-            let in_step = !out_of_step.contains(*person);
+            // Who was away is looked at anew: cleanup may have changed them.
+            let returns = state.known.is_some_and(|known| known.absent_since.is_some());
+            let in_step = !out_of_step.contains(*person) && !returns;
             if in_step
                 && state.known.is_some_and(|known| known.shaping == self.people.shaping[*person as usize])
             {
                 match state.key {
+                    Some(key) if state.alias && self.takes_back(key)? => drop(wanted.insert(*person)),
+                    Some(key) if state.alias => self.leave_held(*person, key)?,
                     Some(_) => self.report.users.unchanged += 1,
                     // Shaped again only to tell why. They get no key, because they are dropped again.
                     None if told_again < RunReport::LISTED => {
@@ -205,7 +234,7 @@ impl Draft<'_> {
                 self.counters.user += 1;
             }
         }
-        wanted
+        Ok(wanted)
     }
 
     fn take_in(&mut self, batch: Vec<Shaped>, gathered: &mut Gathered<'_>) -> Result<(), RunError> {
@@ -223,10 +252,9 @@ impl Draft<'_> {
                     self.report.users.dropped += 1;
                     self.people.dropped.insert(index);
                     let (kind, id) = ("user".to_owned(), self.reading.id(index).to_owned());
-                    self.report.add_left_out(LeftOut { kind, name, id, reason });
-                    // With an entry in the directory, it is told at every run until cleanup decides.
-                    if self.reading.state(index).key.is_some() {
-                        self.people.shaping[index as usize] = UNSHAPED;
+                    self.report.add_left_out(LeftOut { kind, name, id, reason: reason.clone() });
+                    if let Some(key) = self.reading.state(index).key {
+                        self.cleanup.drop_person(index, key, reason);
                     }
                 }
                 PersonShape::Skipped(problem) => self.skip_user(index, &name, &problem.error),
@@ -244,13 +272,19 @@ impl Draft<'_> {
         gathered: &mut Gathered<'_>,
     ) -> Result<(), RunError> {
         let Person { user, groups } = person;
+        let state = self.reading.state(index);
+        if let Some(key) = state.key.filter(|_| state.alias)
+            && !self.takes_back(key)?
+        {
+            return self.plan_held(index, key, &user.username, &groups);
+        }
         if user.username.trim().is_empty() {
             let error = PluginError::new("no-user-name", "has no user name")
                 .with_hint("give them one at the provider, or in a transform");
             self.skip_user(index, user.display_name.as_deref().unwrap_or_default(), &error);
             return Ok(());
         }
-        let before = match self.reading.state(index).key {
+        let before = match state.key {
             Some(key) => self.reader.user(key)?,
             None => None,
         };
@@ -260,22 +294,13 @@ impl Draft<'_> {
         };
         let mut entry = UserEntry::from_user(key, self.connector_name, user);
         if let Some(before) = &before {
-            self.policy.entries.keep(before, &mut entry);
+            let kept = self.people.kept.get(&key).map_or(&[][..], Vec::as_slice);
+            self.policy.entries.keep(before, &mut entry, kept);
+            self.keep_suffixed(before, &mut entry);
         }
         self.refer(index, &mut entry);
         self.people.shaped.insert(key.0);
-        for group in &groups {
-            if !self.join(group, key.0) {
-                let id = group.id.as_deref().unwrap_or_default();
-                let error = PluginError::new(
-                    "unknown-group",
-                    format!("a transform gave the group id {id:?}, which nobody read"),
-                )
-                .with_hint("report it to the transform's author");
-                let subject = Subject::User(entry.external_id.clone());
-                self.report.add_problem(ReportedProblem::new(Some(&subject), Some(&entry.user_name), &error));
-            }
-        }
+        self.join_groups(&groups, key, &entry.external_id, &entry.user_name);
         // A creation's change is the whole entry, so that it is made when it is applied.
         let (action, changes) = match &before {
             None => (Action::Create, Vec::new()),
@@ -302,11 +327,32 @@ impl Draft<'_> {
         Ok(())
     }
 
+    /// Puts a shaped person into their groups.
+    pub(super) fn join_groups(&mut self, groups: &[GroupRef], key: UserKey, id: &str, name: &str) {
+        for group in groups {
+            if !self.join(group, key.0) {
+                let group = group.id.as_deref().unwrap_or_default();
+                let error = PluginError::new(
+                    "unknown-group",
+                    format!("a transform gave the group id {group:?}, which nobody read"),
+                )
+                .with_hint("report it to the transform's author");
+                let subject = Subject::User(id.to_owned());
+                self.report.add_problem(ReportedProblem::new(Some(&subject), Some(name), &error));
+            }
+        }
+    }
+
+    /// The key of the person's entry as it is known so far, which the run may yet not make.
+    pub(super) fn key_so_far(&self, person: u32) -> Option<UserKey> {
+        let found = || self.ownership.found.get(&person).or_else(|| self.people.new_keys.get(&person));
+        self.reading.state(person).key.or_else(|| found().copied())
+    }
+
     /// Those who are in a group that could not be made are shaped again at the next run.
     pub(super) fn shape_again(&mut self, members: &RoaringBitmap) {
         for person in 0..self.reading.len() as u32 {
-            let key = self.reading.state(person).key.or_else(|| self.people.new_keys.get(&person).copied());
-            if key.is_some_and(|key| members.contains(key.0)) {
+            if self.key_so_far(person).is_some_and(|key| members.contains(key.0)) {
                 self.people.shaping[person as usize] = UNSHAPED;
             }
         }
@@ -330,7 +376,8 @@ impl Draft<'_> {
         staging: &mut Staging,
     ) -> Result<(), RunError> {
         let conflicts = resolve(claims, |folded| {
-            Ok::<_, RunError>(self.reader.user_by_name(folded)?.map(|entry| entry.key.0))
+            let holder = self.reader.user_by_name(folded)?.map(|entry| entry.key.0);
+            Ok::<_, RunError>(holder.filter(|key| !self.cleanup.deletes_user(*key)))
         })?;
         let mut left_out = RoaringBitmap::new();
         for ((claim, claimant), conflict) in claims.iter().zip(claimants).zip(conflicts) {
@@ -343,6 +390,11 @@ impl Draft<'_> {
                 }
             };
             let message = format!("the user name {:?} belongs to {other}", claimant.name);
+            if self.fails_on_user(conflict)? {
+                self.ownership
+                    .refused
+                    .push(format!("{message}, and is wanted by {}", self.reading.id(claimant.person)));
+            }
             let error = PluginError::new("name-taken", message).with_hint(hint);
             self.skip_user(claimant.person, &claimant.name, &error);
             if claim.renames {
@@ -391,24 +443,6 @@ impl Draft<'_> {
 
     fn count_users(&mut self) {
         count_users(&self.people.planned, &mut self.report.users);
-    }
-
-    fn report_absent_users(&mut self, order: &[u32]) -> Result<(), RunError> {
-        for person in order {
-            let state = self.reading.state(*person);
-            let Some(key) = state.key.filter(|_| !state.seen() && !state.unreadable) else { continue };
-            self.report.users.absent += 1;
-            if self.lists_absent()
-                && let Some(entry) = self.reader.user(key)?
-            {
-                self.report_absent(NamedEntry {
-                    kind: "user".into(),
-                    id: entry.external_id,
-                    name: entry.user_name,
-                });
-            }
-        }
-        Ok(())
     }
 }
 

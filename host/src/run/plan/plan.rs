@@ -1,18 +1,24 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use roaring::RoaringBitmap;
 use tokio_util::sync::CancellationToken;
 
+use super::cleanup::CleanupDraft;
 use super::groups::{GroupsDraft, PlannedGroup, shape_read_groups};
 use super::mirror::MirrorPlan;
+use super::ownership::OwnershipDraft;
 use super::people::{PeopleDraft, PlannedUser};
-use crate::directory::{Change, ConnectorId, Counters, GroupKey, Reader, UserKey};
+use crate::directory::{Change, ConnectorId, Counters, GroupKey, MembershipChange, Reader, UserKey};
 use crate::model::{PluginError, Subject};
 use crate::plugin::Transform;
 use crate::run::collect::work_file;
+use crate::run::confirm::Confirmations;
+use crate::run::conflicts::Precedence;
 use crate::run::error::RunError;
 use crate::run::increment::Quiet;
+use crate::run::leavers::Absentee;
 use crate::run::policy::Policy;
 use crate::run::reading::Reading;
 use crate::run::report::{NamedEntry, ReportedProblem, RunReport};
@@ -31,6 +37,14 @@ pub struct PlanInputs<'a> {
     /// Hash of the transforms and their settings.
     pub rules: &'a [u8; 32],
     pub policy: &'a Policy,
+    /// Which connector is above which.
+    pub precedence: &'a Precedence,
+    /// When the reading was made.
+    pub now: Timestamp,
+    /// Whom the reading did not return, and what is to be done about them.
+    pub absent: &'a [Absentee],
+    /// What the provider says of them.
+    pub confirmations: &'a Confirmations,
     pub spool: &'a Path,
     /// Where staged changes lie.
     pub work_folder: &'a Path,
@@ -48,6 +62,17 @@ pub struct PlannedMembers {
     pub removed: RoaringBitmap,
 }
 
+impl PlannedMembers {
+    pub fn change(&self) -> MembershipChange {
+        MembershipChange {
+            group: self.group,
+            connector: self.connector,
+            added: self.added.clone(),
+            removed: self.removed.clone(),
+        }
+    }
+}
+
 /// Everything that a run would write, in the order of its keys.
 pub struct Plan {
     pub connector: ConnectorId,
@@ -57,11 +82,15 @@ pub struct Plan {
     pub users: Vec<PlannedUser>,
     pub groups: Vec<PlannedGroup>,
     pub memberships: Vec<PlannedMembers>,
+    /// People of this connector, by provider id, whose entries belong to connectors above.
+    pub aliases: Vec<(String, UserKey)>,
     pub mirror: MirrorPlan,
     pub staging: StagingReader,
     /// What the run planned and does not apply.
     pub held: Held,
     work_folder: PathBuf,
+    /// Keys of those whom cleanup takes memberships away from.
+    pub(in crate::run) cleaned: RoaringBitmap,
 }
 
 impl Plan {
@@ -84,9 +113,11 @@ impl Plan {
             users: Vec::new(),
             groups: Vec::new(),
             memberships: Vec::new(),
+            aliases: Vec::new(),
             mirror: MirrorPlan::default(),
             staging: staging.map_err(work_file(work_folder, "created"))?,
             held: Held::default(),
+            cleaned: RoaringBitmap::new(),
             work_folder: work_folder.to_owned(),
         })
     }
@@ -141,6 +172,10 @@ pub struct Draft<'a> {
     pub(super) transforms: &'a [Arc<dyn Transform>],
     pub(super) rules: &'a [u8; 32],
     pub(super) policy: &'a Policy,
+    pub(super) precedence: &'a Precedence,
+    pub(super) now: Timestamp,
+    pub(super) absent: &'a [Absentee],
+    pub(super) confirmations: &'a Confirmations,
     pub(super) spool: &'a Path,
     pub(super) work_folder: &'a Path,
     pub(super) cancel: &'a CancellationToken,
@@ -148,6 +183,8 @@ pub struct Draft<'a> {
     pub(super) report: &'a mut RunReport,
     pub(super) groups: GroupsDraft,
     pub(super) people: PeopleDraft,
+    pub(super) cleanup: CleanupDraft,
+    pub(super) ownership: OwnershipDraft,
 }
 
 /// Compares a complete reading with mirror and directory. Counts and problems go into the report.
@@ -167,6 +204,10 @@ pub fn build(
         transforms: inputs.transforms,
         rules: inputs.rules,
         policy: inputs.policy,
+        precedence: inputs.precedence,
+        now: inputs.now,
+        absent: inputs.absent,
+        confirmations: inputs.confirmations,
         spool: inputs.spool,
         work_folder: folder,
         cancel: inputs.cancel,
@@ -174,25 +215,33 @@ pub fn build(
         report,
         groups: GroupsDraft { shapes: shapes.into(), ..GroupsDraft::default() },
         people: PeopleDraft::default(),
+        cleanup: CleanupDraft::default(),
+        ownership: OwnershipDraft::default(),
     };
     draft.report_reading();
     draft.plan_groups()?;
     draft.plan_people(&mut staging)?;
     draft.plan_made_up_groups()?;
+    draft.refuse_conflicts()?;
     draft.report.left_out.sort_unstable();
-    let memberships = draft.plan_memberships()?;
+    let mut memberships = draft.plan_memberships()?;
+    draft.take_out_leavers(&mut memberships)?;
+    draft.plan_local_members(&mut memberships)?;
     let mirror = draft.plan_mirror()?;
-    let Draft { counters, groups, people, .. } = draft;
+    let Draft { counters, groups, people, cleanup, ownership, .. } = draft;
+    let cleaned = cleanup.loses_memberships();
     Ok(Plan {
         connector: inputs.connector,
         counters,
         users: people.planned,
         groups: groups.planned,
         memberships,
-        mirror: mirror.with_people(people.numbers, people.shaping, people.records),
+        aliases: ownership.aliases,
+        mirror: mirror.with_people(people.numbers, people.shaping, people.records, cleanup.dropped_people),
         staging: staging.finish().map_err(work_file(folder, "written"))?,
         reading,
         held: Held::default(),
+        cleaned,
         work_folder: folder.to_owned(),
     })
 }

@@ -48,7 +48,10 @@ impl Draft<'_> {
                 let (Some(meant), Some(key)) = (references.of(*person), self.key_after(*person)) else {
                     continue;
                 };
-                if !reading.state(*person).is_told() || self.stays_as_before(*person) {
+                if !reading.state(*person).is_told()
+                    || self.stays_as_before(*person)
+                    || self.ownership.held.contains(*person)
+                {
                     continue;
                 }
                 let target = references.target(*person);
@@ -108,6 +111,7 @@ impl Draft<'_> {
     fn key_after(&self, person: u32) -> Option<UserKey> {
         match self.reading.state(person).key {
             Some(key) => (!self.people.dropped.contains(person)).then_some(key),
+            None if self.ownership.found.contains_key(&person) => self.ownership.found.get(&person).copied(),
             None => {
                 self.people.new_keys.get(&person).copied().filter(|key| self.people.shaped.contains(key.0))
             }

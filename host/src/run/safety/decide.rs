@@ -2,19 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashSet;
-use serde_json::{Map, Value as Json};
 use tokio_util::sync::CancellationToken;
 
+use super::fit::{Fitted, Wanted};
 use super::limits::Safety;
 use crate::directory::{
-    Change, ChangeKind, ConnectorId, EntryKind, GroupEntry, GroupKey, HeldChange, HeldMembers, HeldState,
-    MembershipChange, PatchError, Reader, RunId, RunStart, Store, StoreError, UserEntry, UserKey, fold,
+    Change, EntryKind, GroupKey, HeldChange, HeldMembers, HeldState, MembershipChange, Reader, RunId,
+    RunStart, Store, StoreError, UserKey, fold,
 };
 use crate::failpoint::FailPoint;
 use crate::run::error::RunError;
 use crate::run::lock::WorkFolder;
-use crate::run::plan::count_changes;
 use crate::run::report::{Outcome, ReportedProblem, RunReport};
 use crate::run::run::timestamp;
 
@@ -39,6 +37,8 @@ pub enum DecisionError {
     NothingWaits { run: i64, state: Option<HeldState>, current: Vec<i64> },
     #[error("run {run} holds nothing of {name:?}")]
     Unknown { run: i64, name: String },
+    #[error("the directory has no {kind} {name}")]
+    Nobody { kind: &'static str, name: String },
     #[error("{} held {} no longer fit: nothing was applied", .changed.len(), if .changed.len() == 1 { "change does" } else { "changes do" })]
     Changed { connector: String, changed: Vec<String> },
     #[error(transparent)]
@@ -58,6 +58,7 @@ impl DecisionError {
                 None => "`rollcall held` lists what waits".to_owned(),
             }),
             DecisionError::Unknown { .. } => Some("`rollcall held` lists the names".to_owned()),
+            DecisionError::Nobody { kind, .. } => Some(format!("`rollcall {kind}s` lists them")),
             DecisionError::Changed { connector, .. } => Some(format!(
                 "`--skip-changed` applies the others; `rollcall sync {connector}` plans all of it anew"
             )),
@@ -108,7 +109,6 @@ impl Waiting {
             let found = names.get_mut(&fold(name));
             found.map(|(_, seen)| *seen = true).is_some()
         };
-        let mut users = FxHashSet::default();
         changes.retain(|held| {
             let now = match held.change.entry {
                 EntryKind::User => {
@@ -118,11 +118,7 @@ impl Waiting {
                     reader.group(GroupKey(held.change.key)).ok().flatten().map(|group| group.name)
                 }
             };
-            let keep = wanted(&held.change.name) | now.is_some_and(|name| wanted(&name));
-            if keep && held.change.entry == EntryKind::User {
-                users.insert(held.change.key);
-            }
-            keep
+            wanted(&held.change.name) | now.is_some_and(|name| wanted(&name))
         });
         let mut groups = Vec::new();
         for held in members {
@@ -157,6 +153,37 @@ pub fn reject(
     Ok((waiting.changes.len() + waiting.members.len()) as u64)
 }
 
+/// Notes that the connector's next complete run does not hold what becomes of these users and groups of the directory.
+/// Gives what they are: `user ann`.
+pub fn approve_beforehand(
+    store: &mut dyn Store,
+    connector: &str,
+    users: &[String],
+    groups: &[String],
+) -> Result<Vec<String>, DecisionError> {
+    let mut entries = Vec::new();
+    {
+        let reader = store.read()?;
+        for name in users {
+            let found = reader.user_by_name(&fold(name))?;
+            let found = found.ok_or_else(|| DecisionError::Nobody { kind: "user", name: name.clone() })?;
+            entries.push((EntryKind::User, found.key.0, found.user_name));
+        }
+        for name in groups {
+            let found = reader.group_by_name(&fold(name))?;
+            let found = found.ok_or_else(|| DecisionError::Nobody { kind: "group", name: name.clone() })?;
+            entries.push((EntryKind::Group, found.key.0, found.name));
+        }
+    }
+    let connector = store.connector(connector)?;
+    let mut writer = store.write()?;
+    for (kind, key, _) in &entries {
+        writer.approve_entry(connector, *kind, *key)?;
+    }
+    writer.commit()?;
+    Ok(entries.into_iter().map(|(kind, _, name)| format!("{} {name}", kind.as_str())).collect())
+}
+
 /// Applies held changes as a run of its own, in one transaction, after a look at each entry: it has to be as it was
 /// when the change was planned.
 pub fn approve(approval: &Approval<'_>, store: &mut dyn Store) -> Result<RunReport, DecisionError> {
@@ -164,324 +191,46 @@ pub fn approve(approval: &Approval<'_>, store: &mut dyn Store) -> Result<RunRepo
     let _lock = approval.work.lock_connector(approval.connector)?;
     let _directory = approval.work.lock_directory(approval.cancel, || {})?;
     let connector = store.connector(approval.connector)?;
-    let work = Work::of(approval, store.read()?.as_ref())?;
-    if !work.misfits.is_empty() && !approval.skip_changed {
+    let waiting = Waiting::of(store.read()?.as_ref(), approval.connector, approval.run, approval.only)?;
+    let changes: Vec<Change> = waiting.changes.iter().map(|held| held.change.clone()).collect();
+    let members: Vec<MembershipChange> = waiting.members.iter().map(|held| held.change.clone()).collect();
+    let wanted = Wanted {
+        connector: approval.connector,
+        safety: approval.safety,
+        changes: &changes,
+        members: &members,
+    };
+    let fitted = Fitted::new(&wanted, store.read()?.as_ref())?;
+    if !fitted.misfits.is_empty() && !approval.skip_changed {
         return Err(DecisionError::Changed {
             connector: approval.connector.to_owned(),
-            changed: work.misfits.into_iter().map(|problem| problem.message).collect(),
+            changed: fitted.misfits.iter().map(ReportedProblem::line).collect(),
         });
     }
     let run = store.begin_run(&RunStart { connector, mode: "approve", at: timestamp() })?;
     FailPoint::RunBegun.pass();
     let mut report = RunReport::new(approval.connector, "approve");
     report.run = Some(run.0);
-    for entry in &work.users {
-        count_changes(&mut report.users, &entry.changes());
-    }
-    for entry in &work.groups {
-        count_changes(&mut report.groups, &entry.changes());
-    }
-    for (held, _) in &work.members {
-        report.memberships.created += held.change.added.len();
-        report.memberships.removed += held.change.removed.len();
-    }
-    report.protected.clone_from(&work.protected);
-    work.misfits.iter().for_each(|problem| report.add_problem(problem.clone()));
-    report.outcome = if work.misfits.is_empty() { Outcome::Done } else { Outcome::Problems };
+    fitted.count(&mut report);
+    report.protected.clone_from(&fitted.protected);
+    fitted.misfits.iter().for_each(|problem| report.add_problem(problem.clone()));
+    report.outcome = if fitted.misfits.is_empty() { Outcome::Done } else { Outcome::Problems };
     report.milliseconds.total = began.elapsed().as_millis() as u64;
-    work.write(store, approval.run, run, connector, &report)?;
+
+    let told = serde_json::to_string(&report).map_err(|error| RunError::Worker(error.to_string()))?;
+    FailPoint::Applying.pass();
+    let mut writer = store.write()?;
+    fitted.write(writer.as_mut(), run, connector)?;
+    for at in fitted.fitting_changes() {
+        writer.decide_change(approval.run, waiting.changes[at].sequence, HeldState::Approved)?;
+    }
+    for at in fitted.fitting_members() {
+        let change = &members[*at];
+        writer.decide_members(approval.run, change.group, change.connector, HeldState::Approved)?;
+    }
+    writer.end_run(run, report.outcome.as_str(), timestamp(), &told)?;
+    FailPoint::OutcomeWritten.pass();
+    writer.commit()?;
+    FailPoint::Committed.pass();
     Ok(report)
-}
-
-/// An entry with the held changes that make it.
-struct Entry<T> {
-    /// Nothing for one that is deleted.
-    after: Option<T>,
-    key: u32,
-    held: Vec<HeldChange>,
-}
-
-impl<T> Entry<T> {
-    fn changes(&self) -> Vec<Change> {
-        self.held.iter().map(|held| held.change.clone()).collect()
-    }
-
-    fn has(&self, kind: ChangeKind) -> bool {
-        self.held.iter().any(|held| held.change.kind == kind)
-    }
-}
-
-/// What fits.
-#[derive(Default)]
-struct Work {
-    users: Vec<Entry<UserEntry>>,
-    groups: Vec<Entry<GroupEntry>>,
-    /// With all members that the connector gives to the group afterwards.
-    members: Vec<(HeldMembers, roaring::RoaringBitmap)>,
-    misfits: Vec<ReportedProblem>,
-    protected: Vec<String>,
-}
-
-impl Work {
-    fn of(approval: &Approval<'_>, reader: &dyn Reader) -> Result<Self, DecisionError> {
-        let waiting = Waiting::of(reader, approval.connector, approval.run, approval.only)?;
-        let mut work = Work::default();
-        let mut entries: BTreeMap<(EntryKind, u32), Vec<HeldChange>> = BTreeMap::new();
-        for held in waiting.changes {
-            entries.entry((held.change.entry, held.change.key)).or_default().push(held);
-        }
-        for ((kind, key), held) in entries {
-            match kind {
-                EntryKind::User => work.user(approval, reader, key, held)?,
-                EntryKind::Group => work.group(approval, reader, key, held)?,
-            }
-        }
-        work.refuse_taken_names(reader)?;
-        for held in waiting.members {
-            work.membership(approval, reader, held)?;
-        }
-        Ok(work)
-    }
-
-    fn misfit(&mut self, kind: EntryKind, name: &str, why: impl std::fmt::Display) {
-        self.misfits.push(ReportedProblem {
-            kind: kind.as_str().to_owned(),
-            id: None,
-            name: Some(name.to_owned()),
-            code: "changed-since".to_owned(),
-            message: format!("{} {name}: {why}", kind.as_str()),
-            hint: None,
-        });
-    }
-
-    fn user(
-        &mut self,
-        approval: &Approval<'_>,
-        reader: &dyn Reader,
-        key: u32,
-        mut held: Vec<HeldChange>,
-    ) -> Result<(), DecisionError> {
-        let before = reader.user(UserKey(key))?;
-        let name = held.first().map(|held| held.change.name.clone()).unwrap_or_default();
-        if let Some(entry) = &before
-            && let Some(why) = approval.safety.protects(entry, reader)?
-        {
-            let takes = [ChangeKind::Disable, ChangeKind::Delete, ChangeKind::Anonymize];
-            let was = held.len();
-            held.retain(|held| !takes.contains(&held.change.kind));
-            if held.len() < was {
-                self.protected.push(format!("user {} stays: forbidden by {why}", entry.user_name));
-            }
-        }
-        if held.is_empty() {
-            return Ok(());
-        }
-        let after = after(before.as_ref(), &held, UserEntry::fields, UserEntry::patched, |fields| {
-            UserEntry::from_fields(UserKey(key), approval.connector, fields)
-        });
-        match after {
-            Ok(after) => self.users.push(Entry { after, key, held }),
-            Err(why) => self.misfit(EntryKind::User, &name, why),
-        }
-        Ok(())
-    }
-
-    fn group(
-        &mut self,
-        approval: &Approval<'_>,
-        reader: &dyn Reader,
-        key: u32,
-        held: Vec<HeldChange>,
-    ) -> Result<(), DecisionError> {
-        let before = reader.group(GroupKey(key))?;
-        let name = held.first().map(|held| held.change.name.clone()).unwrap_or_default();
-        if let Some(entry) =
-            before.as_ref().filter(|_| held.iter().any(|h| h.change.kind == ChangeKind::Delete))
-            && let Some(pattern) = approval.safety.protects_group(entry)
-        {
-            self.protected.push(format!("group {} stays: delete is forbidden by {pattern}", entry.name));
-            return Ok(());
-        }
-        let after = after(before.as_ref(), &held, GroupEntry::fields, GroupEntry::patched, |fields| {
-            GroupEntry::from_fields(GroupKey(key), approval.connector, fields)
-        });
-        match after {
-            Ok(after) => self.groups.push(Entry { after, key, held }),
-            Err(why) => self.misfit(EntryKind::Group, &name, why),
-        }
-        Ok(())
-    }
-
-    /// A name that somebody took meanwhile, and does not give up now. Whoever is refused keeps a name that another may
-    /// want: until nobody is left who does.
-    fn refuse_taken_names(&mut self, reader: &dyn Reader) -> Result<(), DecisionError> {
-        loop {
-            let changing: FxHashSet<u32> = self.users.iter().map(|entry| entry.key).collect();
-            let mut taken = Vec::new();
-            for (at, entry) in self.users.iter().enumerate() {
-                let Some(after) = &entry.after else { continue };
-                let holder = reader.user_by_name(&fold(&after.user_name))?;
-                if holder.is_some_and(|holder| holder.key != after.key && !changing.contains(&holder.key.0)) {
-                    taken.push(at);
-                }
-            }
-            for at in taken.iter().rev() {
-                let entry = self.users.remove(*at);
-                let name = entry.after.map(|after| after.user_name).unwrap_or_default();
-                self.misfit(EntryKind::User, &name, "another user has the name now");
-            }
-            let changing: FxHashSet<u32> = self.groups.iter().map(|entry| entry.key).collect();
-            let mut groups_taken = Vec::new();
-            for (at, entry) in self.groups.iter().enumerate() {
-                let Some(after) = &entry.after else { continue };
-                let holder = reader.group_by_name(&fold(&after.name))?;
-                if holder.is_some_and(|holder| holder.key != after.key && !changing.contains(&holder.key.0)) {
-                    groups_taken.push(at);
-                }
-            }
-            for at in groups_taken.iter().rev() {
-                let entry = self.groups.remove(*at);
-                let name = entry.after.map(|after| after.name).unwrap_or_default();
-                self.misfit(EntryKind::Group, &name, "another group has the name now");
-            }
-            if taken.is_empty() && groups_taken.is_empty() {
-                return Ok(());
-            }
-        }
-    }
-
-    fn membership(
-        &mut self,
-        approval: &Approval<'_>,
-        reader: &dyn Reader,
-        held: HeldMembers,
-    ) -> Result<(), DecisionError> {
-        let MembershipChange { group, connector, added, removed } = &held.change;
-        let now = reader.members_from(*group, *connector)?;
-        let entry = reader.group(*group)?;
-        let made = self.groups.iter().find(|entry| entry.key == group.0);
-        let name = match (&entry, made.and_then(|made| made.after.as_ref())) {
-            (Some(entry), _) | (None, Some(entry)) => entry.name.clone(),
-            (None, None) => {
-                let name = format!("number {}", group.0);
-                self.misfit(EntryKind::Group, &name, "is not in the directory");
-                return Ok(());
-            }
-        };
-        let all = (&now - removed) | added;
-        if let Some(pattern) = entry.as_ref().and_then(|entry| approval.safety.protects_group(entry))
-            && all.is_empty()
-            && reader.members(*group)? == *removed
-        {
-            self.protected.push(format!("group {name} keeps its members: forbidden by {pattern}"));
-            return Ok(());
-        }
-        let mut missing = 0;
-        for key in added {
-            let made = self.users.iter().any(|user| user.key == key && user.after.is_some());
-            if !made && reader.user(UserKey(key))?.is_none() {
-                missing += 1;
-            }
-        }
-        if !removed.is_subset(&now) || !now.is_disjoint(added) || missing > 0 {
-            self.misfit(
-                EntryKind::Group,
-                &name,
-                "its members are others now than when the change was planned",
-            );
-            return Ok(());
-        }
-        self.members.push((held, all));
-        Ok(())
-    }
-
-    fn write(
-        &self,
-        store: &mut dyn Store,
-        of: RunId,
-        run: RunId,
-        connector: ConnectorId,
-        report: &RunReport,
-    ) -> Result<(), DecisionError> {
-        let told = serde_json::to_string(report).map_err(|error| RunError::Worker(error.to_string()))?;
-        FailPoint::Applying.pass();
-        let mut writer = store.write()?;
-        let mut sequence = 0;
-        for user in &self.users {
-            if user.has(ChangeKind::Rename) || user.has(ChangeKind::Anonymize) || user.after.is_none() {
-                writer.release_user_name(UserKey(user.key))?;
-            }
-        }
-        for user in &self.users {
-            match &user.after {
-                None => writer.delete_user(UserKey(user.key))?,
-                Some(after) if user.has(ChangeKind::Create) => writer.create_user(connector, after)?,
-                Some(after) => writer.update_user(connector, after)?,
-            }
-        }
-        FailPoint::UsersWritten.pass();
-        for group in &self.groups {
-            if group.has(ChangeKind::Rename) || group.after.is_none() {
-                writer.release_group_name(GroupKey(group.key))?;
-            }
-        }
-        for group in &self.groups {
-            match &group.after {
-                // Once its memberships are gone.
-                None => {}
-                Some(after) if group.has(ChangeKind::Create) => writer.create_group(connector, after)?,
-                Some(after) => writer.update_group(connector, after)?,
-            }
-        }
-        FailPoint::GroupsWritten.pass();
-        for held in self.users.iter().flat_map(|u| &u.held).chain(self.groups.iter().flat_map(|g| &g.held)) {
-            writer.add_change(run, sequence, &held.change)?;
-            writer.decide_change(of, held.sequence, HeldState::Approved)?;
-            sequence += 1;
-        }
-        for (HeldMembers { change, .. }, all) in &self.members {
-            writer.set_members(change.group, change.connector, all)?;
-            writer.add_membership_change(run, change)?;
-            writer.decide_members(of, change.group, change.connector, HeldState::Approved)?;
-        }
-        for group in self.groups.iter().filter(|group| group.after.is_none()) {
-            writer.delete_group(GroupKey(group.key))?;
-        }
-        FailPoint::MembershipsWritten.pass();
-        writer.end_run(run, report.outcome.as_str(), timestamp(), &told)?;
-        FailPoint::OutcomeWritten.pass();
-        writer.commit()?;
-        FailPoint::Committed.pass();
-        Ok(())
-    }
-}
-
-/// The entry after its held changes; nothing when it is deleted.
-fn after<T: Clone>(
-    before: Option<&T>,
-    held: &[HeldChange],
-    fields: impl Fn(&T) -> Map<String, Json>,
-    patched: impl Fn(&T, &Change) -> Result<T, PatchError>,
-    made: impl Fn(Map<String, Json>) -> Result<T, PatchError>,
-) -> Result<Option<T>, String> {
-    let mut entry = before.cloned();
-    for HeldChange { change, .. } in held {
-        entry = match (change.kind, &entry) {
-            (ChangeKind::Create, None) => {
-                let fields = change.fields_after().map_err(|error| error.to_string())?;
-                Some(made(fields).map_err(|error| error.to_string())?)
-            }
-            (ChangeKind::Create, Some(_)) => return Err("it is in the directory already".to_owned()),
-            (_, None) => return Err("it is not in the directory any more".to_owned()),
-            (ChangeKind::Delete, Some(entry)) => {
-                let wanted = change.fields_before().map_err(|error| error.to_string())?;
-                if fields(entry) != wanted {
-                    return Err("it is another now than when its deletion was planned".to_owned());
-                }
-                None
-            }
-            (_, Some(entry)) => Some(patched(entry, change).map_err(|error| error.to_string())?),
-        };
-    }
-    Ok(entry)
 }

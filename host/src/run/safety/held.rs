@@ -25,6 +25,22 @@ impl Held {
         Ok(())
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.members.is_empty()
+    }
+
+    /// What is held for reasons of its own, where that is all.
+    pub(super) fn further_reasons(&self, told: &[String]) -> Vec<String> {
+        let reasons = self.changes.iter().map(|(reason, _)| reason);
+        let mut reasons: Vec<String> = match told {
+            [] => reasons.chain(self.members.iter().map(|(reason, _)| reason)).cloned().collect(),
+            _ => Vec::new(),
+        };
+        reasons.sort();
+        reasons.dedup();
+        reasons
+    }
+
     pub(super) fn report(
         &self,
         applied: bool,

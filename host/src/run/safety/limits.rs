@@ -1,7 +1,7 @@
 //! How much of each kind a run may do by itself.
 
 use super::protect::NamePattern;
-use crate::run::condition::PersonCondition;
+use crate::run::condition::{GroupCondition, PersonCondition};
 
 /// What is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -126,6 +126,8 @@ pub struct Safety {
     pub protect: Vec<PersonCondition>,
     /// Groups that no run may delete or empty.
     pub protect_groups: Vec<NamePattern>,
+    /// The same, by condition.
+    pub protect_groups_when: Vec<GroupCondition>,
 }
 
 impl Safety {
@@ -141,6 +143,7 @@ impl Default for Safety {
             on_limit: OnLimit::default(),
             protect: Vec::new(),
             protect_groups: Vec::new(),
+            protect_groups_when: Vec::new(),
         }
     }
 }

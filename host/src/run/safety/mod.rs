@@ -5,15 +5,20 @@
 //! later run plans anew. People of whom something is held are shaped again in every run, so that it is planned, and
 //! held, again.
 
+mod carry_out;
 mod decide;
+mod excess;
+mod fit;
 mod guard;
 mod held;
 mod limits;
 mod protect;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
+mod withhold;
 
-pub use decide::{Approval, DecisionError, approve, reject};
+pub use decide::{Approval, DecisionError, approve, approve_beforehand, reject};
+pub(super) use fit::{Fitted, Wanted};
 pub use guard::guard;
 pub use held::{Held, hold};
 pub use limits::{Bound, LimitKind, OnLimit, Safety};

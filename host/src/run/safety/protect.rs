@@ -1,5 +1,7 @@
 //! Who is protected.
 
+use rollcall_expression::Failure;
+
 use super::limits::Safety;
 use crate::directory::{GroupEntry, Reader, UserEntry, fold};
 use crate::run::error::RunError;
@@ -49,14 +51,30 @@ impl Safety {
         Ok(self.protect.iter().find_map(|condition| match condition.holds(entry, &groups) {
             Ok(true) => Some(condition.text().to_owned()),
             Ok(false) => None,
-            Err(failure) => Some(format!("{}, which can't be decided: {failure}", condition.text())),
+            Err(failure) => Some(undecided(condition.text(), &failure)),
         }))
     }
 
-    /// The pattern that protects a group.
-    pub(super) fn protects_group(&self, entry: &GroupEntry) -> Option<&str> {
-        self.protect_groups.iter().find(|pattern| pattern.matches(&entry.name)).map(NamePattern::text)
+    /// Whether there are protected groups at all.
+    pub(super) fn protects_groups(&self) -> bool {
+        !self.protect_groups.is_empty() || !self.protect_groups_when.is_empty()
     }
+
+    /// What protects a group, as it is in the directory now. A condition that can't be decided protects.
+    pub(super) fn protects_group(&self, entry: &GroupEntry) -> Option<String> {
+        let pattern = self.protect_groups.iter().find(|pattern| pattern.matches(&entry.name));
+        pattern.map(|pattern| pattern.text().to_owned()).or_else(|| {
+            self.protect_groups_when.iter().find_map(|condition| match condition.holds(entry) {
+                Ok(true) => Some(condition.text().to_owned()),
+                Ok(false) => None,
+                Err(failure) => Some(undecided(condition.text(), &failure)),
+            })
+        })
+    }
+}
+
+fn undecided(condition: &str, failure: &Failure) -> String {
+    format!("{condition}, which can't be decided: {failure}")
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
-use super::{Approval, Bound, DecisionError, LimitKind, NamePattern, OnLimit, Safety, approve, reject};
+use super::{
+    Approval, Bound, DecisionError, LimitKind, NamePattern, OnLimit, Safety, approve, approve_beforehand,
+    reject,
+};
 use crate::directory::RunId;
-use crate::run::condition::PersonCondition;
+use crate::run::condition::{GroupCondition, PersonCondition};
 use crate::run::report::{Outcome, RunReport};
 use crate::run::testing::{Organisation, World};
 
@@ -23,7 +26,7 @@ async fn synced(safety: Safety) -> World {
     world
 }
 
-fn approving(world: &mut World, run: i64, skip_changed: bool) -> Result<RunReport, DecisionError> {
+pub fn approving(world: &mut World, run: i64, skip_changed: bool) -> Result<RunReport, DecisionError> {
     let approval = Approval {
         connector: "acme",
         run: RunId(run),
@@ -166,6 +169,109 @@ async fn what_changed_since_is_refused_by_name_and_the_rest_can_be_applied() {
     assert!(world.shown().0["bob"], "nothing was applied");
     let report = approving(&mut world, 2, true).unwrap();
     assert_eq!((report.outcome, report.users.disabled), (Outcome::Problems, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_approved_beforehand_is_held_by_no_limit_and_counts_for_none_once() {
+    let mut world = synced(at_most(LimitKind::Disables, 1)).await;
+    disable_three(&world);
+    assert_eq!(world.sync_well().await.held.unwrap().changes, 3);
+    let error = approve_beforehand(&mut world.store, "acme", &["ghost".into()], &[]).unwrap_err();
+    assert_eq!(error.to_string(), "the directory has no user ghost");
+    let approved = approve_beforehand(&mut world.store, "acme", &["Ann".into()], &[]).unwrap();
+    assert_eq!(approved, ["user ann"]);
+    let report = world.sync_well().await;
+    assert_eq!((report.outcome, report.users.disabled, report.users.held), (Outcome::Held, 1, 2));
+    assert_eq!(report.approved, ["user ann"]);
+    assert_eq!(report.held.unwrap().reasons, ["would disable 2 of 7 people, over the limit of 1"]);
+
+    approve_beforehand(&mut world.store, "acme", &["bob".into()], &[]).unwrap();
+    let report = world.sync_well().await;
+    assert_eq!((report.outcome, report.users.disabled), (Outcome::Done, 2), "one is within the limit");
+    world.change(|organisation| {
+        for id in ["ann", "bob"] {
+            organisation.user(id).active = true;
+        }
+    });
+    world.sync_well().await;
+    disable_three(&world);
+    let report = world.sync_well().await;
+    assert_eq!((report.outcome, report.approved.len()), (Outcome::Held, 0), "an approval is used up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_was_approved_beforehand_may_lose_its_members() {
+    let mut safety = at_most(LimitKind::Removals, 0);
+    safety.bounds[LimitKind::GroupsEmptied as usize] = Bound { count: Some(0), percent: None };
+    let mut world = synced(safety).await;
+    world.change(|organisation| {
+        organisation.set_members("g", crate::model::Members::Some(vec![]));
+        organisation.set_members("h", crate::model::Members::Some(vec![]));
+    });
+    assert_eq!(world.sync_well().await.memberships.held, 3);
+    approve_beforehand(&mut world.store, "acme", &[], &["g".into()]).unwrap();
+    let report = world.sync_well().await;
+    assert_eq!((report.memberships.removed, report.memberships.held), (2, 1));
+    assert_eq!(report.approved, ["group g"]);
+    let reasons = report.held.unwrap().reasons;
+    assert_eq!(
+        reasons,
+        [
+            "would end 1 of 3 memberships, over the limit of 0",
+            "would empty or delete 1 of 2 groups, over the limit of 0"
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_all_held_uses_no_approval_up() {
+    let mut world = synced(Safety { on_limit: OnLimit::Hold, ..at_most(LimitKind::Disables, 1) }).await;
+    disable_three(&world);
+    approve_beforehand(&mut world.store, "acme", &["ann".into()], &[]).unwrap();
+    assert_eq!(world.sync_well().await.users.disabled, 0);
+    approve_beforehand(&mut world.store, "acme", &["bob".into()], &[]).unwrap();
+    let report = world.sync_well().await;
+    assert_eq!((report.outcome, report.users.disabled), (Outcome::Done, 3));
+    assert_eq!(report.approved, ["user ann", "user bob"]);
+}
+
+/// As after a plan from a file: the mirror is not of the reading that was approved.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_back_at_the_provider_after_an_approval_is_taken_back_here() {
+    let mut world = synced(Safety { on_limit: OnLimit::Hold, ..at_most(LimitKind::Disables, 0) }).await;
+    world.change(|organisation| organisation.user("ann").active = false);
+    world.sync_well().await;
+    approving(&mut world, 2, false).unwrap();
+    assert!(!world.shown().0["ann"]);
+    world.change(|organisation| organisation.user("ann").active = true);
+    assert_eq!(world.sync_well().await.users.enabled, 1);
+}
+
+/// "patterns in protect lists"
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_are_protected_by_pattern_and_by_condition() {
+    let safety = Safety {
+        protect_groups: vec![NamePattern::new("g*")],
+        protect_groups_when: vec![GroupCondition::parse("name == 'h'").unwrap()],
+        ..at_most(LimitKind::Disables, 100)
+    };
+    let mut world = synced(safety).await;
+    world.change(|organisation| {
+        organisation.add_group("i", "i", &["dee"]);
+    });
+    world.sync_well().await;
+    world.change(|organisation| {
+        for id in ["g", "h", "i"] {
+            organisation.set_members(id, crate::model::Members::Some(vec![]));
+        }
+    });
+    let report = world.sync_well().await;
+    let groups = world.shown().1;
+    assert_eq!((groups["g"].len(), groups["h"].len(), groups["i"].len()), (2, 1, 0));
+    assert_eq!(
+        report.protected[1],
+        "group h keeps its members: that it has none is forbidden by name == 'h'"
+    );
 }
 
 proptest! {

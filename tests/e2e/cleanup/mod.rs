@@ -1,0 +1,3 @@
+//! What users ask for when people leave, with the real components.
+
+mod leavers;

@@ -1,0 +1,5 @@
+//! What people make here, beside what connectors give.
+
+mod edits;
+mod import;
+mod keep;

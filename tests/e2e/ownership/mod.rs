@@ -1,0 +1,3 @@
+//! Whose entries are whose, where several connectors fill one directory.
+
+mod conflicts;
