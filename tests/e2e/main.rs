@@ -4,6 +4,7 @@
 mod support;
 
 mod cassette;
+mod changes;
 mod cleanup;
 mod cli_config;
 mod cli_demo;

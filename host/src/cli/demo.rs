@@ -130,7 +130,7 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 fn synced(config: &Config, output: Output) -> Result<RunReport, Failure> {
-    let report = sync::sync(config, "demo", output, None, false)?;
+    let report = sync::sync(config, "demo", output, None, sync::Wishes::default())?;
     match report.outcome {
         Outcome::Done | Outcome::Problems | Outcome::Held => Ok(report),
         Outcome::Failed => Err(Failure::silent(Exit::Failed)),

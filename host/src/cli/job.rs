@@ -15,7 +15,7 @@ use crate::config::{Config, Connector, Directory};
 use crate::directory::{SqliteStore, StoreError};
 use crate::http::{Budgets, Cassette, CassetteError, Endpoint, PluginUsed, Provenance, Recorder};
 use crate::plugin::Identity;
-use crate::run::{Answers, Event, Job, Observer, Precedence, Turn, WorkFolder};
+use crate::run::{Answers, Event, Job, Observer, Precedence, Reads, Turn, WorkFolder};
 
 /// Opens the directory, making it if there is none.
 pub(super) fn store(directory: &Directory) -> Result<SqliteStore, Failure> {
@@ -104,6 +104,7 @@ pub(super) async fn job(
         policy: connector.policy.clone(),
         precedence: Precedence::new(&config.directory_of(name).order),
         override_limits: false,
+        reads: Reads::Full,
         max_requests: connector.limits.requests_per_run,
         observer: progress,
         cancel: around.cancel.child_token(),

@@ -18,15 +18,16 @@ use super::{changes_csv, job, open, show};
 use crate::directory::{Change, LOCAL, Reader, UserKey};
 use crate::http::Budgets;
 use crate::run::planfile::{self, PlanOut};
-use crate::run::{self, Plan, RunError, RunReport, Turn};
+use crate::run::{self, Plan, Reads, RunError, RunReport, Turn};
 
 /// Show what a sync would change now, by name, without changing anything.
 ///
-/// Reads everything in scope, as a sync does.
+/// Reads everything in scope, or what changed, as a sync does.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("files").args(["record", "out"]).multiple(true)))]
 #[command(after_help = "Examples:\n  \
     rollcall plan acme\n  \
+    rollcall plan acme --changes\n  \
     rollcall plan acme --json\n  \
     rollcall plan acme --csv > changes.csv\n  \
     rollcall plan acme --out acme.plan\n  \
@@ -36,6 +37,9 @@ use crate::run::{self, Plan, RunError, RunReport, Turn};
 pub(super) struct PlanArguments {
     /// The connector.
     name: String,
+    /// Read only what changed since the last sync.
+    #[arg(long, conflicts_with = "tape")]
+    changes: bool,
     #[command(flatten)]
     tape: TapeArguments,
     /// Keep the plan in this file, for `rollcall apply`; compressed if its name ends in .gz.
@@ -140,6 +144,7 @@ pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) ->
     let mut store = job::store(config.directory_of(name))?;
     let config = &config;
     let tape = arguments.tape.tape(arguments.force);
+    let reads = if arguments.changes { Reads::Changes } else { Reads::Full };
     let out = match &arguments.out {
         Some(path) => {
             let (endpoint, _) = open::endpoint(config, name, plugins.source.manifest())?;
@@ -154,7 +159,8 @@ pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) ->
     let kept = out.as_ref();
     let shown = block_on(|interrupt| async move {
         let around = Surroundings { output, cancel: interrupt.token(), budgets: Budgets::default() };
-        let job = job::job(config, name, plugins, &around, Turn::at_once(), tape).await?;
+        let mut job = job::job(config, name, plugins, &around, Turn::at_once(), tape).await?;
+        job.reads = reads;
         let mut shown = Shown::default();
         let report = run::plan(&job, &mut store, &mut |plan, reader, report| {
             if let Some(out) = kept {

@@ -18,7 +18,7 @@ use super::job::{self, Surroundings};
 use super::open;
 use super::output::{Output, print_json};
 use super::report::Failure;
-use super::sync::one;
+use super::sync::{Wishes, one};
 use crate::clock;
 use crate::config::{Config, Directory, Notify, Schedule};
 use crate::http::Budgets;
@@ -197,7 +197,7 @@ impl Kit for Running {
         let ended = async {
             // Anew for each run, because their limits are those of a run.
             let plugins = tokio::task::block_in_place(|| open::plugins(config, library, connector))?;
-            one(config, connector, plugins, &self.around, turn, None, false).await
+            one(config, connector, plugins, &self.around, turn, None, Wishes::default()).await
         };
         match ended.await {
             Ok(Ok(ended)) => Ok(ended.report),

@@ -199,6 +199,9 @@ fn requests(report: &RunReport) -> String {
         text.push_str(&format!(", {waited} waited for the provider"));
     }
     text.push('.');
+    if let Some(reason) = &report.everything_because {
+        text.push_str(&format!("\nEverything was read: {reason}."));
+    }
     text
 }
 

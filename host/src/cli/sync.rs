@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::sync::{Semaphore, mpsc};
@@ -19,17 +20,18 @@ use super::tape::{Tape, TapeArguments};
 use super::{job, open, show};
 use crate::config::Config;
 use crate::http::Budgets;
-use crate::run::{self, Ended, RunError, RunReport, Turn, Turns};
+use crate::run::{self, Ended, Reads, RunError, RunReport, Turn, Turns};
 use crate::service::AT_A_TIME;
 
-/// Read everything in scope and bring the directory in step with it.
+/// Read everything in scope, or what changed, and bring the directory in step with it.
 ///
 /// Nothing is written before everything was read and the plan is complete; then all of it at once. A reading that is
 /// empty or incomplete changes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     rollcall sync acme\n  \
-    rollcall sync --all --json\n  \
+    rollcall sync acme --changes\n  \
+    rollcall sync --all --auto --json\n  \
     rollcall sync acme --record acme.jsonl.gz\n\n\
     Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 changes are held for a person, \
     4 done with problems.")]
@@ -40,6 +42,18 @@ pub(super) struct SyncArguments {
     /// Every connector: some read at a time, and they are applied in the stated order, or by name.
     #[arg(long, conflicts_with = "tape")]
     all: bool,
+    /// Read only what changed since the last sync.
+    ///
+    /// That takes a few requests. It needs an earlier full sync of the same configuration, and a full sync from time
+    /// to time: no provider tells of every change.
+    #[arg(long, conflicts_with = "tape")]
+    changes: bool,
+    /// Read only what changed where that can be told, and else everything, saying why.
+    #[arg(long, conflicts_with_all = ["changes", "tape"])]
+    auto: bool,
+    /// With --auto, read everything when the last full sync is so many hours old.
+    #[arg(long, value_name = "HOURS", default_value_t = 24, requires = "auto", value_parser = clap::value_parser!(u32).range(1..))]
+    full_every: u32,
     #[command(flatten)]
     tape: TapeArguments,
     /// Let --record overwrite the file, and --replay apply what is older than the connector's last run.
@@ -53,8 +67,7 @@ pub(super) struct SyncArguments {
 pub(super) fn run(arguments: &SyncArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
     if let Some(name) = &arguments.name {
-        let report =
-            sync(&config, name, output, arguments.tape.tape(arguments.force), arguments.override_limits)?;
+        let report = sync(&config, name, output, arguments.tape.tape(arguments.force), arguments.wishes())?;
         output.result(|| show::report(&report), || &report)?;
         return Ok(report.outcome.into());
     }
@@ -62,7 +75,28 @@ pub(super) fn run(arguments: &SyncArguments, global: &Global, output: Output) ->
         return Err(Failure::new(Exit::Usage, format!("{} has no connector", config.file().display()))
             .with_hint(Some("`rollcall connector add` adds one")));
     }
-    all(config, output)
+    all(config, output, arguments.wishes())
+}
+
+impl SyncArguments {
+    fn wishes(&self) -> Wishes {
+        let reads = match (self.changes, self.auto) {
+            (true, _) => Reads::Changes,
+            (false, true) => {
+                Reads::Either { full_every: Duration::from_secs(u64::from(self.full_every) * 60 * 60) }
+            }
+            (false, false) => Reads::Full,
+        };
+        Wishes { reads, override_limits: self.override_limits }
+    }
+}
+
+/// What is wanted of a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Wishes {
+    pub reads: Reads,
+    /// Limits are noted and not enforced.
+    pub override_limits: bool,
 }
 
 /// One run of one connector. What made it fail is told on stderr.
@@ -71,14 +105,14 @@ pub(super) fn sync(
     name: &str,
     output: Output,
     tape: Option<Tape>,
-    override_limits: bool,
+    wishes: Wishes,
 ) -> Result<RunReport, Failure> {
     config.connector(name)?;
     let library = library(&config.plugins)?;
     let plugins = open::plugins(config, &library, name)?;
     let ended = block_on(|interrupt| async move {
         let around = Surroundings { output, cancel: interrupt.token(), budgets: Budgets::default() };
-        Ok(one(config, name, plugins, &around, Turn::at_once(), tape, override_limits).await??)
+        Ok(one(config, name, plugins, &around, Turn::at_once(), tape, wishes).await??)
     })?;
     tell(ended.error.map(Failure::from));
     Ok(ended.report)
@@ -92,16 +126,16 @@ pub(super) async fn one(
     around: &Surroundings,
     turn: Turn,
     tape: Option<Tape>,
-    override_limits: bool,
+    wishes: Wishes,
 ) -> Result<Result<Ended, RunError>, Failure> {
     let mut store = tokio::task::block_in_place(|| job::store(config.directory_of(name)))?;
     let mut job = job::job(config, name, plugins, around, turn, tape).await?;
-    job.override_limits = override_limits;
+    (job.reads, job.override_limits) = (wishes.reads, wishes.override_limits);
     Ok(run::sync(&job, &mut store).await)
 }
 
 /// Every connector. Those of one provider and credential spend one budget together.
-fn all(config: Config, output: Output) -> Result<Exit, Failure> {
+fn all(config: Config, output: Output, wishes: Wishes) -> Result<Exit, Failure> {
     let library = library(&config.plugins)?;
     let directories = config.directories()?;
     let names: Vec<String> = directories.iter().flat_map(|directory| directory.order.clone()).collect();
@@ -123,7 +157,7 @@ fn all(config: Config, output: Output) -> Result<Exit, Failure> {
                 let run = tokio::spawn(async move {
                     let _place = place;
                     stop_if_asked(&around.cancel, &name)?;
-                    let ended = one(&config, &name, opened?, &around, turn, None, false).await?;
+                    let ended = one(&config, &name, opened?, &around, turn, None, wishes).await?;
                     ended.map_err(Failure::from)
                 });
                 // Nobody listens any more when the results can't be printed.

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 
@@ -229,11 +231,21 @@ pub trait Reader {
 
     /// By provider id.
     fn mirror_users(&self, connector: ConnectorId, each: &mut dyn FnMut(MirrorUser)) -> StoreResult<()>;
+    fn mirror_user(&self, connector: ConnectorId, id: &str) -> StoreResult<Option<MirrorUser>>;
     fn mirror_user_record(&self, number: u32) -> StoreResult<Option<User>>;
+    /// The records of all the connector's mirror users, with their numbers, by number.
+    fn mirror_user_records(&self, connector: ConnectorId, each: &mut dyn FnMut(u32, User))
+    -> StoreResult<()>;
+    /// True when somebody has to be shaped at the next run, whatever changes.
+    fn has_unshaped(&self, connector: ConnectorId) -> StoreResult<bool>;
+    fn mirror_group(&self, connector: ConnectorId, id: &str) -> StoreResult<Option<MirrorGroup>>;
     /// By provider id.
     fn mirror_groups(&self, connector: ConnectorId, each: &mut dyn FnMut(MirrorGroup)) -> StoreResult<()>;
     /// Numbers of mirror users; nothing when they were never read.
     fn mirror_members(&self, group: u32) -> StoreResult<Option<RoaringBitmap>>;
+
+    /// Where the next reading of changes goes on, by name: see [`Writer::set_checkpoint`].
+    fn checkpoints(&self, connector: ConnectorId) -> StoreResult<BTreeMap<String, String>>;
 
     /// Provider id and key of every user that the connector gave, by provider id.
     fn user_keys(&self, connector: ConnectorId, each: &mut dyn FnMut(&str, UserKey)) -> StoreResult<()>;

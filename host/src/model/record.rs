@@ -70,6 +70,8 @@ impl PluginError {
     pub const FORBIDDEN: &'static str = "forbidden";
     /// The credential is no longer accepted, though it was.
     pub const REAUTHENTICATE: &'static str = "reauthenticate";
+    /// What changed can't be told any more from where the last run ended: only a full run can.
+    pub const FULL_NEEDED: &'static str = "full-needed";
 
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { code: code.into(), message: message.into(), hint: None, details: Vec::new() }

@@ -59,6 +59,14 @@ impl CallError {
         }
     }
 
+    /// What the plugin said, if it answered.
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Answered { error, .. } => Some(&error.message),
+            Self::Stopped { .. } => None,
+        }
+    }
+
     /// What an admin can do.
     pub fn hint(&self) -> Option<String> {
         match self {

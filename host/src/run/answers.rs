@@ -3,6 +3,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::error::RunError;
+use super::extent::Extent;
 use crate::http::{Cassette, HttpTotals, Recorder, Transport};
 use crate::model::{Attribute, Request, Response};
 
@@ -35,9 +36,9 @@ impl Answers {
     }
 
     /// How a run of these is called where it is kept.
-    pub(super) fn mode(&self) -> &'static str {
+    pub(super) fn mode(&self, extent: Extent) -> &'static str {
         match self {
-            Answers::Provider { .. } => "full",
+            Answers::Provider { .. } => extent.mode(),
             Answers::Recording { .. } => "replay",
         }
     }

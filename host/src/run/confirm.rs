@@ -96,7 +96,13 @@ impl Job {
         let mut found = Confirmations::default();
         let mut unknown = Vec::new();
         let acting = absent.iter().filter(|absentee| matches!(absentee.fate, Fate::Act(_)));
-        for absentee in acting.take(self.policy.cleanup.confirm as usize) {
+        let (gone, doubtful): (Vec<_>, Vec<_>) =
+            acting.partition(|absentee| reading.is_gone(absentee.person));
+        for absentee in gone {
+            let id = reading.id(absentee.person).to_owned();
+            found.verdicts.insert(id, Verdict::Certain(Presence::Gone));
+        }
+        for absentee in doubtful.into_iter().take(self.policy.cleanup.confirm as usize) {
             let id = reading.id(absentee.person).to_owned();
             match reading.confirmed.get(&id) {
                 Some(presence) => {

@@ -54,6 +54,8 @@ pub enum RunError {
         "the recording was read at {recorded}, before what run {run} of connector {connector} applied ({applied})"
     )]
     Outdated { connector: String, recorded: Timestamp, run: i64, applied: Timestamp },
+    #[error("what changed in connector {connector} can't be told: {reason}")]
+    FullNeeded { connector: String, reason: String },
     #[error(transparent)]
     PlanFile(#[from] PlanFileError),
     #[error(transparent)]
@@ -140,12 +142,29 @@ impl RunError {
             RunError::Outdated { connector, .. } => Some(format!(
                 "`rollcall plan {connector} --replay FILE` shows what it would do; `--force` applies it all the same"
             )),
+            RunError::FullNeeded { connector, .. } => {
+                Some(format!("`rollcall sync {connector}` reads everything"))
+            }
             RunError::Store(error) => error.hint(),
             RunError::NamesTaken { connector, .. } => Some(format!(
                 "rename one of the two, or say under [connector.{connector}.conflicts] what else than `fail` becomes of them"
             )),
             RunError::Worker(_) => Some("run it again with -vv and report what it prints".into()),
         }
+    }
+
+    /// Why only a full run can tell, where the plugin says so.
+    pub fn wants_full_run(&self) -> Option<String> {
+        let error = match self {
+            RunError::Plan(error) => error,
+            RunError::Read { source, .. } => match &**source {
+                ReadError::Decode(error) => error,
+                ReadError::Http(_) | ReadError::Restarts { .. } => return None,
+            },
+            _ => return None,
+        };
+        let wants = matches!(error.code(), Some(PluginError::UNSUPPORTED | PluginError::FULL_NEEDED));
+        error.message().filter(|_| wants).map(str::to_owned)
     }
 
     /// True when what was read is still worth going on from.

@@ -49,6 +49,8 @@ pub struct Judge<'a> {
     pub cleanup: &'a Cleanup,
     /// When the reading was made.
     pub now: Timestamp,
+    /// It is one of everything: who is absent from it is missing once more.
+    complete: bool,
     known: RefCell<FxHashMap<RunId, Missing>>,
 }
 
@@ -83,8 +85,14 @@ pub fn since_run(what: &str, since: Option<RunId>) -> String {
 }
 
 impl<'a> Judge<'a> {
-    pub fn new(reader: &'a dyn Reader, connector: ConnectorId, cleanup: &'a Cleanup, now: Timestamp) -> Self {
-        Self { reader, connector, cleanup, now, known: RefCell::default() }
+    pub fn new(
+        reader: &'a dyn Reader,
+        connector: ConnectorId,
+        cleanup: &'a Cleanup,
+        now: Timestamp,
+        complete: bool,
+    ) -> Self {
+        Self { reader, connector, cleanup, now, complete, known: RefCell::default() }
     }
 
     /// The groups of these people, where anything depends on them, as it does for those whose entry another connector
@@ -168,7 +176,7 @@ impl<'a> Judge<'a> {
         if let Some(missing) = self.known.borrow().get(&run) {
             return Ok(*missing);
         }
-        let runs = self.reader.applied_since(self.connector, run)? + 1;
+        let runs = self.reader.applied_since(self.connector, run)? + u64::from(self.complete);
         let row = self.reader.run(run)?;
         let started = row.and_then(|row| row.started_at.parse().ok()).unwrap_or(self.now);
         let missing = Missing { runs, since: started };

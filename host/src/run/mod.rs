@@ -19,8 +19,10 @@ mod conflicts;
 mod entries;
 mod error;
 mod event;
+mod extent;
 mod frontier;
 mod history;
+mod increment;
 #[cfg(test)]
 mod leaver_tests;
 mod leavers;
@@ -61,6 +63,7 @@ pub use conflicts::{
 pub use entries::{Entries, GroupNames};
 pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};
+pub use extent::Reads;
 pub use history::history;
 pub use lock::WorkFolder;
 pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};

@@ -13,12 +13,16 @@ use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use super::collect::work_file;
 use super::confirm::Presence;
 use super::error::RunError;
+use super::extent::Extent;
 use super::references::References;
 use super::spool::{Frame, SpoolReader};
 use crate::directory::{ConnectorId, EntryKind, GroupKey, MembersState, MirrorGroup, Reader, RunId, UserKey};
 use crate::model::{Group, Members, Membership, Page, Problem, ReferenceRule, Subject, User};
 
-const NO_PAGE: u32 = u32::MAX;
+/// No page holds a record.
+pub(super) const NO_PAGE: u32 = u32::MAX;
+/// The record that counts is the mirror's.
+pub(super) const MIRROR: u32 = u32::MAX - 1;
 
 /// What the mirror held of a person before this run.
 #[derive(Debug, Clone, Copy)]
@@ -41,13 +45,13 @@ pub struct PersonState {
     /// Hash of the record that was read; meaningless when none was.
     pub digest: [u8; 16],
     /// The page that holds the record that counts.
-    page: u32,
+    pub(super) page: u32,
     /// Seen but unreadable: stays as they are.
     pub unreadable: bool,
 }
 
 impl PersonState {
-    /// True when this reading holds a record of the person.
+    /// True when this reading holds a record of the person, or the mirror's counts in its place.
     pub fn seen(&self) -> bool {
         self.page != NO_PAGE
     }
@@ -66,24 +70,28 @@ pub struct GroupState {
     /// Indexes of people, sorted: what the group's members are after this reading.
     pub members: Vec<u32>,
     pub members_state: Option<MembersState>,
-    given: GivenMembers,
+    /// Where an increment says nothing of all members: how well the mirror knows them.
+    pub(super) kept: Option<MembersState>,
+    pub(super) given: GivenMembers,
 }
 
 /// What the pages said of one group's members.
 #[derive(Debug, Default)]
-struct GivenMembers {
-    some: Vec<u32>,
+pub(super) struct GivenMembers {
+    pub some: Vec<u32>,
     removed: Vec<u32>,
     any: bool,
+    /// Not only those who were added and removed.
+    pub whole: bool,
     everyone: bool,
-    unknown: Option<String>,
+    pub unknown: Option<String>,
 }
 
-/// A complete reading.
+/// A complete reading; or one of changes, with what the mirror has of everything else.
 #[derive(Debug, Default)]
 pub struct Reading {
     people: IndexSet<Box<str>, FxBuildHasher>,
-    states: Vec<PersonState>,
+    pub(super) states: Vec<PersonState>,
     /// How many of the people, from the first, came from the mirror and so lie in the order of their ids.
     mirrored: usize,
     /// Where the spool's pages begin, in bytes.
@@ -101,7 +109,12 @@ pub struct Reading {
     pub groups_seen: u64,
     pub memberships_seen: u64,
     /// People who are members of no group, whatever pages say of any.
-    in_no_group: RoaringBitmap,
+    pub(super) in_no_group: RoaringBitmap,
+    /// Those of whom the provider itself says that they are deleted.
+    pub(super) gone: RoaringBitmap,
+    pub(super) gone_groups: FxHashSet<String>,
+    /// It says nothing of most people and groups.
+    partial: bool,
     /// One for each kind of reference that the connector has.
     pub references: Vec<References>,
     /// What the provider said, asked by id, of someone whom it did not list; by provider id.
@@ -117,17 +130,28 @@ impl Reading {
         reader: &dyn Reader,
         connector: ConnectorId,
         references: &[ReferenceRule],
+        extent: Extent,
     ) -> Result<Self, RunError> {
         let mut attempts = FxHashMap::default();
         loop {
             let mut reading = Self::known(reader, connector)?;
             reading.references = references.iter().cloned().map(References::new).collect();
             if reading.scan(spool, &mut attempts)? {
+                reading.forget_gone();
+                if extent == Extent::Changes {
+                    reading.partial = true;
+                    reading.fill_from_mirror(reader, connector)?;
+                }
                 reading.resolve(reader)?;
                 reading.resolve_references(reader)?;
                 return Ok(reading);
             }
         }
+    }
+
+    /// A reading in which nothing is new.
+    pub fn of_nothing(checkpoints: BTreeMap<String, String>) -> Self {
+        Self { checkpoints, ..Self::default() }
     }
 
     /// Looks again which entries of the directory are theirs: other runs may have changed it since.
@@ -231,6 +255,17 @@ impl Reading {
                 None => {}
             }
         }
+        for subject in page.gone {
+            match subject {
+                Subject::User(id) => {
+                    let index = self.person(&id);
+                    self.gone.insert(index);
+                }
+                Subject::Group(id) => {
+                    self.gone_groups.insert(id);
+                }
+            }
+        }
         self.problems.extend(page.problems);
         self.checkpoints.extend(page.checkpoints);
     }
@@ -246,9 +281,13 @@ impl Reading {
         let mut given = std::mem::take(&mut self.groups.entry(membership.group.clone()).or_default().given);
         given.any = true;
         match membership.members {
-            Members::Some(ids) | Members::Add(ids) => given.some.extend(ids.iter().map(|id| self.person(id))),
+            Members::Some(ids) => {
+                given.whole = true;
+                given.some.extend(ids.iter().map(|id| self.person(id)));
+            }
+            Members::Add(ids) => given.some.extend(ids.iter().map(|id| self.person(id))),
             Members::Remove(ids) => given.removed.extend(ids.iter().map(|id| self.person(id))),
-            Members::Everyone => given.everyone = true,
+            Members::Everyone => (given.whole, given.everyone) = (true, true),
             Members::Unknown(reason) => given.unknown = Some(reason),
         }
         self.groups[&membership.group].given = given;
@@ -288,6 +327,7 @@ impl Reading {
             }
             let unknown = match given.unknown {
                 Some(reason) => Some(reason),
+                None if group.kept.is_some() => None,
                 None if !given.any => Some("the plugin said nothing about its members".to_owned()),
                 None => None,
             };
@@ -302,7 +342,7 @@ impl Reading {
                 }
                 continue;
             }
-            group.members_state = Some(MembersState::Known);
+            group.members_state = Some(group.kept.unwrap_or(MembersState::Known));
             let mut members = given.some;
             if given.everyone {
                 members.extend(
@@ -325,7 +365,9 @@ impl Reading {
                 members.retain(|index| !self.in_no_group.contains(*index));
             }
             members.shrink_to_fit();
-            self.memberships_seen += members.iter().filter(|index| !unread(index)).count() as u64;
+            if group.kept.is_none() {
+                self.memberships_seen += members.iter().filter(|index| !unread(index)).count() as u64;
+            }
             group.members = members;
         }
         self.unknown.sort();
@@ -357,7 +399,7 @@ impl Reading {
     pub fn leave_unread(&mut self, dropped: &[String]) {
         for id in dropped {
             if let Some(group) = self.groups.get_mut(id) {
-                if group.members_state == Some(MembersState::Known) {
+                if group.kept.is_none() && group.members_state == Some(MembersState::Known) {
                     let seen = |index: &&u32| self.states[**index as usize].seen();
                     self.memberships_seen -= group.members.iter().filter(seen).count() as u64;
                 }
@@ -366,6 +408,21 @@ impl Reading {
             }
         }
         self.unknown.retain(|(id, _)| !dropped.contains(id));
+    }
+
+    /// Everything was read, so that who is not here was not returned once more.
+    pub fn is_complete(&self) -> bool {
+        !self.partial
+    }
+
+    /// The provider itself says that the person is deleted, so that nobody has to ask for them.
+    pub fn is_gone(&self, person: u32) -> bool {
+        self.gone.contains(person)
+    }
+
+    /// The same of a group, by the provider's id.
+    pub fn is_gone_group(&self, id: &str) -> bool {
+        self.gone_groups.contains(id)
     }
 
     pub fn len(&self) -> usize {
@@ -422,15 +479,17 @@ impl Reading {
         order
     }
 
-    /// Reads those pages of the spool again that hold the wanted people's records, and calls `each` with these.
+    /// Reads those pages of the spool again that hold the wanted people's records, or the mirror's, and calls `each`
+    /// with these.
     pub fn each_record(
         &self,
         spool: &Path,
+        reader: &dyn Reader,
         wanted: &RoaringBitmap,
         mut each: impl FnMut(u32, User) -> Result<(), RunError>,
     ) -> Result<(), RunError> {
         let pages: RoaringBitmap =
-            wanted.iter().map(|index| self.state(index).page).filter(|page| *page != NO_PAGE).collect();
+            wanted.iter().map(|index| self.state(index).page).filter(|page| *page < MIRROR).collect();
         let mut frames = SpoolReader::open(spool).map_err(work_file(spool, "read"))?;
         for ordinal in pages {
             frames.go_to(self.pages[ordinal as usize]).map_err(work_file(spool, "read"))?;
@@ -450,12 +509,12 @@ impl Reading {
                 }
             }
         }
-        Ok(())
+        self.each_mirror_record(reader, wanted, each)
     }
 }
 
 /// Hash of a record as the provider gave it.
-fn digest(user: &User) -> [u8; 16] {
+pub(super) fn digest(user: &User) -> [u8; 16] {
     // Serialising to memory fails only for types that postcard can't hold, which these are not.
     let bytes = postcard::to_allocvec(user).unwrap_or_default();
     let mut short = [0; 16];

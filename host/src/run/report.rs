@@ -225,6 +225,9 @@ pub struct RunReport {
     /// Nothing for a plan, which is not kept.
     pub run: Option<i64>,
     pub mode: String,
+    /// Why everything was read where it could have been only what changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub everything_because: Option<String>,
     /// When the reading was recorded, for a run that repeated one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replayed: Option<Timestamp>,
@@ -283,6 +286,7 @@ impl RunReport {
             connector: connector.to_owned(),
             run: None,
             mode: mode.to_owned(),
+            everything_because: None,
             replayed: None,
             outcome: Outcome::Failed,
             users: Counts::default(),

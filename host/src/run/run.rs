@@ -13,6 +13,8 @@ use super::confirm::Confirmations;
 use super::conflicts::Precedence;
 use super::error::RunError;
 use super::event::{Event, Observer, Step};
+use super::extent::{self, Extent, Reads};
+use super::increment::quiet;
 use super::leavers::{Absentee, Judge, absentees};
 use super::lock::WorkFolder;
 use super::plan::{Plan, PlanInputs, build};
@@ -26,7 +28,7 @@ use crate::clock;
 use crate::directory::{ConnectorId, Reader, RunStart, Store};
 use crate::failpoint::FailPoint;
 use crate::http::HttpTotals;
-use crate::model::{Attribute, ReferenceRule, Scope};
+use crate::model::{Attribute, ReferenceRule};
 use crate::plugin::{Source, Transform};
 
 /// What a run of one connector works with.
@@ -47,6 +49,8 @@ pub struct Job {
     pub precedence: Precedence,
     /// Limits are noted and not enforced.
     pub override_limits: bool,
+    /// Everything, or what changed.
+    pub reads: Reads,
     /// Requests that the plugin may ask for in this run.
     pub max_requests: u64,
     pub observer: Arc<dyn Observer>,
@@ -61,7 +65,7 @@ pub struct Ended {
     pub error: Option<RunError>,
 }
 
-/// A full run: everything in scope is read, and the directory follows.
+/// A run: everything in scope is read, or what changed, and the directory follows.
 ///
 /// An error means that the run could not begin; a run that began and failed has changed nothing but its own record.
 pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
@@ -71,7 +75,8 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     job.work.tidy(SystemTime::now());
     let connector = store.connector(&job.connector)?;
     job.refuse_outdated(connector, store)?;
-    let start = RunStart { connector, mode: job.answers.mode(), at: timestamp() };
+    let mut extent = job.possible_extent(connector, store)?;
+    let start = RunStart { connector, mode: job.answers.mode(extent.0), at: timestamp() };
     let run = store.begin_run(&start)?;
     FailPoint::RunBegun.pass();
     let mut report = RunReport::new(&job.connector, start.mode);
@@ -79,7 +84,7 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
     report.replayed = job.answers.recorded();
 
     let result = async {
-        let read = read(job, connector, store, start.at, &mut report).await?;
+        let read = read(job, connector, store, start.at, &mut extent, &mut report).await?;
         job.wait_for_turn().await?;
         tokio::task::block_in_place(|| {
             // What this run plans holds only as long as nobody else changes the directory.
@@ -87,6 +92,7 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
                 job.work.lock_directory(&job.cancel, || job.observer.event(Event::Step(Step::Wait)))?;
             FailPoint::DirectoryLocked.pass();
             let mut plan = plan_reading(job, connector, store, read, &mut report)?;
+            job.leave_marks(extent.0, start.at, &mut plan);
             job.stop_if_asked()?;
             job.observer.event(Event::Step(Step::Apply));
             report.outcome = outcome_of(&report);
@@ -125,14 +131,15 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
 /// Sees a plan beside the directory that it was made for, and what is told of it.
 pub type ShowPlan<'a> = dyn FnMut(&mut Plan, &dyn Reader, &RunReport) -> Result<(), RunError> + 'a;
 
-/// What a full run would do now. Nothing is written; `show` sees the plan beside the directory it was made for.
+/// What a run would do now. Nothing is written; `show` sees the plan beside the directory it was made for.
 pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> Result<RunReport, RunError> {
     let clock = Instant::now();
     let _lock = job.work.lock_connector(&job.connector)?;
     let connector = store.connector(&job.connector)?;
     let mut report = RunReport::new(&job.connector, "plan");
     report.replayed = job.answers.recorded();
-    let read = match read(job, connector, store, timestamp(), &mut report).await {
+    let mut extent = job.possible_extent(connector, store)?;
+    let read = match read(job, connector, store, timestamp(), &mut extent, &mut report).await {
         Ok(read) => read,
         Err(error) => {
             if !job.keeps_spool(&error) {
@@ -154,41 +161,82 @@ pub async fn plan(job: &Job, store: &mut dyn Store, show: &mut ShowPlan<'_>) -> 
 }
 
 /// A spool belongs to one reading, and to the time until it is applied: no reading is applied twice.
-fn spool_key(job: &Job, connector: ConnectorId, store: &mut dyn Store) -> Result<SpoolKey, RunError> {
+fn spool_key(
+    job: &Job,
+    connector: ConnectorId,
+    store: &mut dyn Store,
+    extent: Extent,
+) -> Result<SpoolKey, RunError> {
     let applied = store.read()?.last_applied(connector)?.map_or(0, |run| run.0);
     let mut hasher = blake3::Hasher::new_keyed(&job.reading);
     hasher.update(&applied.to_le_bytes());
+    if extent == Extent::Changes {
+        hasher.update(extent.mode().as_bytes());
+    }
     Ok(SpoolKey::new(*hasher.finalize().as_bytes()))
 }
 
-/// A complete reading, and what the provider says of those whom it left out.
+/// A reading, and what the provider says of those whom it left out.
 struct Read {
-    reading: Reading,
+    extent: Extent,
+    /// Nothing where an increment was quiet: then it is not joined with all that is known.
+    reading: Option<Reading>,
     confirmations: Confirmations,
     /// When it was made.
     now: Timestamp,
 }
 
-/// Reads all that is to be read, before anything is locked. `started`: when the run began.
+/// Reads what the extent says; where that may be either and the plugin can't tell changes, everything. The report says
+/// why everything is read. All is read before anything is locked. `started`: when the run began.
 async fn read(
     job: &Job,
     connector: ConnectorId,
     store: &mut dyn Store,
     started: Timestamp,
+    extent: &mut (Extent, Option<String>),
     report: &mut RunReport,
 ) -> Result<Read, RunError> {
-    let key = spool_key(job, connector, store)?;
-    let known = job.answers.begin(timestamp(), known())?;
-    if let Err(error) = collect(job, &key, &known, report).await {
+    let mut read = read_once(job, connector, store, started, extent.0, report).await;
+    if let Err(error) = &read
+        && extent.0 == Extent::Changes
+        && let Some(reason) = error.wants_full_run()
+    {
+        if job.reads == Reads::Changes {
+            return read;
+        }
+        *extent = (Extent::Full, Some(reason));
+        read = read_once(job, connector, store, started, Extent::Full, report).await;
+    }
+    report.everything_because.clone_from(&extent.1);
+    read
+}
+
+async fn read_once(
+    job: &Job,
+    connector: ConnectorId,
+    store: &mut dyn Store,
+    started: Timestamp,
+    extent: Extent,
+    report: &mut RunReport,
+) -> Result<Read, RunError> {
+    let key = spool_key(job, connector, store, extent)?;
+    let mut known = known();
+    if extent == Extent::Changes {
+        known.extend(extent::told(store.read()?.checkpoints(connector)?));
+    }
+    let known = job.answers.begin(timestamp(), known)?;
+    if let Err(error) = collect(job, extent, &key, &known, report).await {
         return job.answers.end(Err(error));
     }
     let now = job.answers.recorded().unwrap_or(started);
     let read = async {
-        let indexed = tokio::task::block_in_place(|| index(job, connector, store, now));
-        let (reading, absent) = indexed?;
+        let indexed = tokio::task::block_in_place(|| index(job, connector, store, extent, now));
+        let Some((reading, absent)) = indexed? else {
+            return Ok(Read { extent, reading: None, confirmations: Confirmations::default(), now });
+        };
         let confirmations = job.confirm(&absent, &reading, &known).await?;
         report.requests.resumed += confirmations.resumed;
-        Ok(Read { reading, confirmations, now })
+        Ok(Read { extent, reading: Some(reading), confirmations, now })
     }
     .await;
     match read {
@@ -198,40 +246,53 @@ async fn read(
     }
 }
 
-/// Reads everything in scope into the spool.
+/// Reads everything in scope, or what changed, into the spool.
 async fn collect(
     job: &Job,
+    extent: Extent,
     key: &SpoolKey,
     known: &[Attribute],
     report: &mut RunReport,
 ) -> Result<(), RunError> {
     job.observer.event(Event::Step(Step::Collect));
     let clock = Instant::now();
-    let collected = job.collector().collect(&Scope::Full, known, &job.spool(), key, now()).await?;
+    let collected = job.collector().collect(&extent.scope(), known, &job.spool(), key, now()).await?;
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, pages = collected.pages, milliseconds, "collected");
     report.requests.resumed = collected.resumed;
     Ok(())
 }
 
-/// Joins what was read with what is known; finds those whom it does not have.
+/// Joins what was read with what is known; finds those whom it does not have. Nothing when an increment is quiet.
 fn index(
     job: &Job,
     connector: ConnectorId,
     store: &mut dyn Store,
+    extent: Extent,
     now: Timestamp,
-) -> Result<(Reading, Vec<Absentee>), RunError> {
+) -> Result<Option<(Reading, Vec<Absentee>)>, RunError> {
     job.observer.event(Event::Step(Step::Shape));
-    let clock = Instant::now();
     let reader = store.read()?;
-    let reading = Reading::load(&job.spool(), reader.as_ref(), connector, &job.references)?;
-    check_reading(&reading)?;
-    let absent = absentees(&reading, &Judge::new(reader.as_ref(), connector, &job.policy.cleanup, now))?;
+    if extent == Extent::Changes && quiet(&job.spool(), reader.as_ref(), connector, &job.connector)?.is_some()
+    {
+        return Ok(None);
+    }
+    let reading = load(job, connector, reader.as_ref(), extent)?;
+    let absent = job.absentees(&reading, reader.as_ref(), connector, now)?;
+    Ok(Some((reading, absent)))
+}
+
+fn load(job: &Job, connector: ConnectorId, reader: &dyn Reader, extent: Extent) -> Result<Reading, RunError> {
+    let clock = Instant::now();
+    let reading = Reading::load(&job.spool(), reader, connector, &job.references, extent)?;
+    if extent == Extent::Full {
+        check_reading(&reading)?;
+    }
     FailPoint::Indexed.pass();
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, people = reading.len(), milliseconds, "indexed");
     job.stop_if_asked()?;
-    Ok((reading, absent))
+    Ok(reading)
 }
 
 fn plan_reading(
@@ -241,14 +302,24 @@ fn plan_reading(
     read: Read,
     report: &mut RunReport,
 ) -> Result<Plan, RunError> {
-    let Read { mut reading, confirmations, now } = read;
+    let Read { extent, reading, confirmations, now } = read;
     let spool = job.spool();
     let reader = store.read()?;
+    let mut reading = match reading {
+        Some(reading) => reading,
+        None => match quiet(&spool, reader.as_ref(), connector, &job.connector)? {
+            Some(quiet) => {
+                return Plan::of_nothing(connector, reader.as_ref(), job.work.path(), quiet, report);
+            }
+            // Something waits by now: other runs changed the directory, or somebody approved what was held.
+            None => load(job, connector, reader.as_ref(), extent)?,
+        },
+    };
     job.observer.event(Event::Step(Step::Plan));
     let clock = Instant::now();
     // Other connectors may have taken entries over, and changed the groups that exceptions are about, since then.
     reading.find_keys(reader.as_ref(), connector)?;
-    let absent = absentees(&reading, &Judge::new(reader.as_ref(), connector, &job.policy.cleanup, now))?;
+    let absent = job.absentees(&reading, reader.as_ref(), connector, now)?;
     let inputs = PlanInputs {
         connector,
         connector_name: &job.connector,
@@ -312,6 +383,83 @@ impl Job {
             cancel: &self.cancel,
             max_requests: self.max_requests,
         }
+    }
+
+    /// How much is to be read now, and why everything where it could have been less.
+    fn extent(
+        &self,
+        connector: ConnectorId,
+        store: &mut dyn Store,
+    ) -> Result<(Extent, Option<String>), RunError> {
+        if self.reads == Reads::Full || self.answers.recorded().is_some() {
+            return Ok((Extent::Full, None));
+        }
+        let checkpoints = store.read()?.checkpoints(connector)?;
+        let against = extent::against_changes(&checkpoints, &self.configured());
+        match (self.reads, against) {
+            (Reads::Changes, Some(reason)) => {
+                Err(RunError::FullNeeded { connector: self.connector.clone(), reason })
+            }
+            (Reads::Either { full_every }, None) => {
+                match extent::due(&checkpoints, full_every, timestamp()) {
+                    Some(reason) => Ok((Extent::Full, Some(reason))),
+                    None => Ok((Extent::Changes, None)),
+                }
+            }
+            (_, Some(reason)) => Ok((Extent::Full, Some(reason))),
+            (_, None) => Ok((Extent::Changes, None)),
+        }
+    }
+
+    /// The same, having asked the plugin whether it can tell changes at all.
+    fn possible_extent(
+        &self,
+        connector: ConnectorId,
+        store: &mut dyn Store,
+    ) -> Result<(Extent, Option<String>), RunError> {
+        let (extent, why) = self.extent(connector, store)?;
+        if extent == Extent::Full || self.reads == Reads::Changes {
+            return Ok((extent, why));
+        }
+        let known: Vec<Attribute> =
+            known().into_iter().chain(extent::told(store.read()?.checkpoints(connector)?)).collect();
+        let planned = tokio::task::block_in_place(|| self.source.plan(&extent.scope(), &known));
+        match planned.map_err(RunError::Plan).err().and_then(|error| error.wants_full_run()) {
+            Some(reason) => Ok((Extent::Full, Some(reason))),
+            None => Ok((extent, why)),
+        }
+    }
+
+    /// Hash of all that decides what a reading holds and what becomes of it.
+    fn configured(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.reading);
+        hasher.update(&self.rules).update(format!("{:?} {:?}", self.policy, self.references).as_bytes());
+        *hasher.finalize().as_bytes()
+    }
+
+    /// Leaves for later runs how much was read, and from when on.
+    fn leave_marks(&self, extent: Extent, began: Timestamp, plan: &mut Plan) {
+        let checkpoints = &mut plan.reading.checkpoints;
+        checkpoints.retain(|name, _| !extent::is_own(name));
+        // Who is missing in a listing in doubt is looked for again from where this reading began.
+        if plan.mirror.doubts_absence {
+            checkpoints.clear();
+        } else if self.answers.recorded().is_some() {
+            checkpoints.extend([extent::nothing_to_go_on_from()]);
+        } else if extent == Extent::Full {
+            checkpoints.extend([extent::full_run(began, &self.configured())]);
+        }
+    }
+
+    fn absentees(
+        &self,
+        reading: &Reading,
+        reader: &dyn Reader,
+        connector: ConnectorId,
+        now: Timestamp,
+    ) -> Result<Vec<Absentee>, RunError> {
+        let cleanup = &self.policy.cleanup;
+        absentees(reading, &Judge::new(reader, connector, cleanup, now, reading.is_complete()))
     }
 
     pub(super) fn spool(&self) -> PathBuf {

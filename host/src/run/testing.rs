@@ -11,6 +11,7 @@ use super::answers::Answers;
 use super::conflicts::Precedence;
 use super::entries::{Entries, GroupNames};
 use super::event::Silent;
+use super::extent::Reads;
 use super::lock::WorkFolder;
 use super::policy::Policy;
 use super::run::{Ended, Job, sync};
@@ -38,6 +39,8 @@ pub struct Organisation {
     pub no_single: bool,
     /// Requests (by path) that fail, each with the error's code and how often.
     pub failing: BTreeMap<String, (String, u32)>,
+    /// What it was when changes were last told.
+    pub before: Option<Box<Organisation>>,
     /// Every request that was made.
     pub requests: Vec<String>,
 }
@@ -84,6 +87,38 @@ impl Organisation {
         self.groups.get_mut(id).expect("a group of the organisation").1 = members;
     }
 
+    /// From now on changes are those since then.
+    pub fn mark(&mut self) {
+        self.before = None;
+        self.before = Some(Box::new(self.clone()));
+    }
+
+    /// What has changed: people, groups with all of their members, and what is gone.
+    fn changes(&self) -> Page {
+        let mut page = Page::default();
+        let nothing = Self::default();
+        let before = self.before.as_deref().unwrap_or(&nothing);
+        let changed = self.users.iter().filter(|(id, user)| before.users.get(*id) != Some(user));
+        page.users.extend(changed.map(|(_, user)| user.clone()));
+        for (id, (group, members)) in &self.groups {
+            // Nobody is a member at a provider before they are there.
+            let is_new = |user: &String| self.users.contains_key(user) && !before.users.contains_key(user);
+            let joined = matches!(members, Members::Some(ids) if ids.iter().any(is_new));
+            if joined || before.groups.get(id) != Some(&(group.clone(), members.clone())) {
+                page.groups.push(group.clone());
+                page.memberships.push(Membership { group: id.clone(), members: members.clone() });
+            }
+        }
+        for (id, user) in before.users.iter().filter(|(id, _)| !self.users.contains_key(*id)) {
+            page.gone.push(Subject::User(id.clone()));
+            // A search that lags behind still shows them.
+            page.users.push(user.clone());
+        }
+        let closed = before.groups.keys().filter(|id| !self.groups.contains_key(*id));
+        page.gone.extend(closed.cloned().map(Subject::Group));
+        page
+    }
+
     fn page(&mut self, path: &str) -> Result<Page, PluginError> {
         self.requests.push(path.to_owned());
         if let Some((code, times)) = self.failing.get_mut(path)
@@ -93,6 +128,9 @@ impl Organisation {
             return Err(PluginError::new(code.clone(), "as asked"));
         }
         let mut page = Page::default();
+        if path == "/changes" {
+            return Ok(self.changes());
+        }
         if let Some(id) = path.strip_prefix("/user/") {
             match self.users.get(id) {
                 Some(_) if self.out_of_scope.contains(id) => {}
@@ -167,6 +205,9 @@ impl Source for MemorySource {
     }
 
     fn plan(&self, scope: &Scope, known: &[Attribute]) -> Result<Vec<Request>, CallError> {
+        if *scope == Scope::Changes {
+            return Ok(vec![request("/changes", None)]);
+        }
         if let Scope::User(id) = scope {
             assert!(known.contains(&Attribute::new("groups", false)), "the record alone is wanted");
             if self.organisation.lock().expect("no test panics while holding it").no_single {
@@ -375,6 +416,7 @@ fn job(
         },
         precedence: Precedence::new(&[connector.to_owned()]),
         override_limits: false,
+        reads: Reads::Full,
         max_requests: 1000,
         observer: Arc::new(Silent),
         cancel: CancellationToken::new(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::cleanup::UserCleanup;
+use super::extent::Reads;
 use super::report::Outcome;
 use super::testing::{Organisation, Shown, World};
 use crate::model::{Attribute, Group, GroupRef, GroupVerdict, Members, Person, PluginError, Verdict};
@@ -481,6 +482,42 @@ proptest! {
                     }
                     _ => continue,
                 }
+                prop_assert_eq!(world.shown(), oracle.shown());
+            }
+            Ok(())
+        })?;
+    }
+
+    /// The same of increments after a first full run; and a full run after them finds nothing left to do.
+    #[test]
+    fn increments_end_equal_to_the_oracle(steps in proptest::collection::vec(step(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let mut world = World::new(Organisation::with(&["u0", "u1"], &[("g0", &["u0"])]));
+            let mut oracle = Oracle::default();
+            world.sync_well().await;
+            oracle.follow(&world.organisation.lock().unwrap());
+            world.change(Organisation::mark);
+            for step in steps.iter().chain([&Step::Sync]) {
+                world.change(|organisation| take(organisation, step));
+                if !matches!(step, Step::Sync | Step::BrokenSync(_)) {
+                    continue;
+                }
+                world.job.reads = Reads::Changes;
+                world.requests();
+                let report = world.sync_well().await;
+                prop_assert_eq!(world.requests(), ["/changes"]);
+                prop_assert_eq!(report.mode, "changes");
+                oracle.follow(&world.organisation.lock().unwrap());
+                world.change(Organisation::mark);
+                prop_assert_eq!(world.shown(), oracle.shown());
+                let again = world.sync_well().await;
+                prop_assert!(!again.changes_anything(), "{:?}", again);
+            }
+            if !world.organisation.lock().unwrap().users.is_empty() {
+                world.job.reads = Reads::Full;
+                let report = world.sync_well().await;
+                prop_assert!(!report.changes_anything(), "{:?}", report);
                 prop_assert_eq!(world.shown(), oracle.shown());
             }
             Ok(())

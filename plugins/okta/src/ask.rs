@@ -4,6 +4,8 @@ use rollcall_plugin::query::{self, Query};
 use rollcall_plugin::{Error, Request, Response, Subject, link};
 use serde::{Deserialize, Serialize};
 
+use crate::logs::Deleted;
+
 /// What a request is for. Travels with it as its context.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
@@ -24,6 +26,12 @@ pub enum Step {
     AppUsers { app: String, seen: bool },
     /// A page of the groups that are assigned to it.
     AppGroups { app: String },
+    /// A page of the people who changed.
+    ChangedUsers { since: Since },
+    /// A page of the groups that changed.
+    ChangedGroups,
+    /// A page of the log of deletions.
+    Log(LogNote),
     /// A step of reading one person.
     Person(PersonNote, PersonStep),
     /// A question of a probe.
@@ -55,6 +63,22 @@ pub enum AppUse {
     Read,
     Probe,
     Person(PersonNote),
+}
+
+/// From when on people are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Since {
+    /// Seconds since 1970.
+    pub seconds: i64,
+    /// The id of the group Everyone, where it is in scope.
+    pub everyone: Option<String>,
+}
+
+/// What the log has told so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogNote {
+    /// What was deleted so lately that Okta's search may still show it, and when: in seconds since 1970.
+    pub recent: Vec<(Deleted, i64)>,
 }
 
 /// The one person whom a run is about.
@@ -125,6 +149,9 @@ impl Step {
             Step::FindApp { .. } => "looking for the application".to_owned(),
             Step::AppUsers { .. } | Step::Probe(Probe::App) => "listing the application's people".to_owned(),
             Step::AppGroups { .. } => "listing the application's groups".to_owned(),
+            Step::ChangedUsers { .. } => "listing changed users".to_owned(),
+            Step::ChangedGroups => "listing changed groups".to_owned(),
+            Step::Log(_) => "reading the log of deletions".to_owned(),
             Step::Person(person, step) => step.doing(&person.id),
             Step::Probe(Probe::Me) => "asking whom the credential belongs to".to_owned(),
             Step::Probe(Probe::Members) => "listing members of a group".to_owned(),

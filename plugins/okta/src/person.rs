@@ -180,7 +180,9 @@ pub fn refused(
             Ok(Page { next: vec![asked], ..Page::default() })
         }
         // Deleted: before, or between two questions.
-        PersonStep::Record { .. } | PersonStep::Required if refusal.says_gone() => Ok(gone(note)),
+        PersonStep::Record { .. } | PersonStep::Required | PersonStep::Groups if refusal.says_gone() => {
+            Ok(gone(note))
+        }
         // Not assigned, or gone since: out of scope either way.
         PersonStep::Assigned if refusal.says_gone() => Ok(Page::default()),
         PersonStep::Assigned => Err(app::refused(okta, refusal, error)),

@@ -19,6 +19,7 @@ pub struct Settings {
     pub app: Option<String>,
     pub users: UserSettings,
     pub groups: GroupSettings,
+    pub changes: ChangesSettings,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -28,6 +29,15 @@ pub struct UserSettings {
     /// Okta's own expression, evaluated by Okta: only the users whom it finds sync.
     #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub search: Option<String>,
+}
+
+/// How runs of changes read.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ChangesSettings {
+    /// How long before the last run's beginning a run of changes begins.
+    pub overlap_minutes: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -136,7 +146,14 @@ impl Default for Settings {
             app: None,
             users: UserSettings::default(),
             groups: GroupSettings::default(),
+            changes: ChangesSettings::default(),
         }
+    }
+}
+
+impl Default for ChangesSettings {
+    fn default() -> Self {
+        Self { overlap_minutes: 5 }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::required::Lookup;
 use crate::scope::GroupScope;
 use crate::settings::Settings;
 use crate::users::UserReader;
-use crate::{app, groups, members, person, probe, required};
+use crate::{app, changes, groups, logs, members, person, probe, required};
 
 /// The Okta source.
 ///
@@ -26,7 +26,7 @@ use crate::{app, groups, members, person, probe, required};
 ///   └→ members ─→ members ─→ …
 /// ```
 ///
-/// One person is read by the module `person`.
+/// One person is read by the module `person`, changes by the module `changes`.
 #[derive(Debug, Clone)]
 pub struct Okta {
     pub(crate) settings: Settings,
@@ -52,8 +52,7 @@ impl Source for Okta {
                 None => vec![self.users_request(), self.groups_request(&[])],
             }),
             Scope::Probe => Ok(probe::plan(self)),
-            Scope::Changes => Err(Error::unsupported("the okta plugin doesn't read changes alone yet")
-                .with_hint("run a full sync")),
+            Scope::Changes => changes::plan(self, known),
             Scope::User(id) => person::plan(id, known),
         }
     }
@@ -76,6 +75,9 @@ impl Source for Okta {
             Step::FindApp { found, then } => app::found_page(self, found, then, request, response, body),
             Step::AppUsers { app, seen } => app::users_page(self, &app, seen, request, response, body),
             Step::AppGroups { app } => app::groups_page(self, &app, request, response, body),
+            Step::ChangedUsers { since } => changes::users_page(self, &since, request, response, body),
+            Step::ChangedGroups => changes::groups_page(self, request, response, body),
+            Step::Log(note) => logs::page(note, request, response, body),
             Step::Person(note, step) => person::page(self, note, &step, request, response, body),
             Step::Probe(question) => probe::page(self, &question, response, body),
         };
@@ -137,6 +139,7 @@ impl Okta {
             users: people.users,
             problems: people.problems,
             memberships: in_no_group.into_iter().collect(),
+            checkpoints: changes::began_whole(changes::USERS, request, response),
             next: next.into_iter().map(|next| Step::Users { seen }.note(next)).collect(),
             ..Page::default()
         })
@@ -151,7 +154,14 @@ impl Okta {
     ) -> Result<Page, Error> {
         let (listed, problems) = groups::read(body)?;
         let next = ask::following(request, response, listed.len() + problems.len())?;
+        let everyone = listed.iter().find(|listed| listed.is_everyone() && self.scope.holds(listed));
+        let mut checkpoints = changes::began_whole(changes::GROUPS, request, response);
+        let everyone = everyone.map(|listed| listed.group.id.clone());
+        if !checkpoints.is_empty() || everyone.is_some() {
+            checkpoints.push((changes::EVERYONE.to_owned(), everyone.unwrap_or_default()));
+        }
         let mut page = self.listed_groups(listed, &covered);
+        page.checkpoints = checkpoints;
         page.problems = problems;
         page.next.splice(0..0, next);
         Ok(page)
@@ -186,11 +196,15 @@ impl Okta {
             Step::Members { group, restarts } => members::refused(group, *restarts, request, refusal),
             Step::Probe(question) => probe::refused(self, question, refusal),
             Step::Person(note, asked) => person::refused(self, note, asked, refusal, error()),
+            Step::Log(_) if refusal.kind == Kind::NotAllowed => Ok(logs::forbidden(refusal)),
+            Step::Log(_) if refusal.kind == Kind::BadRequest => Err(logs::lost(error())),
             // An old cursor; of one that was never good the host gives up after some times.
             _ if refusal.kind == Kind::BadRequest && ask::has_cursor(request) => {
                 Err(Error { code: Error::RESTART.to_owned(), ..error() })
             }
-            Step::Groups { .. } if refusal.kind == Kind::BadRequest => Err(self.bad_condition(error())),
+            Step::Groups { .. } | Step::ChangedGroups if refusal.kind == Kind::BadRequest => {
+                Err(self.bad_condition(error()))
+            }
             Step::Users { .. } if refusal.kind == Kind::BadRequest => Err(self.bad_search(error())),
             Step::FindApp { .. } | Step::AppUsers { .. } | Step::AppGroups { .. } => {
                 Err(app::refused(self, refusal, error()))

@@ -86,8 +86,15 @@ impl UserReader {
 
     /// The `fields` parameter: exactly what [`read`](Self::read) looks at.
     pub fn fields(&self) -> String {
+        self.fields_with(&[])
+    }
+
+    /// The same, with more timestamps.
+    pub fn fields_with(&self, more: &[Timestamp]) -> String {
         let mut fields = String::from("id,status,type");
-        for timestamp in self.timestamps.iter().flatten() {
+        let own: Vec<&Timestamp> = self.timestamps.iter().flatten().collect();
+        let more = more.iter().filter(|timestamp| !own.contains(timestamp));
+        for timestamp in own.iter().copied().chain(more) {
             fields.push(',');
             fields.push_str(timestamp.name());
         }

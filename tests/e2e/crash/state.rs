@@ -62,7 +62,9 @@ impl State {
             .collect();
         let mut state = Self::default();
         for table in tables.iter().filter(|table| !UNCOMPARED.contains(&table.as_str())) {
-            let rows = rows(&database, &format!("SELECT * FROM {table}"), |row| told(row, &applied));
+            // Where the next sync of changes begins is a time, which is another in every run.
+            let columns = if table == "checkpoint" { "connector, name" } else { "*" };
+            let rows = rows(&database, &format!("SELECT {columns} FROM {table}"), |row| told(row, &applied));
             // A database that was just made counts from one.
             let fresh = table == "counter" && rows.iter().all(|row| row.ends_with("next=Integer(1) "));
             if !rows.is_empty() && !fresh {

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use roaring::RoaringBitmap;
 use rusqlite::types::FromSql;
 use rusqlite::{OptionalExtension, Params, Row, Transaction, params};
@@ -120,6 +122,38 @@ impl SqliteReader<'_> {
         })
     }
 
+    fn mirrored_user(&self, row: &Row<'_>) -> StoreResult<MirrorUser> {
+        Ok(MirrorUser {
+            id: self.get(row, 0)?,
+            number: self.get(row, 1)?,
+            digest: self.hash(row, 2)?,
+            shaping: self.hash(row, 3)?,
+            absent_since: self.get::<Option<i64>>(row, 4)?.map(RunId),
+            dropped_since: self.get::<Option<i64>>(row, 5)?.map(RunId),
+        })
+    }
+
+    fn mirrored_group(&self, row: &Row<'_>) -> StoreResult<MirrorGroup> {
+        let id: String = self.get(row, 0)?;
+        let record: String = self.get(row, 4)?;
+        let state: String = self.get(row, 2)?;
+        Ok(MirrorGroup {
+            number: self.get(row, 1)?,
+            members: match state.as_str() {
+                "known" => MembersState::Known,
+                "unknown" => MembersState::Unknown,
+                "unread" => MembersState::Unread,
+                other => {
+                    return Err(self.file.corrupt(format!("members of mirror group {id} are {other:?}")));
+                }
+            },
+            absent_since: self.get::<Option<i64>>(row, 3)?.map(RunId),
+            dropped_since: self.get::<Option<i64>>(row, 5)?.map(RunId),
+            record: serde_json::from_str(&record)
+                .map_err(|error| self.file.corrupt(format!("record of mirror group {id}: {error}")))?,
+        })
+    }
+
     fn first_user(&self, sql: &str, params: impl Params) -> StoreResult<Option<UserEntry>> {
         let mut found = None;
         self.rows(sql, params, |row| {
@@ -210,16 +244,42 @@ impl Reader for SqliteReader<'_> {
         let sql = "SELECT id, number, digest, shaping, absent_since, dropped_since FROM mirror_user
                    WHERE connector = ?1 ORDER BY id";
         self.rows(sql, [connector.0], |row| {
-            each(MirrorUser {
-                id: self.get(row, 0)?,
-                number: self.get(row, 1)?,
-                digest: self.hash(row, 2)?,
-                shaping: self.hash(row, 3)?,
-                absent_since: self.get::<Option<i64>>(row, 4)?.map(RunId),
-                dropped_since: self.get::<Option<i64>>(row, 5)?.map(RunId),
-            });
+            each(self.mirrored_user(row)?);
             Ok(true)
         })
+    }
+
+    fn mirror_user(&self, connector: ConnectorId, id: &str) -> StoreResult<Option<MirrorUser>> {
+        let sql = "SELECT id, number, digest, shaping, absent_since, dropped_since FROM mirror_user
+                   WHERE connector = ?1 AND id = ?2";
+        let mut found = None;
+        self.rows(sql, params![connector.0, id], |row| {
+            found = Some(self.mirrored_user(row)?);
+            Ok(false)
+        })?;
+        Ok(found)
+    }
+
+    fn mirror_user_records(
+        &self,
+        connector: ConnectorId,
+        each: &mut dyn FnMut(u32, User),
+    ) -> StoreResult<()> {
+        let sql = "SELECT r.number, r.record FROM mirror_user_record r
+                   WHERE r.number IN (SELECT number FROM mirror_user WHERE connector = ?1) ORDER BY r.number";
+        self.rows(sql, [connector.0], |row| {
+            let number = self.get(row, 0)?;
+            let text: String = self.get(row, 1)?;
+            let record = plain::read_record(&text)
+                .map_err(|error| self.file.corrupt(format!("record of mirror user {number}: {error}")))?;
+            each(number, record);
+            Ok(true)
+        })
+    }
+
+    fn has_unshaped(&self, connector: ConnectorId) -> StoreResult<bool> {
+        let sql = "SELECT 1 FROM mirror_user WHERE connector = ?1 AND shaping = zeroblob(16) LIMIT 1";
+        Ok(self.one(sql, [connector.0], |_| Ok(()))?.is_some())
     }
 
     fn mirror_user_record(&self, number: u32) -> StoreResult<Option<User>> {
@@ -234,26 +294,29 @@ impl Reader for SqliteReader<'_> {
         let sql = "SELECT id, number, members, absent_since, record, dropped_since FROM mirror_group
                    WHERE connector = ?1 ORDER BY id";
         self.rows(sql, [connector.0], |row| {
-            let id: String = self.get(row, 0)?;
-            let record: String = self.get(row, 4)?;
-            let state: String = self.get(row, 2)?;
-            each(MirrorGroup {
-                number: self.get(row, 1)?,
-                members: match state.as_str() {
-                    "known" => MembersState::Known,
-                    "unknown" => MembersState::Unknown,
-                    "unread" => MembersState::Unread,
-                    other => {
-                        return Err(self.file.corrupt(format!("members of mirror group {id} are {other:?}")));
-                    }
-                },
-                absent_since: self.get::<Option<i64>>(row, 3)?.map(RunId),
-                dropped_since: self.get::<Option<i64>>(row, 5)?.map(RunId),
-                record: serde_json::from_str(&record)
-                    .map_err(|error| self.file.corrupt(format!("record of mirror group {id}: {error}")))?,
-            });
+            each(self.mirrored_group(row)?);
             Ok(true)
         })
+    }
+
+    fn mirror_group(&self, connector: ConnectorId, id: &str) -> StoreResult<Option<MirrorGroup>> {
+        let sql = "SELECT id, number, members, absent_since, record, dropped_since FROM mirror_group
+                   WHERE connector = ?1 AND id = ?2";
+        let mut found = None;
+        self.rows(sql, params![connector.0, id], |row| {
+            found = Some(self.mirrored_group(row)?);
+            Ok(false)
+        })?;
+        Ok(found)
+    }
+
+    fn checkpoints(&self, connector: ConnectorId) -> StoreResult<BTreeMap<String, String>> {
+        let mut found = BTreeMap::new();
+        self.rows("SELECT name, value FROM checkpoint WHERE connector = ?1", [connector.0], |row| {
+            found.insert(self.get(row, 0)?, self.get(row, 1)?);
+            Ok(true)
+        })?;
+        Ok(found)
     }
 
     fn mirror_members(&self, group: u32) -> StoreResult<Option<RoaringBitmap>> {
@@ -480,7 +543,7 @@ impl Reader for SqliteReader<'_> {
 
     fn applied_since(&self, connector: ConnectorId, run: RunId) -> StoreResult<u64> {
         let sql =
-            "SELECT count(*) FROM run WHERE connector = ?1 AND id >= ?2 AND mode NOT IN ('approve', 'apply')
+            "SELECT count(*) FROM run WHERE connector = ?1 AND id >= ?2 AND mode NOT IN ('approve', 'apply', 'changes')
                    AND (outcome IN ('done', 'problems')
                         OR outcome = 'held' AND json_extract(report, '$.held.applied'))";
         let count: Option<i64> = self.one(sql, params![connector.0, run.0], |row| row.get(0))?;

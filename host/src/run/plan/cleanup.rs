@@ -91,7 +91,7 @@ impl Draft<'_> {
     }
 
     fn judge(&self) -> Judge<'_> {
-        Judge::new(self.reader, self.connector, &self.policy.cleanup, self.now)
+        Judge::new(self.reader, self.connector, &self.policy.cleanup, self.now, self.reading.is_complete())
     }
 
     fn plan_absent(&mut self, gathered: &mut Gathered<'_>) -> Result<(), RunError> {
@@ -469,7 +469,12 @@ impl Draft<'_> {
                     self.report.groups.absent += 1;
                     self.report_absent(named("group", id, &entry.name));
                     let reason = since_run("no longer returned", since);
-                    self.clean_group(entry, &reason, self.policy.cleanup.grace_of_groups(), since)?;
+                    // Groups can't be asked for; where the provider itself says it, nobody has to.
+                    let grace = match self.reading.is_gone_group(id) {
+                        true => self.policy.cleanup.grace,
+                        false => self.policy.cleanup.grace_of_groups(),
+                    };
+                    self.clean_group(entry, &reason, grace, since)?;
                 }
                 (None, Some(_)) => {}
             }

@@ -104,11 +104,11 @@ impl Draft<'_> {
         let wanted = self.give_keys(&order, &out_of_step)?;
 
         let mut gathered = Gathered { staging, claims: Vec::new(), claimants: Vec::new() };
-        let (reading, spool) = (self.reading, self.spool);
+        let (reading, spool, reader) = (self.reading, self.spool, self.reader);
         let shaper =
             Shaper { reading, transforms: self.transforms, shapes: &shapes, memberships: &memberships };
         shaper.shape_all(
-            |each| reading.each_record(spool, &wanted, each),
+            |each| reading.each_record(spool, reader, &wanted, each),
             |batch| self.take_in(batch, &mut gathered),
         )?;
         if self.transforms.is_empty() {

@@ -17,6 +17,7 @@ use crate::run::collect::work_file;
 use crate::run::confirm::Confirmations;
 use crate::run::conflicts::Precedence;
 use crate::run::error::RunError;
+use crate::run::increment::Quiet;
 use crate::run::leavers::Absentee;
 use crate::run::policy::Policy;
 use crate::run::reading::Reading;
@@ -93,6 +94,34 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan of a run that read nothing new: only the checkpoints move on.
+    pub(in crate::run) fn of_nothing(
+        connector: ConnectorId,
+        reader: &dyn Reader,
+        work_folder: &Path,
+        quiet: Quiet,
+        report: &mut RunReport,
+    ) -> Result<Self, RunError> {
+        let Quiet { users_seen, groups_seen, checkpoints } = quiet;
+        (report.users.seen, report.users.unchanged) = (users_seen, users_seen);
+        (report.groups.seen, report.groups.unchanged) = (groups_seen, groups_seen);
+        let staging = Staging::create(work_folder).and_then(Staging::finish);
+        Ok(Self {
+            connector,
+            counters: reader.counters()?,
+            reading: Reading::of_nothing(checkpoints),
+            users: Vec::new(),
+            groups: Vec::new(),
+            memberships: Vec::new(),
+            aliases: Vec::new(),
+            mirror: MirrorPlan::default(),
+            staging: staging.map_err(work_file(work_folder, "created"))?,
+            held: Held::default(),
+            cleaned: RoaringBitmap::new(),
+            work_folder: work_folder.to_owned(),
+        })
+    }
+
     /// Reads what is staged of a user.
     pub(in crate::run) fn staged(&mut self, user: &PlannedUser) -> Result<StagedUser, RunError> {
         self.staging.get(user.staged).map_err(work_file(&self.work_folder, "read"))

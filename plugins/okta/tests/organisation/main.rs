@@ -1,6 +1,7 @@
 //! Whole runs against an organisation that answers as Okta does.
 
 mod app;
+mod changes;
 mod fake;
 mod full;
 mod person;

@@ -1,0 +1,142 @@
+//! Extent: does a run read everything, or what changed?
+//!
+//! An increment goes on from the last full run, so that run has to have read the same thing: with this plugin, these
+//! settings, this credential, these rules and this policy. What it was is kept beside the plugin's own checkpoints.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Attribute, Scope};
+
+/// The checkpoint of the host's own; plugins' names don't begin like that.
+const FULL: &str = "rollcall.full";
+const OWN: &str = "rollcall.";
+
+/// How much a reading holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    Full,
+    Changes,
+}
+
+/// How much a run is to read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reads {
+    #[default]
+    Full,
+    /// What changed, or nothing.
+    Changes,
+    /// What changed, where that can be told and the last full run is younger than this; else everything.
+    Either { full_every: Duration },
+}
+
+/// The last full run.
+#[derive(Debug, Serialize, Deserialize)]
+struct LastFull {
+    at: Timestamp,
+    /// Hash of what decides what a reading holds and what becomes of it.
+    configured: String,
+}
+
+impl Extent {
+    pub fn scope(self) -> Scope {
+        match self {
+            Extent::Full => Scope::Full,
+            Extent::Changes => Scope::Changes,
+        }
+    }
+
+    pub fn mode(self) -> &'static str {
+        match self {
+            Extent::Full => "full",
+            Extent::Changes => "changes",
+        }
+    }
+}
+
+/// Why no increment can be made of these checkpoints; nothing where one can.
+pub fn against_changes(checkpoints: &BTreeMap<String, String>, configured: &[u8; 32]) -> Option<String> {
+    let Some(last) = last_full(checkpoints) else {
+        return Some("no full sync has left a point to go on from".to_owned());
+    };
+    (last.configured != hex(configured))
+        .then(|| "its configuration, plugins or credential have changed since the last full sync".to_owned())
+}
+
+/// Why a full run is due, as far as the last one's age is concerned.
+pub fn due(checkpoints: &BTreeMap<String, String>, every: Duration, now: Timestamp) -> Option<String> {
+    let last = last_full(checkpoints)?;
+    let age = now.duration_since(last.at);
+    let hours = every.as_secs() / 3600;
+    (age >= SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX))
+        .then(|| format!("the last full sync is {hours} h old or older"))
+}
+
+fn last_full(checkpoints: &BTreeMap<String, String>) -> Option<LastFull> {
+    serde_json::from_str(checkpoints.get(FULL)?).ok()
+}
+
+/// What a full run leaves for the next increment: name and value of the checkpoint.
+pub fn full_run(at: Timestamp, configured: &[u8; 32]) -> (String, String) {
+    let last = LastFull { at, configured: hex(configured) };
+    let text = serde_json::to_string(&last).expect("a time and a text have no failing part");
+    (FULL.to_owned(), text)
+}
+
+/// What a replayed run leaves: nobody can go on from what was read at another time.
+pub fn nothing_to_go_on_from() -> (String, String) {
+    (FULL.to_owned(), String::new())
+}
+
+/// The plugin's checkpoints, as it is told them.
+pub fn told(checkpoints: BTreeMap<String, String>) -> impl Iterator<Item = Attribute> {
+    let theirs = checkpoints.into_iter().filter(|(name, _)| !name.starts_with(OWN));
+    theirs.map(|(name, value)| Attribute::new(format!("checkpoint.{name}"), value))
+}
+
+/// A plugin's checkpoint can't pass for one of the host's.
+pub fn is_own(name: &str) -> bool {
+    name.starts_with(OWN)
+}
+
+fn hex(hash: &[u8; 32]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_increment_goes_on_from_a_full_run_of_the_same_configuration() {
+        let checkpoints = BTreeMap::from([full_run(at("2026-11-24T00:00:00Z"), &[1; 32])]);
+        assert_eq!(against_changes(&checkpoints, &[1; 32]), None);
+        assert!(against_changes(&checkpoints, &[2; 32]).unwrap().contains("have changed"));
+        assert!(against_changes(&BTreeMap::new(), &[1; 32]).unwrap().contains("no full sync"));
+        let replayed = BTreeMap::from([nothing_to_go_on_from()]);
+        assert!(against_changes(&replayed, &[1; 32]).unwrap().contains("no full sync"));
+    }
+
+    #[test]
+    fn a_full_run_is_due_after_so_many_hours() {
+        let checkpoints = BTreeMap::from([full_run(at("2026-11-24T00:00:00Z"), &[1; 32])]);
+        let due = |every, now| due(&checkpoints, every, at(now)).is_some();
+        let day = Duration::from_secs(24 * 3600);
+        assert!(!due(day, "2026-11-24T23:59:59Z") && due(day, "2026-11-25T00:00:00Z"));
+    }
+
+    #[test]
+    fn the_host_s_own_checkpoints_are_not_told() {
+        let mut checkpoints = BTreeMap::from([full_run(at("2026-11-24T00:00:00Z"), &[1; 32])]);
+        checkpoints.insert("users".into(), "x".into());
+        let told: Vec<Attribute> = told(checkpoints).collect();
+        assert_eq!(told, [Attribute::new("checkpoint.users", "x")]);
+    }
+}
