@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::cleanup::{Grace, GroupCleanup, MembershipCleanup, UserCleanup};
 use super::condition::PersonCondition;
+use super::extent::Reads;
 use super::report::Outcome;
 use super::safety::NamePattern;
 use super::testing::{Organisation, World};
@@ -231,4 +232,38 @@ async fn groups_stay_are_emptied_or_deleted_as_the_admin_says() {
             .unwrap();
         assert_eq!(groups, 1 + usize::from(exists));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_an_increment_calls_deleted_is_disabled_and_nobody_is_asked() {
+    let mut world = staff();
+    world.sync_well().await;
+    world.change(Organisation::mark);
+    world.job.reads = Reads::Changes;
+    delete_bob(&world);
+    world.requests();
+    let report = world.sync_well().await;
+    assert_eq!((report.outcome, report.users.disabled, report.users.absent), (Outcome::Done, 1, 1));
+    assert_eq!(world.requests(), ["/changes"]);
+    let (users, _) = world.shown();
+    assert!(!users["bob"] && users["ann"], "ann is merely not in the increment");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn increments_do_not_count_as_runs_that_missed_somebody() {
+    let mut world = staff();
+    world.job.policy.cleanup.grace = Grace { runs: 2, days: 0 };
+    world.sync_well().await;
+    delete_bob(&world);
+    assert_eq!(world.sync_well().await.users.disabled, 0);
+    world.job.reads = Reads::Changes;
+    for name in ["cy", "dee"] {
+        world.change(Organisation::mark);
+        world.change(|organisation| {
+            organisation.add_user(name, name);
+        });
+        assert_eq!(world.sync_well().await.users.disabled, 0);
+    }
+    world.job.reads = Reads::Full;
+    assert_eq!(world.sync_well().await.users.disabled, 1);
 }
