@@ -198,7 +198,7 @@ impl Tried {
 /// Two chains that both know u1, the one that begins first answering last; the other begins again.
 fn awkward() -> Script {
     HashMap::from([
-        ("/a", vec![(40, "user u1 first; user u2 bob; next /a2")]),
+        ("/a", vec![(400, "user u1 first; user u2 bob; next /a2")]),
         ("/a2", vec![(0, "user u3 cy")]),
         (
             "/b",
