@@ -89,7 +89,7 @@ fn a_damaged_page_fails_the_run_that_reads_it() {
         fs::write(database(&scene), &good).unwrap();
         scene.check(&format!("page {number} was damaged"));
     }
-    assert!(failed >= 3, "a run reads most tables that hold something: {failed} failed");
+    assert!(failed >= 5, "a run reads many of 21 pages: {failed} failed");
 }
 
 /// Of a killed run's database nothing is left but the log, which holds all that was committed.
