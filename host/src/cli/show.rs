@@ -10,7 +10,8 @@ use super::output::width;
 use super::table::Table;
 use crate::directory::{Change, ChangeKind, LOCAL};
 use crate::run::{
-    HeldReport, Leaving, LeftOut, Outcome, ReferenceCounts, ReportedProblem, RunReport, UnresolvedReference,
+    Counts, HeldReport, Leaving, LeftOut, Outcome, ReferenceCounts, ReportedProblem, RunReport,
+    UnresolvedReference,
 };
 
 /// Problems, absent entries and changes listed on a terminal before the rest is only counted; `--json` has all.
@@ -159,29 +160,34 @@ fn headline(report: &RunReport) -> String {
 }
 
 fn table(report: &RunReport) -> String {
-    let mut heads =
-        vec!["", "seen", "created", "updated", "renamed", "disabled", "enabled", "removed", "unchanged"];
-    let (users, groups, members) = (&report.users, &report.groups, &report.memberships);
-    let holds = users.held + groups.held + members.held > 0;
-    heads.extend(holds.then_some("held"));
+    let (users, groups, m) = (&report.users, &report.groups, &report.memberships);
+    // Two columns are there only where they say something.
+    let anonymizes = users.anonymized + groups.anonymized > 0;
+    let holds = users.held + groups.held + m.held > 0;
+    let entries = |c: &Counts| {
+        let usual = [c.seen, c.created, c.updated, c.renamed, c.disabled, c.enabled, c.removed];
+        let numbers = usual.into_iter().chain(anonymizes.then_some(c.anonymized));
+        numbers.chain([c.unchanged]).chain(holds.then_some(c.held)).map(Some).collect::<Vec<_>>()
+    };
+    let usual = [Some(m.seen), Some(m.created), None, None, None, None, Some(m.removed)];
+    let memberships = usual.into_iter().chain(anonymizes.then_some(None));
+    let memberships = memberships.chain([Some(m.unchanged)]).chain(holds.then_some(Some(m.held)));
+
+    let heads = ["", "seen", "created", "updated", "renamed", "disabled", "enabled", "removed"];
+    let heads = heads.into_iter().chain(anonymizes.then_some("anonymized"));
+    let heads: Vec<String> =
+        heads.chain(["unchanged"]).chain(holds.then_some("held")).map(str::to_owned).collect();
     let columns = heads.len();
-    let mut table = Table::of(heads.into_iter().map(str::to_owned).collect());
+    let mut table = Table::of(heads);
     for column in 1..columns {
         table = table.right(column);
     }
-    let mut row = |name: &str, numbers: [Option<u64>; 9]| {
-        let cells = numbers.iter().take(columns - 1);
-        let cells = cells.map(|number| number.map_or_else(|| "-".to_owned(), count));
+    let rows =
+        [("users", entries(users)), ("groups", entries(groups)), ("memberships", memberships.collect())];
+    for (name, numbers) in rows {
+        let cells = numbers.into_iter().map(|number| number.map_or_else(|| "-".to_owned(), count));
         table.push(std::iter::once(name.to_owned()).chain(cells).collect());
-    };
-    for (name, c) in [("users", users), ("groups", groups)] {
-        let numbers =
-            [c.seen, c.created, c.updated, c.renamed, c.disabled, c.enabled, c.removed, c.unchanged, c.held];
-        row(name, numbers.map(Some));
     }
-    let m = members;
-    let ends = [Some(m.removed), Some(m.unchanged), Some(m.held)];
-    row("memberships", [Some(m.seen), Some(m.created), None, None, None, None, ends[0], ends[1], ends[2]]);
     table.render(None)
 }
 
@@ -364,6 +370,18 @@ mod tests {
             change(&update),
             r#"~ update user ann: email "a@b.c" → nothing, profile.department "Sales" → "Support", profile.title nothing → "Dr""#
         );
+    }
+
+    #[test]
+    fn the_table_has_columns_for_what_happens_rarely_only_where_it_happened() {
+        let mut run = RunReport::new("acme", "full");
+        assert!(!table(&run).contains("ANONYMIZED") && !table(&run).contains("HELD"));
+        (run.users.anonymized, run.users.unchanged) = (7, 3);
+        let shown = table(&run);
+        let users: Vec<&str> = shown.lines().nth(1).unwrap().split_whitespace().collect();
+        let heads: Vec<&str> = shown.lines().next().unwrap().split_whitespace().collect();
+        assert_eq!(heads[7..], ["ANONYMIZED", "UNCHANGED"]);
+        assert_eq!(users[8..], ["7", "3"], "{shown}");
     }
 
     #[test]
