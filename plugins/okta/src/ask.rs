@@ -5,12 +5,13 @@ use rollcall_plugin::{Error, Request, Response, Subject, link};
 use serde::{Deserialize, Serialize};
 
 use crate::logs::Deleted;
+use crate::ranges::Range;
 
 /// What a request is for. Travels with it as its context.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
-    /// A page of the listing of all users. `seen`: an earlier page held some.
-    Users { seen: bool },
+    /// A page of the listing of all users, or of a range of them. `seen`: an earlier page held some.
+    Users { seen: bool, range: Range },
     /// A page of the listing of groups. The members of those in `covered` are read with their people.
     Groups { covered: Vec<String> },
     /// A page of a group's members, of which only the ids matter.
@@ -195,6 +196,11 @@ pub const ALL_USERS: &str = "status pr";
 /// A page of the users that Okta's search finds.
 pub fn users(step: &Step, search: &str, fields: &str, limit: u32) -> Request {
     let path = Query::new("/api/v1/users").with("search", search).with("limit", limit).with("fields", fields);
+    users_at(step, path)
+}
+
+/// A page of users at a path.
+pub fn users_at(step: &Step, path: impl Into<String>) -> Request {
     step.request("users", path).with_header("content-type", SHORT_USERS)
 }
 

@@ -21,6 +21,7 @@ mod members;
 mod person;
 mod probe;
 mod profile;
+mod ranges;
 mod refusal;
 mod required;
 mod scope;

@@ -4,17 +4,19 @@ use rollcall_plugin::{Attribute, Error, Membership, Page, Plugin, Request, Respo
 
 use crate::ask::{self, AppUse, GroupNote, Step};
 use crate::groups::Listed;
+use crate::ranges::{self, Range, Split};
 use crate::refusal::{self, Kind, ROLES, Refusal};
 use crate::required::Lookup;
 use crate::scope::GroupScope;
-use crate::settings::Settings;
+use crate::settings::{Settings, Timestamp};
 use crate::users::UserReader;
 use crate::{app, changes, groups, logs, members, person, probe, required};
 
 /// The Okta source.
 ///
 /// ```text
-/// users ─→ users ─→ …                 a full run of everybody, or of those whom users.search finds
+/// users ─→ users ─→ …                 a full run of everybody, or of those whom users.search finds;
+///   └→ users ─→ …                     a large listing in ranges (the module `ranges`)
 /// groups ─→ groups ─→ …
 ///   └→ members ─→ members ─→ …        for each group in scope that isn't empty or Everyone
 ///
@@ -65,7 +67,7 @@ impl Source for Okta {
         };
         let doing = step.doing();
         let page = match step {
-            Step::Users { seen } => self.users_page(seen, request, response, body),
+            Step::Users { seen, range } => self.users_page(seen, range, request, response, body),
             Step::Groups { covered } => self.groups_page(covered, request, response, body),
             Step::Members { group, restarts } => members::page(group, restarts, request, response, body),
             Step::Required { index, found, resolved, probe } => {
@@ -93,8 +95,12 @@ impl Source for Okta {
 
 impl Okta {
     fn users_request(&self) -> Request {
-        let step = Step::Users { seen: false };
-        ask::users(&step, &self.users_search(), &self.users.fields(), ask::USERS_A_PAGE)
+        let step = Step::Users { seen: false, range: Range::ALL };
+        ask::users_at(&step, self.range_path(None))
+    }
+
+    fn range_path(&self, from: Option<i64>) -> String {
+        ranges::path(&self.users_search(), from, &self.users.fields_with(&[Timestamp::Created]))
     }
 
     /// The search that finds the users who sync: Okta's statuses are the plugin's matter.
@@ -121,12 +127,13 @@ impl Okta {
     fn users_page(
         &self,
         seen: bool,
+        range: Range,
         request: &Request,
         response: &Response,
         body: &str,
     ) -> Result<Page, Error> {
-        let people = self.users.read(body)?;
-        let seen = seen || !people.is_empty();
+        let people = self.users.read_range(body, &range)?;
+        let seen = seen || people.count() > 0;
         let next = ask::following(request, response, people.count())?;
         if next.is_none() && !seen {
             return Err(match self.settings.users.search {
@@ -134,13 +141,26 @@ impl Okta {
                 Some(_) => nobody().with_hint(format!("correct the expression in users.search; or {ROLES}")),
             });
         }
+        // Who comes next belongs to another range.
+        let next = next.filter(|_| people.span.beyond == 0);
+        let next = next.map_or_else(Vec::new, |next| {
+            let Split { rest, ahead } = range.after(&people.span, ranges::now(response));
+            let ahead = ahead.map(|(from, range)| {
+                ask::users_at(&Step::Users { seen, range }, self.range_path(Some(from)))
+            });
+            [Some(Step::Users { seen, range: rest }.note(next)), ahead].into_iter().flatten().collect()
+        });
         let in_no_group = people.in_no_group();
         Ok(Page {
             users: people.users,
             problems: people.problems,
             memberships: in_no_group.into_iter().collect(),
-            checkpoints: changes::began_whole(changes::USERS, request, response),
-            next: next.into_iter().map(|next| Step::Users { seen }.note(next)).collect(),
+            checkpoints: match range == Range::ALL {
+                true => changes::began_whole(changes::USERS, request, response),
+                // A range ahead begins later.
+                false => Vec::new(),
+            },
+            next,
             ..Page::default()
         })
     }
@@ -204,6 +224,14 @@ impl Okta {
             }
             Step::Groups { .. } | Step::ChangedGroups if refusal.kind == Kind::BadRequest => {
                 Err(self.bad_condition(error()))
+            }
+            // Where Okta doesn't sort, the listing is one chain; an expression that is wrong is refused there too.
+            Step::Users { seen, range: Range::ALL }
+                if refusal.kind == Kind::BadRequest && ranges::is_sorted(request) =>
+            {
+                let one = Step::Users { seen: *seen, range: Range { left: u32::MAX, ..Range::ALL } };
+                let listing = ask::users(&one, &self.users_search(), &self.users.fields(), ask::USERS_A_PAGE);
+                Ok(Page { next: vec![listing], ..Page::default() })
             }
             Step::Users { .. } if refusal.kind == Kind::BadRequest => Err(self.bad_search(error())),
             Step::FindApp { .. } | Step::AppUsers { .. } | Step::AppGroups { .. } => {

@@ -6,12 +6,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use rollcall_plugin::{Attribute, Error, Membership, Problem, Subject, User};
+use rollcall_plugin::{Attribute, Error, Membership, Problem, Subject, User, date};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::profile::{Properties, Text, filled, id_of, text_or_null};
+use crate::ranges::{Range, Span};
 use crate::settings::{CORE, Settings, Timestamp};
 use crate::status::{DEPROVISIONED, Statuses};
 
@@ -33,12 +34,14 @@ pub struct People {
     /// The ids of those who are deactivated: Okta may leave them in groups that a rule put them into, and yet they
     /// are no members.
     pub left: Vec<String>,
+    /// When they were created.
+    pub span: Span,
 }
 
 impl People {
-    /// How many there are, with those that could not be read.
+    /// How many there are, with those that could not be read and those who belong to another range.
     pub fn count(&self) -> usize {
-        self.users.len() + self.problems.len()
+        self.users.len() + self.problems.len() + self.span.beyond
     }
 
     /// The ids of those who are members of a group that lists them: all but those who left.
@@ -108,11 +111,24 @@ impl UserReader {
 
     /// The users of a page. One that can't be read costs only itself, as long as its id is known.
     pub fn read(&self, body: &str) -> Result<People, Error> {
+        self.read_range(body, &Range::ALL)
+    }
+
+    /// Those users of a page who belong to a range; of a page that isn't sorted by creation, all.
+    pub fn read_range(&self, body: &str, range: &Range) -> Result<People, Error> {
+        let people = self.read_part(body, range)?;
+        match range.until.is_some() && people.span.disordered {
+            true => self.read_part(body, &Range { until: None, ..*range }),
+            false => Ok(people),
+        }
+    }
+
+    fn read_part(&self, body: &str, range: &Range) -> Result<People, Error> {
         let mut people = People::default();
         match serde_json::from_str::<Vec<OktaUser<'_>>>(body) {
             Ok(users) => {
                 people.users.reserve(users.len());
-                users.into_iter().try_for_each(|user| self.add(user, &mut people))?;
+                users.into_iter().try_for_each(|user| self.add(user, range, &mut people))?;
             }
             // Something in this page has a shape that no documentation knows: find out what.
             Err(_) => {
@@ -120,7 +136,7 @@ impl UserReader {
                     .map_err(|error| Error::unexpected(format!("the answer is no list of users: {error}")))?;
                 for user in users {
                     match serde_json::from_str(user.get()) {
-                        Ok(user) => self.add(user, &mut people)?,
+                        Ok(user) => self.add(user, range, &mut people)?,
                         Err(error) => {
                             let problem = Error::unexpected(format!("the user can't be read: {error}"));
                             people.problems.push(Problem::user(id_of(user).ok_or_else(no_id)?, problem));
@@ -132,9 +148,16 @@ impl UserReader {
         Ok(people)
     }
 
-    fn add(&self, mut user: OktaUser<'_>, people: &mut People) -> Result<(), Error> {
+    fn add(&self, mut user: OktaUser<'_>, range: &Range, people: &mut People) -> Result<(), Error> {
         if user.id.is_empty() {
             return Err(no_id());
+        }
+        if let Some(created) = user.created.as_deref().and_then(|created| date::parse(created).ok()) {
+            people.span.add(created, range);
+            if range.until.is_some_and(|until| created >= until) {
+                people.span.beyond += 1;
+                return Ok(());
+            }
         }
         if user.status.as_deref() == Some(DEPROVISIONED) {
             people.left.push(user.id.clone());

@@ -57,15 +57,24 @@ fn id_of(user: &Value) -> &str {
     user["id"].as_str().expect("an id")
 }
 
-/// The searches that these tests use: equalities joined by `and`.
+/// The searches that these tests use: equalities joined by `and`, and those created since.
 fn finds(search: &str, user: &Value) -> bool {
-    search.replace(['(', ')'], "").split(" and ").all(|condition| match condition.split_once(" eq ") {
-        None => condition == "status pr",
-        Some((property, wanted)) => {
-            let value = property.split('.').fold(user, |value, name| &value[name]);
-            *value == serde_json::from_str::<Value>(wanted).expect("a quoted text")
+    search.replace(['(', ')'], "").split(" and ").all(|condition| {
+        if let Some(since) = condition.strip_prefix("created ge ") {
+            return created(user) >= serde_json::from_str::<Value>(since).expect("a quoted text").as_str();
+        }
+        match condition.split_once(" eq ") {
+            None => condition == "status pr",
+            Some((property, wanted)) => {
+                let value = property.split('.').fold(user, |value, name| &value[name]);
+                *value == serde_json::from_str::<Value>(wanted).expect("a quoted text")
+            }
         }
     })
+}
+
+fn created(user: &Value) -> Option<&str> {
+    user["created"].as_str()
 }
 
 pub fn refusal(status: u16, code: &str) -> Response {
@@ -88,7 +97,14 @@ impl Org {
             }
             ["users"] => {
                 let search = query::get(&request.path, "search").expect("a search");
-                self.list(request, self.users.iter().filter(|user| finds(&search, user)).cloned().collect())
+                let mut found: Vec<Value> =
+                    self.users.iter().filter(|user| finds(&search, user)).cloned().collect();
+                if query::get(&request.path, "sortBy").is_some_and(|property| property == "created") {
+                    found.sort_by(|one, other| {
+                        (created(one), id_of(one)).cmp(&(created(other), id_of(other)))
+                    });
+                }
+                self.list(request, found)
             }
             ["apps"] => {
                 let q = query::get(&request.path, "q").expect("a label").to_lowercase();

@@ -29,11 +29,15 @@ fn everything_is_read_page_by_page() {
     assert_eq!(reading.listed("g4").unwrap(), [""; 0], "a rule put u3 there, who was deactivated");
     assert_eq!(reading.problems, []);
 
-    let after = format!("/api/v1/users?search=status+pr&limit=200&fields={FIELDS}&after=");
+    let after = format!(
+        "/api/v1/users?search=status+pr&sortBy=created&sortOrder=asc&limit=200&fields={FIELDS}&after="
+    );
     assert_eq!(
         lines(&reading),
         [
-            format!("users  /api/v1/users?search=status%20pr&limit=200&fields={FIELDS}"),
+            format!(
+                "users  /api/v1/users?search=status%20pr&sortBy=created&sortOrder=asc&limit=200&fields={FIELDS}"
+            ),
             "groups /api/v1/groups?limit=200&expand=stats".into(),
             format!("users  {after}2"),
             "groups /api/v1/groups?limit=200&expand=stats&after=2".into(),

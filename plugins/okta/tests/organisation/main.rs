@@ -6,6 +6,7 @@ mod fake;
 mod full;
 mod person;
 mod probe;
+mod ranges;
 mod required;
 mod search;
 mod trouble;

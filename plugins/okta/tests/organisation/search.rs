@@ -9,7 +9,8 @@ fn only_people_whom_the_search_finds_are_read() {
     assert_eq!(reading.users.keys().collect::<Vec<_>>(), ["u1", "u5"]);
     let users: Vec<String> = lines(&reading).into_iter().filter(|line| line.starts_with("users")).collect();
     assert!(
-        users[0].contains("/api/v1/users?search=status%20pr%20and%20(status%20eq%20%22ACTIVE%22)&limit=200"),
+        users[0]
+            .contains("/api/v1/users?search=status%20pr%20and%20(status%20eq%20%22ACTIVE%22)&sortBy=created"),
         "{users:?}"
     );
     assert_eq!(reading.groups.len(), 5, "groups sync as before");
