@@ -161,3 +161,114 @@ fn problem(reader: &mut Reader<'_>) -> Result<Problem> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use proptest::test_runner::TestRunner;
+    use serde_json::json;
+
+    use super::super::admission::{Expected, Sandbox};
+    use super::super::cache::Cache;
+    use super::super::guest::{Functions as _, Guest, Mould, TransformFunctions};
+    use super::super::limits::Limits;
+    use super::super::state::Meter;
+    use super::*;
+
+    /// The first-party rules, with some that do a bit of everything.
+    fn rules() -> (Guest, TransformFunctions) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/dist/rules.wasm");
+        let limits = Limits::default();
+        let admitted = Sandbox::new(Cache::none())
+            .unwrap()
+            .admit(&std::fs::read(path).unwrap(), Expected::default(), &limits)
+            .unwrap();
+        let mould = Mould {
+            instance: admitted.instance,
+            wasi: admitted.wasi,
+            label: "rules".into(),
+            connector: "acme".into(),
+            limits: Arc::new(limits),
+            meter: Arc::new(Meter::default()),
+            listener: None,
+        };
+        let mut guest = Guest::new(&mould).unwrap();
+        let functions: TransformFunctions = guest.functions().unwrap();
+        let settings = json!({ "people": [
+            { "drop": "userName.startsWith(\"b\")", "reason": "a ‘b’" },
+            { "require": "email" },
+            { "set": "userName", "steps": ["trim", "lower", { "before": "c" }] },
+            { "set": "displayName", "template": "{givenName} {familyName}" },
+            { "set": "active", "expression": "!active", "when": "has(profile.ab)" },
+            { "set": "made.flag", "expression": "active" },
+            { "set": "made.number", "value": 0.5 },
+            { "set": "made.list", "expression": "groups" },
+            { "set": "profile.a", "value": 7, "when": "has(profile.a)" },
+            { "remove": ["givenName", "profile.b*"] },
+            { "add-groups": ["ä", "all"] },
+            { "remove-groups": ["b*"] },
+        ]});
+        guest.call(functions.configure(), (settings.to_string(),)).unwrap().unwrap();
+        (guest, functions)
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![3 => "[abcÄ ]{0,4}", 1 => "\\PC{0,6}"]
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            4 => text().prop_map(Value::Text),
+            1 => any::<bool>().prop_map(Value::Boolean),
+            1 => any::<i64>().prop_map(Value::Integer),
+            1 => any::<f64>().prop_map(Value::Decimal),
+            1 => Just(Value::Decimal(-0.0)),
+            1 => prop::collection::vec(text(), 0..4).prop_map(Value::Texts),
+            1 => text().prop_map(|text| Value::Json(json!({ "x": text }).to_string())),
+        ]
+    }
+
+    prop_compose! {
+        fn person()(
+            texts in (text(), text()),
+            optional in prop::array::uniform4(prop::option::of(text())),
+            active: bool,
+            attributes in prop::collection::vec(("(profile\\.)?[ab]{0,2}", value()), 0..8),
+            groups in prop::collection::vec((prop::option::of(text()), text()), 0..6),
+        ) -> Person {
+            let ((id, username), [email, display_name, given_name, family_name]) = (texts, optional);
+            let attributes = attributes.into_iter().map(|(name, value)| Attribute { name, value }).collect();
+            let user = User { id, username, email, display_name, given_name, family_name, active, attributes };
+            Person { user, groups: groups.into_iter().map(|(id, name)| GroupRef { id, name }).collect() }
+        }
+    }
+
+    #[test]
+    fn packed_or_not_the_verdicts_are_the_same() {
+        let (guest, functions) = rules();
+        let guest = RefCell::new(guest);
+        let (kept, all) = (Cell::new(0), Cell::new(0));
+        let mut runner = TestRunner::new(ProptestConfig::with_cases(200));
+        let tried = runner.run(&prop::collection::vec(person(), 0..20), |people| {
+            let mut guest = guest.borrow_mut();
+            let plain = guest.shape_people(&functions, &people).unwrap().unwrap();
+            let plain: Vec<Verdict> = plain.into_iter().map(Verdict::from).collect();
+            let answer = guest.shape_packed(&functions, &people).expect("it has both").unwrap().unwrap();
+            prop_assert_eq!(answer.count(), Ok(people.len()));
+            let packed = answer.verdicts(&people).unwrap();
+            // As text, where 0.0 and -0.0 differ.
+            prop_assert_eq!(format!("{packed:#?}"), format!("{plain:#?}"));
+            let keeps = packed.iter().filter(|verdict| matches!(verdict, Verdict::Keep(_))).count();
+            kept.set(kept.get() + keeps);
+            all.set(all.get() + packed.len());
+            Ok(())
+        });
+        tried.unwrap();
+        let (kept, all) = (kept.get(), all.get());
+        assert!((all / 5..all * 4 / 5).contains(&kept), "of all kinds: {kept} of {all} are kept");
+    }
+}

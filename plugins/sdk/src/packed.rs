@@ -182,3 +182,140 @@ fn same(given: &Packed<'_>, value: &Value) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two people as the host sends them: Ann, who has all there can be, and one without anything.
+    fn block() -> Writer {
+        let mut writer = Writer::default();
+        writer.count(2);
+        for text in ["1", "ann"] {
+            writer.text(text);
+        }
+        for text in [Some("ann@acme.example"), None, Some(""), Some("Ångström")] {
+            writer.optional(text);
+        }
+        writer.flag(true);
+        writer.count(6);
+        let texts = ["a".to_owned(), String::new()];
+        for (name, value) in [
+            ("text", Packed::Text("é")),
+            ("boolean", Packed::Boolean(false)),
+            ("integer", Packed::Integer(i64::MIN)),
+            ("decimal", Packed::Decimal(-0.0)),
+            ("texts", Packed::Texts(&texts[..])),
+            ("json", Packed::Json("{}")),
+        ] {
+            writer.text(name);
+            writer.value(value);
+        }
+        writer.count(2);
+        for (id, name) in [(Some("g1"), "Sales"), (None, "Staff")] {
+            writer.optional(id);
+            writer.text(name);
+        }
+        // id, username, the optional ones, active, no attributes, no groups
+        writer.numbers.extend([0; 9]);
+        writer
+    }
+
+    fn ann() -> Person {
+        Person {
+            user: User {
+                id: "1".into(),
+                username: "ann".into(),
+                email: Some("ann@acme.example".into()),
+                display_name: None,
+                given_name: Some(String::new()),
+                family_name: Some("Ångström".into()),
+                active: true,
+                attributes: vec![
+                    Attribute::new("text", "é"),
+                    Attribute::new("boolean", false),
+                    Attribute::new("integer", i64::MIN),
+                    Attribute::new("decimal", -0.0),
+                    Attribute::new("texts", vec!["a".to_owned(), String::new()]),
+                    Attribute::new("json", Value::Json("{}".into())),
+                ],
+            },
+            groups: vec![
+                GroupRef { id: Some("g1".into()), name: "Sales".into() },
+                GroupRef { id: None, name: "Staff".into() },
+            ],
+        }
+    }
+
+    fn written(given: &[Given<'_>], verdicts: &[Verdict]) -> (String, Vec<u32>) {
+        let Writer { texts, numbers } = write(given, verdicts);
+        (texts, numbers)
+    }
+
+    #[test]
+    fn people_are_unpacked() {
+        let block = block();
+        let people = people(&block.texts, &block.numbers).unwrap();
+        let people: Vec<Person> = people.iter().map(Given::person).collect();
+        assert_eq!(people, [ann(), Person { user: User::default(), groups: Vec::new() }]);
+        assert!(matches!(people[0].user.attributes[3].value, Value::Decimal(zero) if zero.is_sign_negative()));
+    }
+
+    #[test]
+    fn a_block_that_is_none_is_refused() {
+        let block = block();
+        for (texts, numbers) in
+            [("", &block.numbers[..]), (&block.texts, &block.numbers[1..]), (&block.texts, &[])]
+        {
+            let error = people(texts, numbers).map(|people| people.len()).unwrap_err();
+            assert_eq!(error.code, Error::UNEXPECTED);
+            assert!(error.message.starts_with("the host's packed people can't be read: "), "{error}");
+        }
+        let longer = format!("{}x", block.texts);
+        assert!(people(&longer, &block.numbers).is_err());
+    }
+
+    #[test]
+    fn what_a_transform_leaves_as_it_is_is_not_sent_back() {
+        let block = block();
+        let given = people(&block.texts, &block.numbers).unwrap();
+        let nobody = Verdict::Keep(given[1].person());
+        let kept = [Verdict::Keep(ann()), nobody];
+        // Two verdicts. Keep; six texts as given; active; six attributes from 0; two groups from 0. Keep; …
+        let numbers =
+            [&[2][..], &[0; 7], &[1, 7, 0, 0, 3, 0, 0], &[0; 7], &[0, 0, 0]].concat();
+        assert_eq!(written(&given, &kept), (String::new(), numbers));
+    }
+
+    #[test]
+    fn what_differs_is_sent_back() {
+        let block = block();
+        let given = people(&block.texts, &block.numbers).unwrap();
+        let mut changed = ann();
+        changed.user.username = "ANN".into();
+        changed.user.email = None;
+        changed.user.display_name = Some("Ann".into());
+        changed.user.attributes.remove(0);
+        changed.user.attributes[2].value = Value::Decimal(0.0);
+        changed.groups[0].id = None;
+        let (texts, numbers) = written(&given[..1], &[Verdict::Keep(changed)]);
+        assert_eq!(texts, "ANNAnndecimalSales");
+        let attributes = [3, 1, 1, 7, 4, 0, 0, 3, 4, 0];
+        let groups = [1, 0, 5, 2, 1, 0];
+        assert_eq!(numbers, [&[1, 0, 0, 4, 1, 5, 0, 0, 1][..], &attributes, &groups].concat());
+    }
+
+    #[test]
+    fn drops_and_skips_go_with_all_that_they_say() {
+        let block = block();
+        let given = people(&block.texts, &block.numbers).unwrap();
+        let error = Error::unexpected("no").with_hint("h").with_detail("at", true);
+        let verdicts = [Verdict::Drop("out".into()), Verdict::Skip(Problem::user("1", error))];
+        let (texts, numbers) = written(&given, &verdicts);
+        assert_eq!(texts, "out1unexpectednohat");
+        assert_eq!(numbers, [2, 1, 3, 2, 1, 1, 10, 2, 2, 1, 2, 2]);
+        let subjects = [Problem::group("g", Error::unexpected("")), Problem::general(Error::unexpected(""))];
+        let (_, numbers) = written(&given, &subjects.map(Verdict::Skip));
+        assert_eq!(numbers, [2, 2, 2, 1, 10, 0, 0, 0, 2, 0, 10, 0, 0, 0]);
+    }
+}
