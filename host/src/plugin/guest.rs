@@ -287,9 +287,10 @@ impl Guest {
     ) -> Option<Result<Result<packed::Answer, types::Error>, StopReason>> {
         let function = functions.shape_packed?;
         let Writer { texts, numbers } = packed::people(people);
-        Some(self.again::<PackedPeople<'_>, _>(function).and_then(|typed| {
-            self.call(typed, (packed::Lent { texts: &texts, numbers: &numbers },))
-        }))
+        Some(
+            self.again::<PackedPeople<'_>, _>(function)
+                .and_then(|typed| self.call(typed, (packed::Lent { texts: &texts, numbers: &numbers },))),
+        )
     }
 
     fn again<P, T>(&self, function: Func) -> Result<TypedFunc<P, Answer<T>>, StopReason>

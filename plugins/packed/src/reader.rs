@@ -211,7 +211,11 @@ mod tests {
             let refused = put_together(&mut Reader::new("", numbers), &given);
             assert_eq!(refused, Err(Malformed::Run), "{numbers:?}");
         }
-        assert_eq!(put_together(&mut Reader::new("", &[2, 1]), &given), Err(Malformed::Ends), "it has no end");
+        assert_eq!(
+            put_together(&mut Reader::new("", &[2, 1]), &given),
+            Err(Malformed::Ends),
+            "it has no end"
+        );
     }
 
     fn texts() -> impl Strategy<Value = Vec<String>> {

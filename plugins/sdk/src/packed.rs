@@ -69,7 +69,8 @@ impl<'a> Given<'a> {
                 .map(|(name, value)| Attribute { name: (*name).to_owned(), value: unpacked(value) })
                 .collect(),
         };
-        let groups = self.groups.iter().map(|(id, name)| GroupRef { id: owned(*id), name: (*name).to_owned() });
+        let groups =
+            self.groups.iter().map(|(id, name)| GroupRef { id: owned(*id), name: (*name).to_owned() });
         Person { user, groups: groups.collect() }
     }
 }
@@ -258,7 +259,9 @@ mod tests {
         let people = people(&block.texts, &block.numbers).unwrap();
         let people: Vec<Person> = people.iter().map(Given::person).collect();
         assert_eq!(people, [ann(), Person { user: User::default(), groups: Vec::new() }]);
-        assert!(matches!(people[0].user.attributes[3].value, Value::Decimal(zero) if zero.is_sign_negative()));
+        assert!(
+            matches!(people[0].user.attributes[3].value, Value::Decimal(zero) if zero.is_sign_negative())
+        );
     }
 
     #[test]
@@ -282,8 +285,7 @@ mod tests {
         let nobody = Verdict::Keep(given[1].person());
         let kept = [Verdict::Keep(ann()), nobody];
         // Two verdicts. Keep; six texts as given; active; six attributes from 0; two groups from 0. Keep; …
-        let numbers =
-            [&[2][..], &[0; 7], &[1, 7, 0, 0, 3, 0, 0], &[0; 7], &[0, 0, 0]].concat();
+        let numbers = [&[2][..], &[0; 7], &[1, 7, 0, 0, 3, 0, 0], &[0; 7], &[0, 0, 0]].concat();
         assert_eq!(written(&given, &kept), (String::new(), numbers));
     }
 
