@@ -199,7 +199,12 @@ mod tests {
         assert_eq!(read("ab", &[0, 3]), Malformed::Text);
         assert_eq!(read("é", &[0, 1]), Malformed::Text, "in the middle of a character");
         assert_eq!(read("", &[3, 1]), Malformed::Ends);
-        assert_eq!(read("", &[5, u32::MAX, 0]), Malformed::Ends, "no room is made for so many");
+        assert_eq!(
+            Reader::new("", &[2, 0]).count(),
+            Err(Malformed::Ends),
+            "no room is made for more than was sent"
+        );
+        assert_eq!(read("", &[5, 2, 0]), Malformed::Ends);
         assert_eq!(
             Reader::new("", &[2]).flag().unwrap_err(),
             Malformed::Code { what: "yes or no", found: 2 }
