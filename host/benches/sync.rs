@@ -8,7 +8,8 @@
 //! It measures the scenarios `latency` (5,000 users, 20 ms a request) and `large` (100,000 users, a million
 //! memberships), or the one that is named: `cargo bench -p rollcall --bench sync -- million`. Another size:
 //! `--users N`, `--groups N` (`--empty N` of them without members), `--members N` of each other group,
-//! `--latency MS`. Without cargo's `--bench` it is a small smoke test.
+//! `--latency MS`. `-- ranges` reads a million users within Okta's limits, and says how near that comes to what the limits
+//! alone would take. Without cargo's `--bench` it is a small smoke test.
 
 #[path = "support/mod.rs"]
 mod support;

@@ -11,11 +11,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rollcall::run::{Outcome, RunReport};
+use tempfile::TempDir;
 
 use crate::support::{Fetcher, Result};
 use baseline::Baseline;
 use process::Usage;
-use scenario::{Clock, LARGE, LATENCY, MILLION, MORE_REQUESTS, SMOKE, Scenario};
+use scenario::{Clock, LARGE, LATENCY, Limited, MILLION, RANGES, SMOKE, Scenario, more_requests};
 use simulator::{Simulator, Size};
 
 const RUNS: [&str; 3] = ["first", "unchanged", "1 % changed"];
@@ -36,7 +37,7 @@ pub fn main() -> Result<()> {
     // Without cargo's `--bench`, which may come last, this is a smoke test.
     let bench = std::env::args().any(|argument| argument == "--bench");
     let mut size = if bench { LARGE.size } else { SMOKE.size };
-    let (mut chosen, mut sized, mut serve) = (None, false, false);
+    let (mut chosen, mut limited, mut sized, mut serve) = (None, None, false, false);
     while let Some(argument) = arguments.next() {
         let mut number = || -> Result<u32> {
             sized = true;
@@ -49,7 +50,9 @@ pub fn main() -> Result<()> {
             "--members" => size.members = number()?,
             "--empty" => size.empty = number()?,
             "--latency" => size.latency = number()?,
+            "--window" => size.window = number()?,
             "--simulator" => serve = true,
+            "ranges" => limited = Some(RANGES),
             name => {
                 let scenarios = [LATENCY, LARGE, MILLION, SMOKE];
                 let found = scenarios.into_iter().find(|scenario| scenario.name == name);
@@ -60,6 +63,11 @@ pub fn main() -> Result<()> {
     if serve {
         return simulator::serve(size);
     }
+    if let Some(Limited { size: full, parallel, most }) = limited {
+        // A smaller one by `--users`, to try.
+        let users = if sized { size.users } else { full.users };
+        return beside_the_limits(&Limited { size: Size { users, ..full }, parallel, most });
+    }
     let scenarios = match chosen {
         Some(scenario) => vec![scenario],
         None if sized => vec![Scenario { name: "own", size, goals: None }],
@@ -69,16 +77,50 @@ pub fn main() -> Result<()> {
     scenarios.iter().try_for_each(compare)
 }
 
-fn compare(scenario: &Scenario) -> Result<()> {
-    let size = scenario.size;
-    let mut simulator = Simulator::start(size)?;
+/// A folder with the configuration of a connector of that simulator, and more of it.
+fn folder_for(simulator: &Simulator, more: &str) -> Result<TempDir> {
     let folder = tempfile::tempdir()?;
     fs::write(folder.path().join("okta-token"), &simulator.token)?;
     let config = format!(
-        "[connector.bench]\nplugin = \"okta\"\nendpoint = \"{}\"\ncredential = {{ file = \"okta-token\" }}\n",
+        "[connector.bench]\nplugin = \"okta\"\nendpoint = \"{}\"\ncredential = {{ file = \"okta-token\" }}\n{more}",
         simulator.url
     );
     fs::write(folder.path().join("rollcall.toml"), config)?;
+    Ok(folder)
+}
+
+/// How near the users' part of a collection comes to what the limits allow.
+fn beside_the_limits(limited: &Limited) -> Result<()> {
+    let Size { users, latency, window, .. } = limited.size;
+    let mut simulator = Simulator::start(limited.size)?;
+    let http = format!("[connector.bench.http]\nshare = 1.0\nparallel = {}\n", limited.parallel);
+    let folder = folder_for(&simulator, &http)?;
+    println!("\nranges: {users} users, {latency} ms a request, windows of {window} s,");
+    println!("{} in flight; the limits take {} s\n", limited.parallel, limited.floor());
+    for run in &RUNS[..2] {
+        let one = sync(&mut simulator, folder.path())?;
+        if one.report.outcome != Outcome::Done {
+            return Err(format!("the {run} sync failed: {:?}", one.report).into());
+        }
+        let collected = one.steps[0].1 as f64 / 1e3;
+        let ratio = collected / limited.floor() as f64;
+        let verdict = if ratio <= limited.most { "≤" } else { "not ≤" };
+        println!(
+            "{run}: collected in {collected:.1} s, {ratio:.2} × the floor ({verdict} {}), {} requests, {} retried, \
+             {:.0} MB",
+            limited.most,
+            one.requests,
+            one.report.requests.retried,
+            megabytes(one.usage.memory),
+        );
+    }
+    Ok(())
+}
+
+fn compare(scenario: &Scenario) -> Result<()> {
+    let size = scenario.size;
+    let mut simulator = Simulator::start(size)?;
+    let folder = folder_for(&simulator, "")?;
 
     let before = simulator.report()?;
     let baseline = baseline::read_all(&Fetcher::new(&simulator.url, &simulator.token)?)?;
@@ -189,7 +231,7 @@ fn print(scenario: &Scenario, baseline: &Baseline, alone: Duration, measured: &[
     row("write lock", &|_, run| beside(run.steps[3].1 as f64 / 1e3, lock, "s"));
     let memory = goals.and_then(|goals| goals.memory);
     row("peak memory", &|_, run| beside(megabytes(run.usage.memory), memory, "MB"));
-    let most = baseline.pages + MORE_REQUESTS;
+    let most = baseline.pages + more_requests(users);
     row("requests", &|_, run| {
         format!("{} ({} {most})", run.requests, if run.requests <= most { "≤" } else { "not ≤" })
     });

@@ -6,12 +6,13 @@ use std::io::{self, BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use okta_sim::{Population, RunningSim, Sim};
+use okta_sim::{Limits, Population, RunningSim, Sim};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::process;
+use super::scenario::{GROUPS_A_WINDOW, USERS_A_WINDOW};
 use crate::support::Result;
 
 #[derive(Clone, Copy)]
@@ -25,6 +26,8 @@ pub struct Size {
     pub members: u32,
     /// Milliseconds that each request takes.
     pub latency: u32,
+    /// Seconds in which Okta's limits for a minute hold; zero for none.
+    pub window: u32,
 }
 
 impl Size {
@@ -69,7 +72,8 @@ impl Simulator {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["--users", &size.users.to_string(), "--groups", &size.groups.to_string()])
             .args(["--members", &size.members.to_string(), "--empty", &size.empty.to_string()])
-            .args(["--latency", &size.latency.to_string(), "--simulator"])
+            .args(["--latency", &size.latency.to_string(), "--window", &size.window.to_string()])
+            .arg("--simulator")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -115,7 +119,17 @@ pub fn serve(size: Size) -> Result<()> {
     };
     let runtime = tokio::runtime::Runtime::new()?;
     let latency = Duration::from_millis(size.latency.into());
-    let builder = Sim::builder().population(population).latency(latency).gzip(false).request_log(0);
+    let mut builder = Sim::builder().population(population).latency(latency).gzip(false).request_log(0);
+    if size.window > 0 {
+        let window_ms = 1_000 * u64::from(size.window);
+        builder = builder.limits(Limits {
+            users: USERS_A_WINDOW,
+            groups: GROUPS_A_WINDOW,
+            window_ms,
+            token_share_percent: 100,
+            ..Limits::default()
+        });
+    }
     let sim = runtime.block_on(builder.start())?;
     say(&Address { url: sim.url(), token: sim.token().to_owned() })?;
     for word in io::stdin().lines() {

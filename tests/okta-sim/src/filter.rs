@@ -111,6 +111,20 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
+    /// What every match holds at least under this field, in milliseconds since 1970, where the expression says it.
+    pub(crate) fn at_least(&self, name: &str) -> Option<i64> {
+        fn of(expression: &Expression, name: &str) -> Option<i64> {
+            match expression {
+                Expression::And(left, right) => of(left, name).max(of(right, name)),
+                Expression::Compare { field, operator: Operator::Ge, literal: Literal::Millis(millis) } => {
+                    (field == name).then_some(*millis)
+                }
+                _ => None,
+            }
+        }
+        of(&self.expression, name)
+    }
+
     /// Parses an expression. `field` says what may be compared with a name, or nothing when the endpoint
     /// doesn't know the name; names are case-sensitive.
     pub(crate) fn parse(

@@ -24,13 +24,38 @@ pub(crate) struct SortedSearch {
     pub(crate) unindexed: usize,
 }
 
+/// Users in the order of their creation, which every search for a range of them shares: when, in milliseconds since
+/// 1970, and their index.
+pub(crate) type ByCreation = Arc<Vec<(i64, u32)>>;
+
 /// The most recent orders.
 #[derive(Debug, Default)]
 pub(crate) struct SortedSearches {
     kept: Mutex<VecDeque<(SortedSearch, Arc<Vec<u32>>)>>,
+    /// Of which version of the organisation and how many unindexed changes.
+    by_creation: Mutex<Option<((u64, usize), ByCreation)>>,
 }
 
 impl SortedSearches {
+    /// All users in the order of their creation, by id where that is the same.
+    pub(crate) fn by_creation(
+        &self,
+        version: (u64, usize),
+        all: impl Iterator<Item = (i64, u32)>,
+    ) -> ByCreation {
+        let mut kept = self.by_creation.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, order)) = kept.as_ref()
+            && *known == version
+        {
+            return order.clone();
+        }
+        let mut order: Vec<(i64, u32)> = all.collect();
+        order.sort_unstable();
+        let order = Arc::new(order);
+        *kept = Some((version, order.clone()));
+        order
+    }
+
     /// The order of a search; `matching` yields the matching objects with what each holds under `sortBy`.
     pub(crate) fn order(
         &self,

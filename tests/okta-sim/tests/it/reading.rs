@@ -2,7 +2,7 @@
 
 use crate::client::{client, encoded, get, get_with, ids, pages};
 use okta_sim::{Population, Quirks, RunningSim, Sim, Status};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 async fn sim(users: u32) -> RunningSim {
     let population =
@@ -126,6 +126,27 @@ async fn searches_sort_by_value_then_id() {
     // Without search, sorting is ignored.
     let plain = get(&sim, "/api/v1/users?sortBy=profile.lastName").await;
     assert!(ids(plain.rows()).is_sorted());
+}
+
+fn new(login: &str) -> Map<String, Value> {
+    Map::from_iter([("login".to_owned(), json!(login)), ("email".to_owned(), json!(login))])
+}
+
+#[tokio::test]
+async fn a_range_of_creation_is_sorted_and_begins_where_it_says() {
+    let sim = sim(300).await;
+    sim.create_user(Status::Active, new("new@acme.example")).unwrap();
+    let all = "/api/v1/users?search=status+pr&sortBy=created&sortOrder=asc&limit=70";
+    let (rows, _) = pages(&sim, all).await;
+    assert_eq!(rows.len() as u64, sim.counts().users);
+    let key = |user: &Value| {
+        (user["created"].as_str().unwrap().to_owned(), user["id"].as_str().unwrap().to_owned())
+    };
+    assert!(rows.iter().map(key).is_sorted());
+    let from = rows[111]["created"].as_str().unwrap();
+    let range = all.replace("pr&", &format!("pr+and+created+ge+%22{from}%22&"));
+    let (ahead, _) = pages(&sim, &range).await;
+    assert_eq!(ids(&ahead), ids(&rows[111..]));
 }
 
 #[tokio::test]
