@@ -231,6 +231,9 @@ pub struct RunReport {
     /// When the reading was recorded, for a run that repeated one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replayed: Option<Timestamp>,
+    /// The run that this one, a rollback, undid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undid: Option<i64>,
     pub outcome: Outcome,
     pub users: Counts,
     pub groups: Counts,
@@ -288,6 +291,7 @@ impl RunReport {
             mode: mode.to_owned(),
             everything_because: None,
             replayed: None,
+            undid: None,
             outcome: Outcome::Failed,
             users: Counts::default(),
             groups: Counts::default(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio_util::sync::CancellationToken;
 
-use super::fit::{Fitted, Wanted};
+use super::fit::{Fitted, Owner, Wanted};
 use super::limits::Safety;
 use crate::directory::{
     Change, EntryKind, GroupKey, HeldChange, HeldMembers, HeldState, MembershipChange, Reader, RunId,
@@ -196,6 +196,7 @@ pub fn approve(approval: &Approval<'_>, store: &mut dyn Store) -> Result<RunRepo
     let members: Vec<MembershipChange> = waiting.members.iter().map(|held| held.change.clone()).collect();
     let wanted = Wanted {
         connector: approval.connector,
+        owner: Owner::Own,
         safety: approval.safety,
         changes: &changes,
         members: &members,
@@ -220,7 +221,7 @@ pub fn approve(approval: &Approval<'_>, store: &mut dyn Store) -> Result<RunRepo
     let told = serde_json::to_string(&report).map_err(|error| RunError::Worker(error.to_string()))?;
     FailPoint::Applying.pass();
     let mut writer = store.write()?;
-    fitted.write(writer.as_mut(), run, connector)?;
+    fitted.write(writer.as_mut(), run)?;
     for at in fitted.fitting_changes() {
         writer.decide_change(approval.run, waiting.changes[at].sequence, HeldState::Approved)?;
     }
