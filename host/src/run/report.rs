@@ -192,6 +192,9 @@ pub struct HeldReport {
     pub changes: u64,
     /// Held memberships.
     pub memberships: u64,
+    /// All of it is held because the connector is paused: see [`Pause`](crate::directory::Pause).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
     /// The entries, each with what would happen to it, up to [`RunReport::LISTED`].
     pub objects: Vec<HeldEntry>,
 }

@@ -35,7 +35,6 @@ pub(super) struct Inverse {
 }
 
 impl Inverse {
-
     pub fn of(deed: &Deed<'_>, reader: &dyn Reader) -> Result<Self, RollbackError> {
         let (mut changes, mut members) = (Vec::new(), Vec::new());
         reader.changes(deed.run, &mut |change| {

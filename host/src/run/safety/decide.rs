@@ -184,6 +184,18 @@ pub fn approve_beforehand(
     Ok(entries.into_iter().map(|(kind, _, name)| format!("{} {name}", kind.as_str())).collect())
 }
 
+impl Approval<'_> {
+    /// A pause is confirmed where all is approved that a run held because of it.
+    fn ends_pause(&self, reader: &dyn Reader) -> Result<bool, StoreError> {
+        let row = reader.run(self.run)?;
+        let report: Option<RunReport> = row.and_then(|row| serde_json::from_str(&row.report).ok());
+        let paused = report.and_then(|report| report.held).is_some_and(|held| held.paused);
+        let connector = reader.connector_id(self.connector)?;
+        let is_paused = connector.map(|id| reader.pause(id)).transpose()?.flatten().is_some();
+        Ok(paused && is_paused && self.only.is_empty())
+    }
+}
+
 /// Applies held changes as a run of its own, in one transaction, after a look at each entry: it has to be as it was
 /// when the change was planned.
 pub fn approve(approval: &Approval<'_>, store: &mut dyn Store) -> Result<RunReport, DecisionError> {
@@ -202,6 +214,7 @@ pub fn approve(approval: &Approval<'_>, store: &mut dyn Store) -> Result<RunRepo
         members: &members,
     };
     let fitted = Fitted::new(&wanted, store.read()?.as_ref())?;
+    let ends_pause = approval.ends_pause(store.read()?.as_ref())?;
     if !fitted.misfits.is_empty() && !approval.skip_changed {
         return Err(DecisionError::Changed {
             connector: approval.connector.to_owned(),
@@ -216,6 +229,16 @@ pub fn approve(approval: &Approval<'_>, store: &mut dyn Store) -> Result<RunRepo
     report.protected.clone_from(&fitted.protected);
     fitted.misfits.iter().for_each(|problem| report.add_problem(problem.clone()));
     report.outcome = if fitted.misfits.is_empty() { Outcome::Done } else { Outcome::Problems };
+    if ends_pause {
+        report.add_notice(ReportedProblem {
+            kind: "run".to_owned(),
+            id: None,
+            name: None,
+            code: "resumed".to_owned(),
+            message: format!("connector {} is no longer paused", approval.connector),
+            hint: None,
+        });
+    }
     report.milliseconds.total = began.elapsed().as_millis() as u64;
 
     let told = serde_json::to_string(&report).map_err(|error| RunError::Worker(error.to_string()))?;
@@ -228,6 +251,9 @@ pub fn approve(approval: &Approval<'_>, store: &mut dyn Store) -> Result<RunRepo
     for at in fitted.fitting_members() {
         let change = &members[*at];
         writer.decide_members(approval.run, change.group, change.connector, HeldState::Approved)?;
+    }
+    if ends_pause {
+        writer.end_pause(connector)?;
     }
     writer.end_run(run, report.outcome.as_str(), timestamp(), &told)?;
     FailPoint::OutcomeWritten.pass();
