@@ -133,15 +133,16 @@ fn text(undone: &Undone, shown: &Shown<'_>, connector: &str) -> String {
 
 impl From<RollbackError> for Failure {
     fn from(error: RollbackError) -> Self {
+        let stays = error.stays();
         let exit = match error {
             RollbackError::ChangedLater { .. } | RollbackError::Run(_) => Exit::Failed,
+            RollbackError::NothingLeft { .. } if !stays.is_empty() => Exit::Failed,
             RollbackError::OverLimits { .. } => Exit::Held,
             _ => Exit::Usage,
         };
-        let changed = error.changed();
-        let detail = (!changed.is_empty()).then(|| format!("  {}", changed.join("\n  ")));
+        let detail = (!stays.is_empty()).then(|| format!("  {}", stays.join("\n  ")));
         let mut failure = Failure::of(exit, &error).with_detail(detail).with_hint(error.hint());
-        failure.add_causes(changed);
+        failure.add_causes(stays);
         failure
     }
 }

@@ -13,7 +13,7 @@ pub enum RollbackError {
     #[error("run {run} was undone already, by run {by}")]
     Undone { run: i64, by: i64 },
     #[error("nothing that run {run} changed can be undone any more")]
-    NothingLeft { run: i64, changed: Vec<String> },
+    NothingLeft { run: i64, stays: Vec<String> },
     #[error("run {run} changed nothing of {name:?}")]
     Unknown { run: i64, name: String },
     #[error("{} that run {run} made {} changed later: nothing was undone", changes(.changed.len()),
@@ -43,7 +43,10 @@ impl RollbackError {
             Self::Pruned { .. } => "a backup from before it can be restored: `rollcall restore FILE`".into(),
             Self::ChangedNothing { .. } => "`rollcall runs` tells how many changes each run made".into(),
             Self::Undone { by, .. } => format!("`rollcall run {by}` shows it; `rollcall rollback {by}` takes that back"),
-            Self::NothingLeft { run, .. } => format!("`rollcall run {run}` shows what it changed"),
+            Self::NothingLeft { run, stays } if stays.is_empty() => {
+                format!("all is as it was before; `rollcall run {run}` shows what it changed")
+            }
+            Self::NothingLeft { .. } => "undo the later runs first".into(),
             Self::Unknown { run, .. } => format!("`rollcall run {run} --changes` shows the names"),
             Self::ChangedLater { .. } => {
                 "`--merge` leaves these as they are and undoes the rest; undo the later runs first to undo all of it"
@@ -57,10 +60,11 @@ impl RollbackError {
         })
     }
 
-    /// One line for each thing that was changed later.
-    pub fn changed(&self) -> &[String] {
+    /// One line for each thing that stays.
+    pub fn stays(&self) -> &[String] {
         match self {
-            Self::ChangedLater { changed, .. } | Self::NothingLeft { changed, .. } => changed,
+            Self::ChangedLater { changed, .. } => changed,
+            Self::NothingLeft { stays, .. } => stays,
             _ => &[],
         }
     }

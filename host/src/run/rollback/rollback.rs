@@ -177,11 +177,11 @@ impl Prepared {
         let later = || self.inverse.later.iter().chain(&fitted.misfits);
         let changed: Vec<String> = later().map(ReportedProblem::line).collect();
         if fitted.is_empty() && self.inverse.kept.is_empty() {
-            if let Some(by) = reader.rollbacks_of(rollback.run)?.last().filter(|_| changed.is_empty()) {
-                return Err(RollbackError::Undone { run, by: by.0 });
-            }
-            let changed = changed.into_iter().chain(fitted.protected.iter().cloned()).collect();
-            return Err(RollbackError::NothingLeft { run, changed });
+            let stays: Vec<String> = changed.into_iter().chain(fitted.protected.iter().cloned()).collect();
+            return Err(match reader.rollbacks_of(rollback.run)?.last() {
+                Some(by) if stays.is_empty() => RollbackError::Undone { run, by: by.0 },
+                _ => RollbackError::NothingLeft { run, stays },
+            });
         }
         if !changed.is_empty() && !rollback.merge {
             return Err(RollbackError::ChangedLater { run, changed });

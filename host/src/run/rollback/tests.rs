@@ -193,7 +193,7 @@ proptest! {
                 return Ok(());
             }
             let undone = rolling_back(&mut world, name, run, false).map_err(|error| {
-                TestCaseError::fail(format!("{error}: {:?}", error.changed()))
+                TestCaseError::fail(format!("{error}: {:?}", error.stays()))
             })?;
             let first = undone.report.run.unwrap();
             let pause = |text: &str| text.split("SELECT connector, run").next().unwrap().to_owned();
@@ -201,7 +201,7 @@ proptest! {
             let error = rolling_back(&mut world, name, run, false).err().unwrap();
             prop_assert!(matches!(error, RollbackError::Undone { by, .. } if by == first), "{error}");
             rolling_back(&mut world, name, first, false).map_err(|error| {
-                TestCaseError::fail(format!("again {error}: {:?}", error.changed()))
+                TestCaseError::fail(format!("again {error}: {:?}", error.stays()))
             })?;
             prop_assert_eq!(everything(&world), after.clone(), "the pause is over too");
 
