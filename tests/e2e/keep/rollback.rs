@@ -49,7 +49,7 @@ fn a_mass_disable_is_undone_the_next_sync_is_held_and_an_approval_makes_it_again
     ]);
     assert_eq!(seen(&world), after, "a dry run changes nothing");
     let csv = world.run(&["rollback", "2", "--dry-run", "--csv"]).exits(0).stdout;
-    assert!(csv.contains("\nenable,user,ann@acme.example,active,false,true,run 2 is undone,"), "{csv}");
+    assert!(csv.contains("\nenable,user,ann@acme.example,,,,run 2 is undone,"), "{csv}");
 
     let report = world.run(&["rollback", "2", "--json"]).exits(0).json();
     assert_eq!((&report["report"]["mode"], &report["report"]["undid"]), (&json!("rollback"), &json!(2)));

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use proptest::prelude::*;
@@ -6,11 +5,10 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{Pausing, Rollback, RollbackError, Undone, foresee, undo};
-use crate::directory::{GroupFilter, RunId, Store, UserEntry, UserFilter};
+use super::{Rollback, RollbackError, Undone, undo};
+use crate::directory::RunId;
 use crate::model::Members;
 use crate::run::cleanup::{Cleanup, GroupCleanup, MembershipCleanup, UserCleanup};
-use crate::run::condition::PersonCondition;
 use crate::run::conflicts::{Conflicts, GroupConflict, Precedence, UserConflict};
 use crate::run::report::Outcome;
 use crate::run::safety::tests::approving;
