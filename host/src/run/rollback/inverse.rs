@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use roaring::RoaringBitmap;
 use serde_json::Value as Json;
 
+use super::entry::Entry;
 use super::error::RollbackError;
-use super::fields::{Fields, Net, attribute, flat, nested};
+use super::fields::{Fields, Net, attribute, flat};
 use super::selection::Selection;
 use crate::directory::{
-    AliasChange, Change, ConnectorId, EntryKind, GroupEntry, GroupKey, KeptChange, MembershipChange,
-    PatchError, Reader, RunId, UserEntry, UserKey,
+    AliasChange, Change, EntryKind, GroupKey, KeptChange, MembershipChange, PatchError, Reader, RunId,
 };
 use crate::run::error::RunError;
 use crate::run::report::ReportedProblem;
@@ -63,10 +63,10 @@ impl Inverse {
     }
 }
 
-struct Draft<'a> {
-    deed: &'a Deed<'a>,
-    reader: &'a dyn Reader,
-    inverse: Inverse,
+pub(super) struct Draft<'a> {
+    pub deed: &'a Deed<'a>,
+    pub reader: &'a dyn Reader,
+    pub inverse: Inverse,
     /// Who is in a group that the run did not bring them into, and the groups that they are in.
     joined_otherwise: RoaringBitmap,
     filled_otherwise: RoaringBitmap,
@@ -74,9 +74,9 @@ struct Draft<'a> {
     comes_back: BTreeSet<(EntryKind, u32)>,
     goes: BTreeSet<(EntryKind, u32)>,
     /// Entries of which something can't be undone that what lies beside them goes with.
-    staying: BTreeSet<(EntryKind, u32)>,
+    pub staying: BTreeSet<(EntryKind, u32)>,
     /// Entries that go back to another owner: what they are, and whose they were until then, by which id.
-    owners: Vec<(EntryKind, u32, String, String)>,
+    pub owners: Vec<(EntryKind, u32, String, String)>,
 }
 
 impl<'a> Draft<'a> {
@@ -267,7 +267,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Whether the entry is in the directory afterwards.
-    fn will_be(&self, kind: EntryKind, key: u32) -> Result<bool, RunError> {
+    pub fn will_be(&self, kind: EntryKind, key: u32) -> Result<bool, RunError> {
         let place = (kind, key);
         Ok(self.comes_back.contains(&place)
             || !self.goes.contains(&place) && Entry::of(self.reader, kind, key)?.is_some())
@@ -326,60 +326,6 @@ impl<'a> Draft<'a> {
         }
         Ok(())
     }
-
-    /// The ids under which other connectors know entries, as they were before the run.
-    fn aliases(&mut self, selection: &Selection) -> Result<(), RunError> {
-        let mut nets: BTreeMap<(EntryKind, ConnectorId, String), (Option<u32>, Option<u32>)> =
-            BTreeMap::new();
-        for AliasChange { connector, entry, id, before, after } in self.reader.alias_changes(self.deed.run)? {
-            let net = nets.entry((entry, connector, id)).or_insert((before, after));
-            net.1 = after;
-        }
-        // Whoever gives an entry back does not keep knowing it, which comes of itself where owners change.
-        let mut given_back = BTreeSet::new();
-        for (kind, key, connector, id) in &self.owners {
-            if let Some(connector) = self.reader.connector_id(connector)? {
-                let place = (*kind, connector, id.clone());
-                nets.entry(place.clone()).or_insert((None, Some(*key)));
-                given_back.insert(place);
-            }
-        }
-        for ((entry, connector, id), (before, after)) in nets {
-            let now = self.reader.alias(connector, entry, &id)?;
-            let place = (entry, connector, id);
-            let keys: Vec<u32> = before.into_iter().chain(after).collect();
-            let selected = keys.iter().any(|key| selection.has(entry, *key));
-            let stays = keys.iter().any(|key| self.staying.contains(&(entry, *key)));
-            let as_left = now == after || given_back.contains(&place);
-            let leads_somewhere = match before {
-                Some(key) => self.will_be(entry, key)?,
-                None => true,
-            };
-            // An entry that is given back is looked at again: what comes of itself may be too much.
-            let differs = now != before || given_back.contains(&place);
-            if selected && !stays && as_left && leads_somewhere && differs {
-                let (entry, connector, id) = place;
-                self.inverse.aliases.push(AliasChange { connector, entry, id, before: now, after: before });
-            }
-        }
-        Ok(())
-    }
-
-    /// What was set here, as it was before the run.
-    fn kept(&mut self, selection: &Selection) -> Result<(), RunError> {
-        let mut nets: BTreeMap<(UserKey, String), (bool, bool)> = BTreeMap::new();
-        for KeptChange { user, name, kept } in self.reader.kept_changes(self.deed.run)? {
-            nets.entry((user, name)).or_insert((!kept, kept)).1 = kept;
-        }
-        for ((user, name), (was, then)) in nets {
-            let now = self.reader.kept_of(user)?.contains(&name);
-            let there = self.will_be(EntryKind::User, user.0)?;
-            if selection.has(EntryKind::User, user.0) && now == then && now != was && there {
-                self.inverse.kept.push(KeptChange { user, name, kept: was });
-            }
-        }
-        Ok(())
-    }
 }
 
 const CONNECTOR: &str = "connector";
@@ -396,62 +342,4 @@ fn shown(value: Option<&Json>) -> String {
 
 fn unreadable(run: RunId, kind: EntryKind, key: u32, error: &PatchError) -> RunError {
     RunError::Worker(format!("what run {} did to {} {key}: {error}", run.0, kind.as_str()))
-}
-
-/// A user or a group.
-enum Entry {
-    User(UserEntry),
-    Group(GroupEntry),
-}
-
-impl Entry {
-    fn of(reader: &dyn Reader, kind: EntryKind, key: u32) -> Result<Option<Self>, RunError> {
-        Ok(match kind {
-            EntryKind::User => reader.user(UserKey(key))?.map(Self::User),
-            EntryKind::Group => reader.group(GroupKey(key))?.map(Self::Group),
-        })
-    }
-
-    fn from_fields(kind: EntryKind, key: u32, connector: &str, fields: Fields) -> Result<Self, PatchError> {
-        let fields = nested(fields);
-        Ok(match kind {
-            EntryKind::User => Self::User(UserEntry::from_fields(UserKey(key), connector, fields)?),
-            EntryKind::Group => Self::Group(GroupEntry::from_fields(GroupKey(key), connector, fields)?),
-        })
-    }
-
-    fn kind(&self) -> EntryKind {
-        match self {
-            Self::User(_) => EntryKind::User,
-            Self::Group(_) => EntryKind::Group,
-        }
-    }
-
-    fn name(&self) -> &str {
-        match self {
-            Self::User(user) => &user.user_name,
-            Self::Group(group) => &group.name,
-        }
-    }
-
-    fn connector(&self) -> &str {
-        match self {
-            Self::User(user) => &user.connector,
-            Self::Group(group) => &group.connector,
-        }
-    }
-
-    fn external_id(&self) -> Option<&str> {
-        match self {
-            Self::User(user) => Some(&user.external_id),
-            Self::Group(group) => group.external_id.as_deref(),
-        }
-    }
-
-    fn fields(&self) -> serde_json::Map<String, Json> {
-        match self {
-            Self::User(user) => user.fields(),
-            Self::Group(group) => group.fields(),
-        }
-    }
 }

@@ -230,7 +230,8 @@ impl Inverse {
             members.removed -= &stay;
         }
         self.members.retain(|members| {
-            !groups.contains(&members.group.0) && !(members.added.is_empty() && members.removed.is_empty())
+            let nobody = members.added.is_empty() && members.removed.is_empty();
+            !nobody && !groups.contains(&members.group.0)
         });
         let refused = |kind: EntryKind, key: u32| {
             refused.iter().any(|(entry, refused, _)| *entry == kind && *refused == key)
