@@ -198,6 +198,7 @@ const BEYOND_SCHEMAS: &[&str] = &[
     // What a calendar has, and which zones there are.
     "schedule with a wrong hour",
     "schedule with a wrong day",
+    "schedule of changes with a wrong minute",
     "schedule that never comes",
     "time zone unknown",
     "time zone as offset",
