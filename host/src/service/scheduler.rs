@@ -225,28 +225,30 @@ impl Scheduler {
         starts
     }
 
-    /// The connector's run is over; nothing where it could not even begin. Gives the due time of a full run that has
-    /// waited for it, and need not begin any more.
-    pub fn ended(&mut self, connector: &str, now: Timestamp, how: Option<How>) -> Option<Timestamp> {
-        let slot = self.slots.get_mut(connector)?;
+    /// The connector's run is over; nothing where it could not even begin. Gives the due times of full runs
+    /// that have waited for it, and need not begin any more.
+    pub fn ended(&mut self, connector: &str, now: Timestamp, how: Option<How>) -> Vec<Timestamp> {
+        let mut skipped = Vec::new();
+        let Some(slot) = self.slots.get_mut(connector) else { return skipped };
         let begun_as = slot.running.take();
-        let How { extent, succeeded, failed } = how?;
+        let Some(How { extent, succeeded, failed }) = how else { return skipped };
         if succeeded {
             slot.success.heard(now);
         }
         if extent == Extent::Changes {
-            return None;
+            return skipped;
         }
+        slot.full_failed = failed || slot.full_failed && !succeeded;
         if succeeded {
             slot.full_success.heard(now);
         }
-        slot.full_failed = failed || slot.full_failed && !succeeded;
-        let waited = slot.full.next.filter(|next| next.begins <= now)?;
-        if begun_as == Some(Extent::Full) || !succeeded {
-            return None;
+        if succeeded && begun_as == Some(Extent::Changes) {
+            while let Some(waited) = slot.full.next.filter(|next| next.begins <= now) {
+                slot.meet(connector, Extent::Full, waited.due);
+                skipped.push(waited.due);
+            }
         }
-        slot.meet(connector, Extent::Full, now.max(waited.due));
-        Some(waited.due)
+        skipped
     }
 
     /// What has not succeeded for longer than its schedule bears; each once.

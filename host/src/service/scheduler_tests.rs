@@ -188,7 +188,7 @@ fn increments_run_between_full_runs_and_when_both_are_due_only_the_full_one_does
         assert_eq!(scheduler.start(at(due)), [expected]);
         assert_eq!(
             scheduler.ended("acme", at(due), well(if full { Extent::Full } else { Extent::Changes })),
-            None
+            []
         );
         assert_eq!(scheduler.start(at(due)), [], "the increment of that time is met, too");
     }
@@ -205,15 +205,15 @@ fn a_full_run_that_comes_due_during_an_increment_waits_for_its_end() {
         scheduler
     };
     let later = at("2026-11-24T03:02:00Z");
-    let full = run("acme", "2026-11-24T03:00:00Z", true);
+    let full = run("acme", "2026-11-24T03:00:00Z", false);
     for how in [well(Extent::Changes), badly(Extent::Changes), badly(Extent::Full), None] {
         let mut scheduler = begun();
-        assert_eq!(scheduler.ended("acme", later, how), None);
+        assert_eq!(scheduler.ended("acme", later, how), []);
         assert_eq!(scheduler.start(later), [full.clone()], "{how:?}");
     }
     // It had to read everything, and did.
     let mut scheduler = begun();
-    assert_eq!(scheduler.ended("acme", later, well(Extent::Full)), Some(at("2026-11-24T03:00:00Z")));
+    assert_eq!(scheduler.ended("acme", later, well(Extent::Full)), [at("2026-11-24T03:00:00Z")]);
     assert_eq!((scheduler.start(later), scheduler.wakes()), (vec![], Some(at("2026-11-24T03:05:00Z"))));
 }
 
@@ -260,7 +260,7 @@ fn of_a_changed_schedule_only_what_changed_begins_anew() {
     let hourly = schedule(&BOTH.replace("*/5", "30"));
     scheduler.set([("acme".to_owned(), hourly)].into(), now, |_| panic!("it is known"));
     scheduler.ended("acme", now, well(Extent::Changes));
-    assert_eq!(scheduler.start(now), [run("acme", "2026-11-24T03:00:00Z", true)]);
+    assert_eq!(scheduler.start(now), [run("acme", "2026-11-24T03:00:00Z", false)]);
     assert_eq!(scheduler.wakes(), Some(at("2026-11-24T03:30:00Z")));
 }
 

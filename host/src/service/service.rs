@@ -235,7 +235,7 @@ impl<W: Workshop> Service<W> {
     fn done(&mut self, done: Result<Done, tokio::task::JoinError>) -> Result<(), ServeError> {
         let done = done.map_err(|error| ServeError::Task(error.to_string()))?;
         if let Done::Run { connector, how } = done {
-            if let Some(due) = self.scheduler.ended(&connector, self.clock.now(), how) {
+            for due in self.scheduler.ended(&connector, self.clock.now(), how) {
                 let reason = "the increment before it had to read everything, too".to_owned();
                 self.say(Happening::Skipped {
                     connector: connector.clone(),
