@@ -2,16 +2,25 @@
 
 use std::fs;
 
+use jiff::Timestamp;
+use okta_sim::{GroupType, Population, Sim};
 use serde_json::{Value, json};
 
-use super::scene::Scene;
+use super::scene::{EVENING, Scene};
 use crate::support::World;
 
 /// A full run in the night, and an increment at half past each hour.
 const BOTH: &str = "schedule = { full = \"30 3 * * *\", changes = \"30 * * * *\", time-zone = \"UTC\" }\n";
 
+/// A company whose clock goes by the same time as ours: how far back the provider's log reaches counts here.
 fn scene(lines: &str) -> Scene {
-    Scene::new(World::company(&["ann"], &[("Staff", &["ann"])]), lines)
+    let evening: Timestamp = EVENING.parse().unwrap();
+    let ahead = evening.as_second() - Timestamp::now().as_second();
+    let nobody = Population { users: 0, groups: 0, ..Population::default() };
+    let world = World::of(Sim::builder().population(nobody).clock_offset_seconds(ahead));
+    world.hire("ann");
+    world.found(GroupType::OktaGroup, "Staff", &["ann"]);
+    Scene::new(world, lines)
 }
 
 /// What each run read, the first one first.
