@@ -17,6 +17,7 @@ use super::interrupt::block_on;
 use super::job::{self, Surroundings};
 use super::open;
 use super::output::{Output, print_json};
+use super::pause::pause_of;
 use super::report::Failure;
 use super::sync::{Wishes, one};
 use crate::clock;
@@ -197,6 +198,14 @@ impl Kit for Running {
 
     async fn run(&self, connector: &str, extent: Extent, turn: Turn) -> Result<RunReport, Skipped> {
         let Loaded { config, library } = &self.kit;
+        match tokio::task::block_in_place(|| pause_of(config, connector)) {
+            Ok(None) => {}
+            Ok(Some(pause)) => {
+                let reason = format!("it is {pause}; `rollcall resume {connector}` ends that");
+                return Err(Skipped { reason });
+            }
+            Err(failure) => return Ok(not_begun(connector, extent, &failure)),
+        }
         let schedule = config.connectors.get(connector).and_then(|connector| connector.schedule.as_ref());
         let reads = match extent {
             Extent::Full => Reads::Full,
