@@ -13,6 +13,7 @@ use super::interrupt::block_on;
 use super::job::Surroundings;
 use super::output::Output;
 use super::report::Failure;
+use super::sync::configured_reads;
 use super::tape::TapeArguments;
 use super::{changes_csv, job, open, show};
 use crate::directory::{Change, LOCAL, Reader, UserKey};
@@ -40,6 +41,9 @@ pub(super) struct PlanArguments {
     /// Read only what changed since the last sync.
     #[arg(long, conflicts_with = "tape")]
     changes: bool,
+    /// Read everything, whatever the connector's schedule says.
+    #[arg(long, conflicts_with = "changes")]
+    full: bool,
     #[command(flatten)]
     tape: TapeArguments,
     /// Keep the plan in this file, for `rollcall apply`; compressed if its name ends in .gz.
@@ -144,7 +148,11 @@ pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) ->
     let mut store = job::store(config.directory_of(name))?;
     let config = &config;
     let tape = arguments.tape.tape(arguments.force);
-    let reads = if arguments.changes { Reads::Changes } else { Reads::Full };
+    let reads = match arguments.changes {
+        true => Reads::Changes,
+        false if arguments.full || arguments.tape.is_used() => Reads::Full,
+        false => configured_reads(config, name),
+    };
     let out = match &arguments.out {
         Some(path) => {
             let (endpoint, _) = open::endpoint(config, name, plugins.source.manifest())?;

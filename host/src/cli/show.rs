@@ -219,6 +219,9 @@ fn requests(report: &RunReport) -> String {
     if let Some(reason) = &report.everything_because {
         text.push_str(&format!("\nEverything was read: {reason}."));
     }
+    if let Some(reason) = &report.changes_because {
+        text.push_str(&format!("\nOnly what changed was read: {reason}."));
+    }
     text
 }
 

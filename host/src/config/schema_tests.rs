@@ -130,7 +130,7 @@ fn parser_and_schema_know_the_same_types_and_ranges() {
             }
         }
     }
-    assert_eq!(numbers, 9 + 7 + 2 * Limit::ALL.len());
+    assert_eq!(numbers, 10 + 7 + 2 * Limit::ALL.len());
 }
 
 #[test]
@@ -198,6 +198,7 @@ const BEYOND_SCHEMAS: &[&str] = &[
     // What a calendar has, and which zones there are.
     "schedule with a wrong hour",
     "schedule with a wrong day",
+    "schedule of changes with a wrong minute",
     "schedule that never comes",
     "time zone unknown",
     "time zone as offset",

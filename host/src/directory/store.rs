@@ -297,6 +297,8 @@ pub trait Reader {
     fn applied_since(&self, connector: ConnectorId, run: RunId) -> StoreResult<u64>;
     /// The newest first; of one connector, or of all.
     fn runs(&self, connector: Option<&str>, limit: u32) -> StoreResult<Vec<RunRow>>;
+    /// Those of the connector that read so much (`full`, `changes`), the newest first.
+    fn runs_in_mode(&self, connector: &str, mode: &str, limit: u32) -> StoreResult<Vec<RunRow>>;
     fn run(&self, id: RunId) -> StoreResult<Option<RunRow>>;
     /// In the order they were applied.
     fn changes(&self, run: RunId, each: &mut dyn FnMut(Change) -> bool) -> StoreResult<()>;

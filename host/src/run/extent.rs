@@ -16,7 +16,8 @@ const FULL: &str = "rollcall.full";
 const OWN: &str = "rollcall.";
 
 /// How much a reading holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Extent {
     Full,
     Changes,
@@ -29,8 +30,8 @@ pub enum Reads {
     Full,
     /// What changed, or nothing.
     Changes,
-    /// What changed, where that can be told and the last full run is younger than this; else everything.
-    Either { full_every: Duration },
+    /// What changed, where that can be told and the last full run is younger than this, if it matters; else everything.
+    Either { full_every: Option<Duration> },
 }
 
 /// The last full run.
@@ -42,6 +43,8 @@ struct LastFull {
 }
 
 impl Extent {
+    pub const ALL: [Extent; 2] = [Extent::Full, Extent::Changes];
+
     pub fn scope(self) -> Scope {
         match self {
             Extent::Full => Scope::Full,
@@ -66,13 +69,30 @@ pub fn against_changes(checkpoints: &BTreeMap<String, String>, configured: &[u8;
         .then(|| "its configuration, plugins or credential have changed since the last full sync".to_owned())
 }
 
-/// Why a full run is due, as far as the last one's age is concerned.
-pub fn due(checkpoints: &BTreeMap<String, String>, every: Duration, now: Timestamp) -> Option<String> {
-    let last = last_full(checkpoints)?;
+/// What the age of the last full run says, and why. `every`: at which age another one is due; nothing where its age does
+/// not matter.
+pub fn by_age(
+    checkpoints: &BTreeMap<String, String>,
+    every: Option<Duration>,
+    now: Timestamp,
+) -> (Extent, Option<String>) {
+    let Some(last) = last_full(checkpoints) else { return (Extent::Changes, None) };
     let age = now.duration_since(last.at);
-    let hours = every.as_secs() / 3600;
-    (age >= SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX))
-        .then(|| format!("the last full sync is {hours} h old or older"))
+    let reached = |every: Duration| SignedDuration::try_from(every).is_ok_and(|every| age >= every);
+    match every.filter(|every| reached(*every)) {
+        Some(every) => {
+            let hours = every.as_secs() / 3600;
+            (Extent::Full, Some(format!("the last full sync is {hours} h old or older")))
+        }
+        None => {
+            let told = match age.as_mins() {
+                ..=0 => "less than a minute".to_owned(),
+                minutes @ 1..=119 => format!("{minutes} min"),
+                minutes => format!("{} h", minutes / 60),
+            };
+            (Extent::Changes, Some(format!("the last full sync is {told} old")))
+        }
+    }
 }
 
 fn last_full(checkpoints: &BTreeMap<String, String>) -> Option<LastFull> {
@@ -127,9 +147,15 @@ mod tests {
     #[test]
     fn a_full_run_is_due_after_so_many_hours() {
         let checkpoints = BTreeMap::from([full_run(at("2026-11-24T00:00:00Z"), &[1; 32])]);
-        let due = |every, now| due(&checkpoints, every, at(now)).is_some();
-        let day = Duration::from_secs(24 * 3600);
-        assert!(!due(day, "2026-11-24T23:59:59Z") && due(day, "2026-11-25T00:00:00Z"));
+        let day = Some(Duration::from_secs(24 * 3600));
+        let says = |every, now| by_age(&checkpoints, every, at(now));
+        let changes = |told: &str| (Extent::Changes, Some(format!("the last full sync is {told} old")));
+        assert_eq!(says(day, "2026-11-24T00:00:59Z"), changes("less than a minute"));
+        assert_eq!(says(day, "2026-11-24T01:30:00Z"), changes("90 min"));
+        assert_eq!(says(day, "2026-11-24T23:59:59Z"), changes("23 h"));
+        let due = (Extent::Full, Some("the last full sync is 24 h old or older".to_owned()));
+        assert_eq!(says(day, "2026-11-25T00:00:00Z"), due);
+        assert_eq!(says(None, "2026-12-01T00:00:00Z"), changes("168 h"), "its age does not matter");
     }
 
     #[test]

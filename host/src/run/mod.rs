@@ -64,7 +64,7 @@ pub use conflicts::{
 pub use entries::{Entries, GroupNames};
 pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};
-pub use extent::Reads;
+pub use extent::{Extent, Reads};
 pub use history::history;
 pub use lock::WorkFolder;
 pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};

@@ -187,7 +187,7 @@ struct Read {
 }
 
 /// Reads what the extent says; where that may be either and the plugin can't tell changes, everything. The report says
-/// why everything is read. All is read before anything is locked. `started`: when the run began.
+/// why so much is read. All is read before anything is locked. `started`: when the run began.
 async fn read(
     job: &Job,
     connector: ConnectorId,
@@ -207,7 +207,11 @@ async fn read(
         *extent = (Extent::Full, Some(reason));
         read = read_once(job, connector, store, started, Extent::Full, report).await;
     }
-    report.everything_because.clone_from(&extent.1);
+    let because = extent.1.clone();
+    match extent.0 {
+        Extent::Full => report.everything_because = because,
+        Extent::Changes => report.changes_because = because,
+    }
     read
 }
 
@@ -385,7 +389,7 @@ impl Job {
         }
     }
 
-    /// How much is to be read now, and why everything where it could have been less.
+    /// How much is to be read now, and why, where it could have been the other.
     fn extent(
         &self,
         connector: ConnectorId,
@@ -400,12 +404,7 @@ impl Job {
             (Reads::Changes, Some(reason)) => {
                 Err(RunError::FullNeeded { connector: self.connector.clone(), reason })
             }
-            (Reads::Either { full_every }, None) => {
-                match extent::due(&checkpoints, full_every, timestamp()) {
-                    Some(reason) => Ok((Extent::Full, Some(reason))),
-                    None => Ok((Extent::Changes, None)),
-                }
-            }
+            (Reads::Either { full_every }, None) => Ok(extent::by_age(&checkpoints, full_every, timestamp())),
             (_, Some(reason)) => Ok((Extent::Full, Some(reason))),
             (_, None) => Ok((Extent::Changes, None)),
         }

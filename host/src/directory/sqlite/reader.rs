@@ -561,6 +561,16 @@ impl Reader for SqliteReader<'_> {
         Ok(runs)
     }
 
+    fn runs_in_mode(&self, connector: &str, mode: &str, limit: u32) -> StoreResult<Vec<RunRow>> {
+        let mut runs = Vec::new();
+        let sql = format!("{RUN} WHERE c.name = ?1 AND r.mode = ?2 ORDER BY r.id DESC LIMIT ?3");
+        self.rows(&sql, params![connector, mode, limit], |row| {
+            runs.push(run_row(row).map_err(|source| self.failed(source))?);
+            Ok(true)
+        })?;
+        Ok(runs)
+    }
+
     fn run(&self, id: RunId) -> StoreResult<Option<RunRow>> {
         self.one(&format!("{RUN} WHERE r.id = ?1"), [id.0], run_row)
     }
