@@ -285,6 +285,11 @@ proptest! {
                     // Made by the run, and as it was made: it goes, unless it came into a group since.
                     (None, Some(then), Some(later)) if then == later => {
                         let stays = told.iter().any(|line| line.starts_with(&format!("user {name}: it stays, because")));
+                        let joined = shown[2].1.iter().any(|(group, members)| {
+                            let earlier = shown[1].1.get(group);
+                            members.contains(&name) && earlier.is_none_or(|members| !members.contains(&name))
+                        });
+                        prop_assert!(stays || !joined, "{} came into a group later: {:?}", name, told);
                         prop_assert_eq!(found.is_some(), stays);
                         if let Some(found) = found {
                             prop_assert_eq!(found, later);
