@@ -257,7 +257,7 @@ mod tests {
              +49 30,ann@x.y,Sales; Night shift ;sales, Ann ,TRUE\r\n\
              ,,,\"B, ob\",false\r\n",
         );
-        let value = |name: &str, value: Option<&str>| (name.to_owned(), value.map(str::to_owned));
+        let value = |name: &str, value: Option<&str>| (name.into(), value.map(str::to_owned));
         let row = |line, user_name: &str, active, groups: &[&str], values| Row {
             line,
             user_name: user_name.to_owned(),
@@ -341,8 +341,8 @@ mod tests {
                 let value = |text: String| Some(text).filter(|text| !text.is_empty());
                 prop_assert_eq!(&row.user_name, &format!("user {index}"));
                 prop_assert_eq!(row.active, Some(active));
-                prop_assert_eq!(&row.values[0], &("displayName".to_owned(), value(one)));
-                prop_assert_eq!(&row.values[1], &("note".to_owned(), value(other)));
+                prop_assert_eq!(&row.values[0], &("displayName".into(), value(one)));
+                prop_assert_eq!(&row.values[1], &("note".into(), value(other)));
             }
         }
 

@@ -161,7 +161,7 @@ impl Draft<'_> {
         for (person, key, reason) in dropped {
             let Some(entry) = self.reader.user(key)? else { continue };
             let since = self.reading.state(person).known.and_then(|known| known.dropped_since);
-            let reason = format!("{}: {reason}", since_run("dropped by rules", since));
+            let reason = format!("{} by {reason}", since_run("dropped", since));
             // It is told anew at every run, until it is no longer in the directory.
             let held = self.reading.state(person).alias;
             self.people.shaping[person as usize] = match self.judge().fate(&entry, held, &groups, since)? {
@@ -453,9 +453,7 @@ impl Draft<'_> {
                 (Some((at, _)), Some(shape)) => {
                     let since = known.and_then(|known| known.dropped_since);
                     let reason = match shape {
-                        GroupShape::Dropped(reason) => {
-                            format!("{}: {reason}", since_run("dropped by rules", since))
-                        }
+                        GroupShape::Dropped(reason) => format!("{} by {reason}", since_run("dropped", since)),
                         GroupShape::Hidden(_) | GroupShape::Kept(_) => since_run("hidden by rules", since),
                     };
                     self.clean_group(entry, &reason, self.policy.cleanup.grace, since)?;
