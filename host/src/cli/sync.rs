@@ -31,6 +31,7 @@ use crate::service::AT_A_TIME;
 #[command(after_help = "Examples:\n  \
     rollcall sync acme\n  \
     rollcall sync acme --changes\n  \
+    rollcall sync acme --user ann@example.com\n  \
     rollcall sync --all --auto --json\n  \
     rollcall sync acme --record acme.jsonl.gz\n\n\
     Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 changes are held for a person, \
@@ -48,6 +49,12 @@ pub(super) struct SyncArguments {
     /// to time: no provider tells of every change.
     #[arg(long, conflicts_with = "tape")]
     changes: bool,
+    /// Read only this person: user name, e-mail address or the provider's id.
+    ///
+    /// Only their entry and their memberships are brought in step, in groups that a sync has read before. Whoever left is
+    /// treated as [connector.NAME.cleanup] says.
+    #[arg(long, value_name = "WHO", conflicts_with_all = ["all", "changes", "auto"])]
+    user: Option<String>,
     /// Read only what changed where that can be told, and else everything, saying why.
     #[arg(long, conflicts_with_all = ["changes", "tape"])]
     auto: bool,
@@ -87,14 +94,16 @@ impl SyncArguments {
             }
             (false, false) => Reads::Full,
         };
-        Wishes { reads, override_limits: self.override_limits }
+        Wishes { reads, person: self.user.clone(), override_limits: self.override_limits }
     }
 }
 
 /// What is wanted of a run.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Wishes {
     pub reads: Reads,
+    /// Only whoever is called so.
+    pub person: Option<String>,
     /// Limits are noted and not enforced.
     pub override_limits: bool,
 }
@@ -131,6 +140,7 @@ pub(super) async fn one(
     let mut store = tokio::task::block_in_place(|| job::store(config.directory_of(name)))?;
     let mut job = job::job(config, name, plugins, around, turn, tape).await?;
     (job.reads, job.override_limits) = (wishes.reads, wishes.override_limits);
+    job.person = job::whom(&mut store, name, wishes.person.as_deref())?;
     Ok(run::sync(&job, &mut store).await)
 }
 
@@ -153,6 +163,7 @@ fn all(config: Config, output: Output, wishes: Wishes) -> Result<Exit, Failure> 
             for (name, opened) in names.into_iter().zip(opened) {
                 let place = Arc::clone(&places).acquire_owned().await;
                 let (config, around) = (Arc::clone(&config), Arc::clone(&around));
+                let wishes = wishes.clone();
                 let turn = turns.entry(config.directory_of(&name).path.clone()).or_default().give();
                 let run = tokio::spawn(async move {
                     let _place = place;

@@ -11,6 +11,7 @@ mod groups;
 mod local_members;
 mod mirror;
 mod names;
+mod one_person;
 mod ownership;
 mod people;
 #[expect(clippy::module_inception, reason = "the plan itself is one concept of the planning folder")]

@@ -2,6 +2,7 @@ use roaring::RoaringBitmap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::excess::Over;
+use super::held::waiting_of;
 use super::limits::OnLimit;
 use crate::directory::{ChangeKind, EntryKind, GroupKey, Reader, fold};
 use crate::run::error::RunError;
@@ -18,6 +19,7 @@ pub fn guard(
     override_limits: bool,
     report: &mut RunReport,
 ) -> Result<(), RunError> {
+    plan.superseded = waiting_of(plan, inputs.reader, inputs.connector_name)?;
     let approved = Approved::of(inputs)?;
     let mut guard =
         Guard { plan, inputs, approved, stuck: FxHashSet::default(), stuck_groups: FxHashSet::default() };
