@@ -22,6 +22,7 @@ mod oauth;
 mod okta;
 mod ownership;
 mod pacing;
+mod person;
 mod plugin_swap;
 mod rules;
 mod safety;
