@@ -14,6 +14,7 @@ mod cli_views;
 #[cfg(debug_assertions)]
 mod crash;
 mod directories;
+mod explain;
 mod faults;
 mod keep;
 mod lessons;

@@ -19,6 +19,7 @@ mod conflicts;
 mod entries;
 mod error;
 mod event;
+pub mod explain;
 mod extent;
 mod frontier;
 mod history;
