@@ -102,7 +102,7 @@ fn what_waits_for_a_person_is_the_answer() {
     assert_golden(&world, "explain-held", &explained(&world, &login("bob"), 0));
     world.run(&["approve", "2"]).exits(0);
     let told = explained(&world, &login("bob"), 0);
-    assert!(told.contains("disabled, because the provider says so (status SUSPENDED)"), "{told}");
+    assert!(told.contains("disabled, because the provider says so"), "{told}");
     assert!(explained(&world, &login("ann"), 0).contains("no run disables, deletes or anonymizes them"));
 }
 
@@ -120,7 +120,7 @@ fn whoever_is_gone_is_told_from_what_is_kept() {
         told.starts_with("ann@acme.example is not in the directory: the provider no longer returns them"),
         "{told}"
     );
-    assert!(told.contains("delete in run 2") || told.contains("since run 2"), "{told}");
+    assert!(told.contains("since run 2"), "{told}");
     // A changed rule is told before a sync follows it.
     world.configure(RULES);
     let json = world.run(&["explain", "acme", &login("bob"), "--json"]).exits(0).json();

@@ -38,7 +38,10 @@ pub(super) fn of(explained: &Explanation, width: Option<u16>) -> String {
     if let Some(change) = &explained.last_change {
         text.section("Last change");
         let reason = change.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        text.line(&format!("  {} in run {}, {}{reason}", change.kind, change.run, since(&change.at)), 4);
+        text.line(
+            &format!("  {} in run {}, {}{reason}", change.what.join(", "), change.run, since(&change.at)),
+            4,
+        );
     }
     text.lines.join("\n")
 }

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use super::explanation::{Difference, Explanation, Fact, Given, LastChange, Seen, Whereabouts};
-use super::find::{find_read, find_users, nearest};
+use super::find::nearest;
 use super::groups::Memberships;
+use super::person::Person;
 use crate::directory::{
-    ConnectorId, EntryKind, HeldState, LOCAL, MembersState, MirrorGroup, MirrorUser, PastWhat, Reader, RunId,
-    UserEntry, fold,
+    ConnectorId, EntryKind, HeldState, MembersState, MirrorGroup, PastWhat, Reader, RunId, UserEntry,
 };
 use crate::model::{ReferenceRule, User, Value};
 use crate::run::error::RunError;
@@ -19,6 +19,9 @@ use crate::run::trial::{Subjects, Trial, TrialOutcome, TrialTransform};
 
 /// How many runs back the report is looked for that tells of everybody.
 const REPORTS: u32 = 30;
+
+/// Why the entry differs where nothing keeps it so.
+pub(super) const NEXT_SYNC: &str = "the next sync changes it, unless something holds it";
 
 /// What an explanation is made of.
 pub struct ExplainInputs<'a> {
@@ -33,30 +36,17 @@ pub struct ExplainInputs<'a> {
     pub now: Timestamp,
 }
 
-/// Whom it is about, as far as they are known.
-#[derive(Default)]
-struct Person {
-    entry: Option<UserEntry>,
-    /// The entry is another connector's, and theirs.
-    alias: bool,
-    read: Option<(MirrorUser, User)>,
-    /// Somebody else of that name, whom this connector does not know.
-    other: Option<UserEntry>,
-    /// Key and last name of an entry that is gone.
-    gone: Option<(u32, String)>,
-}
-
 /// An explanation in the making.
-struct Account<'a> {
-    inputs: &'a ExplainInputs<'a>,
-    number: Option<ConnectorId>,
-    person: Person,
+pub(super) struct Account<'a> {
+    pub inputs: &'a ExplainInputs<'a>,
+    pub number: Option<ConnectorId>,
+    pub person: Person,
     given: Vec<MirrorGroup>,
     unread: Vec<String>,
-    trial: Option<Trial>,
+    pub trial: Option<Trial>,
     report: Option<RunReport>,
     facts: Vec<Fact>,
-    differences: Vec<Difference>,
+    pub differences: Vec<Difference>,
 }
 
 /// Why they are where they are.
@@ -81,107 +71,6 @@ pub fn explain(inputs: &ExplainInputs<'_>) -> Result<Explanation, RunError> {
     account.report = account.last_report()?;
     account.compare()?;
     account.tell()
-}
-
-impl Person {
-    fn find(inputs: &ExplainInputs<'_>, number: Option<ConnectorId>) -> Result<Self, RunError> {
-        let ExplainInputs { reader, connector, asked, .. } = *inputs;
-        let mut found = find_users(reader, asked)?;
-        if found.len() > 1 && found.iter().any(|entry| entry.connector == connector) {
-            found.retain(|entry| entry.connector == connector);
-        }
-        if found.len() > 1 {
-            let people = found.iter().map(|entry| format!("{} ({})", entry.user_name, entry.external_id));
-            return Err(RunError::SeveralPeople { who: asked.to_owned(), people: people.collect() });
-        }
-        let mut person = Self::default();
-        if let Some(entry) = found.pop() {
-            match id_of(inputs, number, &entry)? {
-                Some(id) => {
-                    person.alias = entry.connector != connector;
-                    person.entry = Some(entry);
-                    person.read = read_by_id(reader, number, &id)?;
-                    return Ok(person);
-                }
-                None => person.other = Some(entry),
-            }
-        }
-        let mut read = number.map(|number| find_read(reader, number, asked)).transpose()?.unwrap_or_default();
-        if read.len() > 1 {
-            let people = read.iter().map(|(_, user)| format!("{} ({})", user.username, user.id));
-            return Err(RunError::SeveralPeople { who: asked.to_owned(), people: people.collect() });
-        }
-        if let Some((known, user)) = read.pop() {
-            let own = reader.users_by_id(&user.id)?.into_iter().find(|entry| entry.connector == connector);
-            person.entry = match own {
-                Some(own) => Some(own),
-                None => aliased(inputs, number, &user.id)?,
-            };
-            person.alias = person.entry.as_ref().is_some_and(|entry| entry.connector != connector);
-            person.read = Some((known, user));
-            return Ok(person);
-        }
-        if person.other.is_none()
-            && let [former] = reader.former(EntryKind::User, asked)?.as_slice()
-        {
-            match reader.user(crate::directory::UserKey(former.key))? {
-                Some(entry) => {
-                    let id = id_of(inputs, number, &entry)?;
-                    person.read = id.map(|id| read_by_id(reader, number, &id)).transpose()?.flatten();
-                    person.alias = entry.connector != connector;
-                    person.entry = Some(entry);
-                }
-                None => person.gone = Some((former.key, former.name.clone())),
-            }
-        }
-        Ok(person)
-    }
-}
-
-fn read_by_id(
-    reader: &dyn Reader,
-    number: Option<ConnectorId>,
-    id: &str,
-) -> Result<Option<(MirrorUser, User)>, RunError> {
-    let known = number.map(|number| reader.mirror_user(number, id)).transpose()?.flatten();
-    let Some(known) = known else { return Ok(None) };
-    Ok(reader.mirror_user_record(known.number)?.map(|record| (known, record)))
-}
-
-/// The provider's id of the entry's person, where the connector knows them.
-fn id_of(
-    inputs: &ExplainInputs<'_>,
-    number: Option<ConnectorId>,
-    entry: &UserEntry,
-) -> Result<Option<String>, RunError> {
-    if entry.connector == inputs.connector {
-        return Ok(Some(entry.external_id.clone()));
-    }
-    let mut found = None;
-    if let Some(number) = number {
-        inputs.reader.aliases(number, &mut |kind, id, key| {
-            if kind == EntryKind::User && key == entry.key.0 {
-                found = Some(id.to_owned());
-            }
-        })?;
-    }
-    Ok(found)
-}
-
-/// The entry of another connector that is the person of this id.
-fn aliased(
-    inputs: &ExplainInputs<'_>,
-    number: Option<ConnectorId>,
-    wanted: &str,
-) -> Result<Option<UserEntry>, RunError> {
-    let Some(number) = number else { return Ok(None) };
-    let mut found = None;
-    inputs.reader.aliases(number, &mut |kind, id, key| {
-        if kind == EntryKind::User && id == wanted {
-            found = Some(crate::directory::UserKey(key));
-        }
-    })?;
-    Ok(found.map(|key| inputs.reader.user(key)).transpose()?.flatten())
 }
 
 impl Account<'_> {
@@ -229,7 +118,7 @@ impl Account<'_> {
         Some(format!("{}{hint}", problem.message))
     }
 
-    fn fact(&mut self, about: &'static str, text: impl Into<String>) {
+    pub(super) fn fact(&mut self, about: &'static str, text: impl Into<String>) {
         self.facts.push(Fact { about, text: text.into() });
     }
 
@@ -258,7 +147,7 @@ impl Account<'_> {
             } else if entries.only_at_creation.contains(name) {
                 "set only at creation"
             } else {
-                "the next sync changes it, unless something holds it"
+                NEXT_SYNC
             };
             self.differences.push(Difference {
                 what: name.clone(),
@@ -275,6 +164,10 @@ impl Account<'_> {
         let name = self.name();
         let waiting = self.waiting()?;
         let leaving = self.leaving()?;
+        if waiting.is_some() {
+            let held = self.differences.iter_mut().filter(|one| one.why == NEXT_SYNC);
+            held.for_each(|one| one.why = "waits for a person".to_owned());
+        }
         if let Some(entry) = &self.person.entry
             && let Some(why) = policy.safety.protects(entry, reader)?
         {
@@ -290,6 +183,7 @@ impl Account<'_> {
         }
         let told = self.report.iter().flat_map(|report| report.problems.iter().chain(&report.notices));
         let told: Vec<_> = told.cloned().collect();
+        let absent = self.person.read.as_ref().is_some_and(|(known, _)| known.absent_since.is_some());
         let groups = Memberships {
             reader,
             connector: self.number.unwrap_or(ConnectorId(0)),
@@ -298,7 +192,7 @@ impl Account<'_> {
             trial: self.trial.as_ref(),
             entry: self.person.entry.as_ref().map(|entry| entry.key),
             told: &told,
-            absent: self.person.read.as_ref().is_some_and(|(known, _)| known.absent_since.is_some()),
+            absent,
         }
         .reasons()?;
         let nearest = match whereabouts {
@@ -314,7 +208,7 @@ impl Account<'_> {
             provider: self.provided()?,
             last_change: self.last_change()?,
             entry: self.person.entry.as_ref().or(self.person.other.as_ref()).map(UserEntry::to_json),
-            rules: self.trial.filter(|trial| !trial.transforms.is_empty()),
+            rules: self.trial.filter(|trial| !trial.transforms.is_empty() && !absent),
             name,
             differences: self.differences,
             groups,
@@ -330,191 +224,6 @@ impl Account<'_> {
         let other = || other.as_ref().map(|entry| entry.user_name.clone());
         let gone = || gone.as_ref().map(|(_, name)| name.clone());
         entry.or_else(read).or_else(other).or_else(gone).unwrap_or_else(|| self.inputs.asked.to_owned())
-    }
-
-    fn answer(
-        &mut self,
-        name: &str,
-        problem: Option<&str>,
-        leaving: Option<(String, String)>,
-        waiting: Option<(i64, String)>,
-    ) -> Result<(Whereabouts, String, String), RunError> {
-        let connector = self.inputs.connector;
-        let nothing = || "nothing to do".to_owned();
-        let sync = || format!("`rollcall sync {connector} --user {name}` brings it in step");
-        let outcome = self.trial.as_ref().and_then(|trial| trial.outcome.clone());
-        let Some(entry) = &self.person.entry else {
-            return self.answer_without_entry(name, problem, outcome);
-        };
-        let whereabouts = if entry.active { Whereabouts::Active } else { Whereabouts::Disabled };
-        let state = if entry.active { "active" } else { "disabled" };
-        let here = format!("{name} is in the directory, {state}");
-        let status = self.person.read.as_ref().and_then(|(_, user)| status_of(user));
-        let disabled = match (&self.person.read, status) {
-            (Some((_, user)), Some(status)) if !user.active => {
-                format!(", because the provider says so (status {status})")
-            }
-            (Some((_, user)), None) if !user.active => ", because the provider says so".to_owned(),
-            _ => String::new(),
-        };
-        if let Some((run, what)) = waiting {
-            let answer = format!("{here}, and what run {run} would do waits for a person: {what}.");
-            let next = format!("`rollcall approve {run}` applies it, `rollcall reject {run}` drops it");
-            return Ok((whereabouts, answer, next));
-        }
-        if let Some((why, fate)) = leaving {
-            let next = match fate.as_str() {
-                "" => match outcome {
-                    Some(TrialOutcome::Dropped { .. }) => self.why_dropped(),
-                    _ => "nothing to do; if they should be there, look at the provider: does it have them, in scope?"
-                        .to_owned(),
-                },
-                fate => format!("{fate}; if they should stay, look at the provider, or at the rules"),
-            };
-            return Ok((whereabouts, format!("{here}; {why}."), next));
-        }
-        if self.person.alias {
-            let owner = &entry.connector;
-            let answer =
-                format!("{here}: the entry is held by connector {owner}, and {connector} adds groups.");
-            return Ok((whereabouts, answer, nothing()));
-        }
-        if self.person.read.is_none() {
-            let answer = format!("{here}, and the last sync of {connector} knows nothing of them.");
-            return Ok((whereabouts, answer, sync()));
-        }
-        if let Some(problem) = problem {
-            let answer = format!("{here}{disabled}, and stays as it was: {problem}.");
-            return Ok((whereabouts, answer, "mend that; the next sync tries again".to_owned()));
-        }
-        match outcome {
-            Some(TrialOutcome::Skipped { reason, hint } | TrialOutcome::Failed { reason, hint }) => {
-                let answer = format!("{here}, and stays as it was: {reason}.");
-                return Ok((whereabouts, answer, hint.unwrap_or_else(|| "mend that rule".to_owned())));
-            }
-            _ => {}
-        }
-        let differs = self.differences.iter().any(|one| one.why.starts_with("the next"));
-        let next = if differs { sync() } else { nothing() };
-        let known = self.person.read.as_ref().is_some_and(|(_, user)| user.active) && !entry.active;
-        let inactive = self.inputs.policy.cleanup.inactivity.as_ref();
-        let inactive = inactive.and_then(|rule| rule.reason(entry, self.inputs.now)).filter(|_| known);
-        Ok(match inactive {
-            Some(reason) => (whereabouts, format!("{here}: {reason}."), nothing()),
-            None => (whereabouts, format!("{here}{disabled}."), next),
-        })
-    }
-
-    fn answer_without_entry(
-        &mut self,
-        name: &str,
-        problem: Option<&str>,
-        outcome: Option<TrialOutcome>,
-    ) -> Result<(Whereabouts, String, String), RunError> {
-        let ExplainInputs { reader, connector, asked, .. } = *self.inputs;
-        let not_here = format!("{name} is not in the directory");
-        if let Some((known, _)) = &self.person.read {
-            if known.absent_since.is_some() {
-                let since = since_run("the provider no longer returns them", known.absent_since);
-                let next = format!("`rollcall sync {connector} --user {name}` asks for them once more");
-                return Ok((Whereabouts::LeftOut, format!("{not_here}: {since}."), next));
-            }
-            let next = || "mend that; the next sync tries again".to_owned();
-            return Ok(match outcome {
-                Some(TrialOutcome::Dropped { reason }) => {
-                    let answer = format!("{not_here}: rules leave them out ({reason}).");
-                    (Whereabouts::LeftOut, answer, self.why_dropped())
-                }
-                Some(TrialOutcome::Skipped { reason, hint } | TrialOutcome::Failed { reason, hint }) => {
-                    let next = hint.unwrap_or_else(next);
-                    (Whereabouts::LeftOut, format!("{not_here}: {reason}."), next)
-                }
-                Some(TrialOutcome::Kept { user, .. }) => {
-                    let wanted = user["userName"].as_str().unwrap_or_default().to_owned();
-                    match reader.user_by_name(&fold(&wanted))? {
-                        Some(holder) => {
-                            let owner = &holder.connector;
-                            let whose = match owner.as_str() {
-                                LOCAL => "a local entry".to_owned(),
-                                owner => format!("an entry of connector {owner}"),
-                            };
-                            self.fact(
-                                "conflict",
-                                format!(
-                                    "the user name {wanted:?} belongs to {whose} ({})",
-                                    holder.external_id
-                                ),
-                            );
-                            let answer = format!("{not_here}: the user name {wanted:?} belongs to {whose}.");
-                            let next = format!(
-                                "rename one of the two, or let `users` under [connector.{connector}.conflicts] say what becomes of such names"
-                            );
-                            (Whereabouts::LeftOut, answer, next)
-                        }
-                        None => {
-                            let why = problem.unwrap_or("the next sync makes the entry");
-                            let sync = format!("`rollcall sync {connector} --user {name}` does it now");
-                            (Whereabouts::LeftOut, format!("{not_here}: {why}."), sync)
-                        }
-                    }
-                }
-                None => (Whereabouts::LeftOut, format!("{not_here}."), next()),
-            });
-        }
-        if let Some(other) = &self.person.other {
-            return Ok(match other.connector.as_str() {
-                LOCAL => (
-                    Whereabouts::Local,
-                    format!("{name} is a local entry: people made it here, and no sync changes it."),
-                    format!("nothing to do; `rollcall user {name}` shows it"),
-                ),
-                owner => (
-                    Whereabouts::OtherConnector,
-                    format!(
-                        "{name} belongs to connector {owner}, and {connector} has read nobody like that."
-                    ),
-                    format!("`rollcall explain {owner} {name}` tells more"),
-                ),
-            });
-        }
-        if let Some((key, _)) = &self.person.gone {
-            let change = last_change(reader, *key)?;
-            let run = change.as_ref().map(|change| format!(" in run {}", change.run)).unwrap_or_default();
-            let reason = change.and_then(|change| change.reason).map(|reason| format!(": {reason}"));
-            let answer = format!("{name} was deleted from the directory{run}{}.", reason.unwrap_or_default());
-            let next = format!("`rollcall history user {name}` tells the rest");
-            return Ok((Whereabouts::Deleted, answer, next));
-        }
-        let read = self.number.map(|number| reader.last_applied(number)).transpose()?.flatten();
-        Ok(match read {
-            None => (
-                Whereabouts::Unknown,
-                format!("Nobody is called {asked:?}: nothing of connector {connector} was read yet."),
-                format!("`rollcall sync {connector}` reads it"),
-            ),
-            Some(_) => (
-                Whereabouts::Unknown,
-                format!(
-                    "Nobody is called {asked:?}: not in the directory, and no sync of {connector} has read them."
-                ),
-                format!(
-                    "`rollcall sync {connector} --user {asked}` asks the provider; if it has them, look at the settings that say \
-                     who is in scope, and at what the credential sees (`rollcall connector test {connector}`)"
-                ),
-            ),
-        })
-    }
-
-    /// Which rule drops them.
-    fn why_dropped(&self) -> String {
-        let steps = self.trial.iter().flat_map(|trial| &trial.steps);
-        let step =
-            steps.into_iter().filter(|step| step.of.starts_with("user ") && step.result == "dropped").last();
-        let (transform, rule) = step
-            .map(|step| (step.transform.clone(), step.rule.clone()))
-            .unwrap_or_else(|| ("the transforms".to_owned(), None));
-        let rule = rule.map(|rule| format!("rule {rule} of ")).unwrap_or_default();
-        format!("nothing to do, if that is right; else change {rule}{transform} in rollcall.toml")
     }
 
     /// What cleanup does, and does next: why, and what will happen where that is not done yet.
@@ -616,22 +325,30 @@ impl Account<'_> {
     }
 }
 
-fn last_change(reader: &dyn Reader, key: u32) -> Result<Option<LastChange>, RunError> {
-    let Some(past) = reader.past(EntryKind::User, key)?.pop() else { return Ok(None) };
+/// What the latest run did that changed somebody.
+pub(super) fn last_change(reader: &dyn Reader, key: u32) -> Result<Option<LastChange>, RunError> {
+    let past = reader.past(EntryKind::User, key)?;
+    let Some(run) = past.last().map(|past| past.run) else { return Ok(None) };
     let group = |key| -> Result<String, RunError> {
         Ok(reader.group(key)?.map(|group| group.name).unwrap_or_default())
     };
-    let (kind, reason) = match past.what {
-        PastWhat::Changed(change) => (change.kind.to_string(), change.reason),
-        PastWhat::Joined(key) => (format!("joined {}", group(key)?), None),
-        PastWhat::Left(key) => (format!("left {}", group(key)?), None),
-        PastWhat::Members(_) => return Ok(None),
-    };
-    let at = reader.run(past.run)?.map(|row| row.started_at).unwrap_or_default();
-    Ok(Some(LastChange { run: past.run.0, at, kind, reason }))
+    let (mut what, mut reason) = (Vec::new(), None);
+    for past in past.into_iter().filter(|past| past.run == run) {
+        match past.what {
+            PastWhat::Changed(change) => {
+                what.push(change.kind.to_string());
+                reason = reason.or(change.reason);
+            }
+            PastWhat::Joined(key) => what.push(format!("joins {}", group(key)?)),
+            PastWhat::Left(key) => what.push(format!("leaves {}", group(key)?)),
+            PastWhat::Members(_) => {}
+        }
+    }
+    let at = reader.run(run)?.map(|row| row.started_at).unwrap_or_default();
+    Ok(Some(LastChange { run: run.0, at, what, reason }))
 }
 
-fn status_of(user: &User) -> Option<String> {
+pub(super) fn status_of(user: &User) -> Option<String> {
     let status = user.attributes.iter().find(|attribute| attribute.name == "status")?;
     match &status.value {
         Value::Text(text) => Some(text.clone()),

@@ -111,13 +111,13 @@ pub struct Fact {
     pub text: String,
 }
 
-/// The latest change that is kept.
+/// What the latest run did that changed them, as far as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LastChange {
     pub run: i64,
     pub at: String,
-    /// `create`, `disable`, …
-    pub kind: String,
+    /// `create`, `disable`, `joins Sales`, …
+    pub what: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

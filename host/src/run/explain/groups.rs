@@ -39,11 +39,10 @@ impl Memberships<'_> {
             reasons.push(match found {
                 Some(place) => {
                     let mut why = "the provider gives it".to_owned();
-                    if fold(&place.name) != fold(&group.record.name) {
-                        why.push_str(&format!(", where it is called {:?}", group.record.name));
-                    }
                     if let Some(told) = self.told(&group.record.id) {
                         why.push_str(&format!("; {told}"));
+                    } else if fold(&place.name) != fold(&group.record.name) {
+                        why.push_str(&format!(", where it is called {:?}", group.record.name));
                     }
                     GroupReason { name: place.name, member: true, why }
                 }

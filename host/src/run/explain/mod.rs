@@ -8,6 +8,8 @@ mod answer;
 mod explanation;
 mod find;
 mod groups;
+mod person;
+mod sentence;
 
 pub use answer::{ExplainInputs, explain};
 pub use explanation::{Difference, Explanation, Fact, Given, GroupReason, LastChange, Seen, Whereabouts};
