@@ -157,7 +157,7 @@ impl Memberships<'_> {
             let changes = step.changes.iter().filter(|change| change.what == "groups");
             changes.into_iter().any(|change| (holds(&change.before), holds(&change.after)) == (!gives, gives))
         };
-        let step = steps.filter(acts).last()?;
+        let step = steps.filter(acts).next_back()?;
         Some(step.rule.clone().unwrap_or_else(|| step.transform.clone()))
     }
 

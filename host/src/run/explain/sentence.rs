@@ -67,12 +67,10 @@ impl Account<'_> {
             let answer = format!("{here}{disabled}, and stays as it was: {problem}.");
             return Ok((whereabouts, answer, "mend that; the next sync tries again".to_owned()));
         }
-        match outcome {
-            Some(TrialOutcome::Skipped { reason, hint } | TrialOutcome::Failed { reason, hint }) => {
-                let answer = format!("{here}, and stays as it was: {reason}.");
-                return Ok((whereabouts, answer, hint.unwrap_or_else(|| "mend that rule".to_owned())));
-            }
-            _ => {}
+        if let Some(TrialOutcome::Skipped { reason, hint } | TrialOutcome::Failed { reason, hint }) = outcome
+        {
+            let answer = format!("{here}, and stays as it was: {reason}.");
+            return Ok((whereabouts, answer, hint.unwrap_or_else(|| "mend that rule".to_owned())));
         }
         let differs = self.differences.iter().any(|one| one.why == NEXT_SYNC);
         let next = if differs { sync() } else { nothing() };
@@ -197,8 +195,10 @@ impl Account<'_> {
     /// Which rule drops them.
     fn why_dropped(&self) -> String {
         let steps = self.trial.iter().flat_map(|trial| &trial.steps);
-        let step =
-            steps.into_iter().filter(|step| step.of.starts_with("user ") && step.result == "dropped").last();
+        let step = steps
+            .into_iter()
+            .filter(|step| step.of.starts_with("user ") && step.result == "dropped")
+            .next_back();
         let (transform, rule) = step
             .map(|step| (step.transform.clone(), step.rule.clone()))
             .unwrap_or_else(|| ("the transforms".to_owned(), None));
