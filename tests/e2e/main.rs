@@ -14,6 +14,7 @@ mod cli_views;
 #[cfg(debug_assertions)]
 mod crash;
 mod directories;
+mod explain;
 mod faults;
 mod keep;
 mod lessons;
@@ -22,6 +23,7 @@ mod oauth;
 mod okta;
 mod ownership;
 mod pacing;
+mod person;
 mod plugin_swap;
 mod rules;
 mod safety;

@@ -29,6 +29,7 @@ use crate::run::{self, Plan, Reads, RunError, RunReport, Turn};
 #[command(after_help = "Examples:\n  \
     rollcall plan acme\n  \
     rollcall plan acme --changes\n  \
+    rollcall plan acme --user ann@example.com\n  \
     rollcall plan acme --json\n  \
     rollcall plan acme --csv > changes.csv\n  \
     rollcall plan acme --out acme.plan\n  \
@@ -44,6 +45,9 @@ pub(super) struct PlanArguments {
     /// Read everything, whatever the connector's schedule says.
     #[arg(long, conflicts_with = "changes")]
     full: bool,
+    /// Read only this person: user name, e-mail address or the provider's id.
+    #[arg(long, value_name = "WHO", conflicts_with_all = ["changes", "full", "out"])]
+    user: Option<String>,
     #[command(flatten)]
     tape: TapeArguments,
     /// Keep the plan in this file, for `rollcall apply`; compressed if its name ends in .gz.
@@ -169,6 +173,7 @@ pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) ->
         let around = Surroundings { output, cancel: interrupt.token(), budgets: Budgets::default() };
         let mut job = job::job(config, name, plugins, &around, Turn::at_once(), tape).await?;
         job.reads = reads;
+        job.person = job::whom(&mut store, name, arguments.user.as_deref())?;
         let mut shown = Shown::default();
         let report = run::plan(&job, &mut store, &mut |plan, reader, report| {
             if let Some(out) = kept {

@@ -208,10 +208,10 @@ impl Kit for Running {
         }
         let schedule = config.connectors.get(connector).and_then(|connector| connector.schedule.as_ref());
         let reads = match extent {
-            Extent::Full => Reads::Full,
+            Extent::Full | Extent::User => Reads::Full,
             Extent::Changes => Reads::Either { full_every: schedule.and_then(Schedule::full_by_age) },
         };
-        let wishes = Wishes { reads, override_limits: false };
+        let wishes = Wishes { reads, ..Wishes::default() };
         let ended = async {
             // Anew for each run, because their limits are those of a run.
             let plugins = tokio::task::block_in_place(|| open::plugins(config, library, connector))?;

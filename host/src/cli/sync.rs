@@ -32,6 +32,7 @@ use crate::service::AT_A_TIME;
     rollcall sync acme\n  \
     rollcall sync acme --changes\n  \
     rollcall sync acme --full\n  \
+    rollcall sync acme --user ann@example.com\n  \
     rollcall sync --all --auto --json\n  \
     rollcall sync acme --record acme.jsonl.gz\n\n\
     Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 changes are held for a person, \
@@ -49,6 +50,12 @@ pub(super) struct SyncArguments {
     /// to time: no provider tells of every change.
     #[arg(long, conflicts_with = "tape")]
     changes: bool,
+    /// Read only this person: user name, e-mail address or the provider's id.
+    ///
+    /// Only their entry and their memberships are brought in step, in groups that a sync has read before. Whoever left is
+    /// treated as [connector.NAME.cleanup] says.
+    #[arg(long, value_name = "WHO", conflicts_with_all = ["all", "changes", "auto", "full"])]
+    user: Option<String>,
     /// Read only what changed where that can be told, and else everything, saying why.
     ///
     /// Without being asked a connector does so whose schedule has `changes` or `full-every-hours`.
@@ -97,7 +104,7 @@ impl SyncArguments {
             (false, false) if self.full || self.tape.is_used() => Reads::Full,
             (false, false) => configured_reads(config, name),
         };
-        Wishes { reads, override_limits: self.override_limits }
+        Wishes { reads, person: self.user.clone(), override_limits: self.override_limits }
     }
 }
 
@@ -118,9 +125,11 @@ fn schedule<'a>(config: &'a Config, name: &str) -> Option<&'a Schedule> {
 }
 
 /// What is wanted of a run.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Wishes {
     pub reads: Reads,
+    /// Only whoever is called so.
+    pub person: Option<String>,
     /// Limits are noted and not enforced.
     pub override_limits: bool,
 }
@@ -157,6 +166,7 @@ pub(super) async fn one(
     let mut store = tokio::task::block_in_place(|| job::store(config.directory_of(name)))?;
     let mut job = job::job(config, name, plugins, around, turn, tape).await?;
     (job.reads, job.override_limits) = (wishes.reads, wishes.override_limits);
+    job.person = job::whom(&mut store, name, wishes.person.as_deref())?;
     Ok(run::sync(&job, &mut store).await)
 }
 
@@ -180,6 +190,7 @@ fn all(config: Config, output: Output, arguments: &SyncArguments) -> Result<Exit
             for ((name, opened), wishes) in names.into_iter().zip(opened).zip(wishes) {
                 let place = Arc::clone(&places).acquire_owned().await;
                 let (config, around) = (Arc::clone(&config), Arc::clone(&around));
+                let wishes = wishes.clone();
                 let turn = turns.entry(config.directory_of(&name).path.clone()).or_default().give();
                 let run = tokio::spawn(async move {
                     let _place = place;

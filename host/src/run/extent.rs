@@ -1,4 +1,4 @@
-//! Extent: does a run read everything, or what changed?
+//! Extent: does a run read everything, what changed, or one person?
 //!
 //! An increment goes on from the last full run, so that run has to have read the same thing: with this plugin, these
 //! settings, this credential, these rules and this policy. What it was is kept beside the plugin's own checkpoints.
@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Attribute, Scope};
+use crate::model::Attribute;
 
 /// The checkpoint of the host's own; plugins' names don't begin like that.
 const FULL: &str = "rollcall.full";
@@ -21,6 +21,8 @@ const OWN: &str = "rollcall.";
 pub enum Extent {
     Full,
     Changes,
+    /// One person.
+    User,
 }
 
 /// How much a run is to read.
@@ -43,19 +45,14 @@ struct LastFull {
 }
 
 impl Extent {
-    pub const ALL: [Extent; 2] = [Extent::Full, Extent::Changes];
-
-    pub fn scope(self) -> Scope {
-        match self {
-            Extent::Full => Scope::Full,
-            Extent::Changes => Scope::Changes,
-        }
-    }
+    /// Those that a schedule begins.
+    pub const SCHEDULED: [Extent; 2] = [Extent::Full, Extent::Changes];
 
     pub fn mode(self) -> &'static str {
         match self {
             Extent::Full => "full",
             Extent::Changes => "changes",
+            Extent::User => "user",
         }
     }
 }

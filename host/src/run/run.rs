@@ -17,6 +17,7 @@ use super::extent::{self, Extent, Reads};
 use super::increment::quiet;
 use super::leavers::{Absentee, Judge, absentees};
 use super::lock::WorkFolder;
+use super::one_person::Whom;
 use super::plan::{Plan, PlanInputs, build};
 use super::policy::Policy;
 use super::reading::Reading;
@@ -28,7 +29,7 @@ use crate::clock;
 use crate::directory::{ConnectorId, Reader, RunStart, Store};
 use crate::failpoint::FailPoint;
 use crate::http::HttpTotals;
-use crate::model::{Attribute, ReferenceRule};
+use crate::model::{Attribute, ReferenceRule, Scope};
 use crate::plugin::{Source, Transform};
 
 /// What a run of one connector works with.
@@ -51,6 +52,8 @@ pub struct Job {
     pub override_limits: bool,
     /// Everything, or what changed.
     pub reads: Reads,
+    /// Only this person, whatever else could be read.
+    pub person: Option<Whom>,
     /// Requests that the plugin may ask for in this run.
     pub max_requests: u64,
     pub observer: Arc<dyn Observer>,
@@ -65,7 +68,7 @@ pub struct Ended {
     pub error: Option<RunError>,
 }
 
-/// A run: everything in scope is read, or what changed, and the directory follows.
+/// A run: everything in scope is read, or what changed, or one person, and the directory follows.
 ///
 /// An error means that the run could not begin; a run that began and failed has changed nothing but its own record.
 pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
@@ -170,8 +173,11 @@ fn spool_key(
     let applied = store.read()?.last_applied(connector)?.map_or(0, |run| run.0);
     let mut hasher = blake3::Hasher::new_keyed(&job.reading);
     hasher.update(&applied.to_le_bytes());
-    if extent == Extent::Changes {
+    if extent != Extent::Full {
         hasher.update(extent.mode().as_bytes());
+    }
+    if let Some(whom) = &job.person {
+        hasher.update(whom.asked.as_bytes());
     }
     Ok(SpoolKey::new(*hasher.finalize().as_bytes()))
 }
@@ -211,6 +217,7 @@ async fn read(
     match extent.0 {
         Extent::Full => report.everything_because = because,
         Extent::Changes => report.changes_because = because,
+        Extent::User => {}
     }
     read
 }
@@ -238,7 +245,10 @@ async fn read_once(
         let Some((reading, absent)) = indexed? else {
             return Ok(Read { extent, reading: None, confirmations: Confirmations::default(), now });
         };
-        let confirmations = job.confirm(&absent, &reading, &known).await?;
+        let confirmations = match extent {
+            Extent::User => Confirmations::of_one(&reading, &absent),
+            Extent::Full | Extent::Changes => job.confirm(&absent, &reading, &known).await?,
+        };
         report.requests.resumed += confirmations.resumed;
         Ok(Read { extent, reading: Some(reading), confirmations, now })
     }
@@ -260,7 +270,7 @@ async fn collect(
 ) -> Result<(), RunError> {
     job.observer.event(Event::Step(Step::Collect));
     let clock = Instant::now();
-    let collected = job.collector().collect(&extent.scope(), known, &job.spool(), key, now()).await?;
+    let collected = job.collector().collect(&job.scope(extent), known, &job.spool(), key, now()).await?;
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, pages = collected.pages, milliseconds, "collected");
     report.requests.resumed = collected.resumed;
@@ -288,7 +298,11 @@ fn index(
 
 fn load(job: &Job, connector: ConnectorId, reader: &dyn Reader, extent: Extent) -> Result<Reading, RunError> {
     let clock = Instant::now();
-    let reading = Reading::load(&job.spool(), reader, connector, &job.references, extent)?;
+    let (spool, references) = (job.spool(), &job.references);
+    let reading = match &job.person {
+        Some(whom) => Reading::of_person(&spool, reader, (connector, &job.connector), references, whom)?,
+        None => Reading::load(&spool, reader, connector, references, extent)?,
+    };
     if extent == Extent::Full {
         check_reading(&reading)?;
     }
@@ -389,12 +403,23 @@ impl Job {
         }
     }
 
+    fn scope(&self, extent: Extent) -> Scope {
+        match (&self.person, extent) {
+            (Some(whom), _) => whom.scope(),
+            (None, Extent::Changes) => Scope::Changes,
+            (None, Extent::Full | Extent::User) => Scope::Full,
+        }
+    }
+
     /// How much is to be read now, and why, where it could have been the other.
     fn extent(
         &self,
         connector: ConnectorId,
         store: &mut dyn Store,
     ) -> Result<(Extent, Option<String>), RunError> {
+        if self.person.is_some() {
+            return Ok((Extent::User, None));
+        }
         if self.reads == Reads::Full || self.answers.recorded().is_some() {
             return Ok((Extent::Full, None));
         }
@@ -417,12 +442,12 @@ impl Job {
         store: &mut dyn Store,
     ) -> Result<(Extent, Option<String>), RunError> {
         let (extent, why) = self.extent(connector, store)?;
-        if extent == Extent::Full || self.reads == Reads::Changes {
+        if extent != Extent::Changes || self.reads == Reads::Changes {
             return Ok((extent, why));
         }
         let known: Vec<Attribute> =
             known().into_iter().chain(extent::told(store.read()?.checkpoints(connector)?)).collect();
-        let planned = tokio::task::block_in_place(|| self.source.plan(&extent.scope(), &known));
+        let planned = tokio::task::block_in_place(|| self.source.plan(&Scope::Changes, &known));
         match planned.map_err(RunError::Plan).err().and_then(|error| error.wants_full_run()) {
             Some(reason) => Ok((Extent::Full, Some(reason))),
             None => Ok((extent, why)),
@@ -440,6 +465,9 @@ impl Job {
     fn leave_marks(&self, extent: Extent, began: Timestamp, plan: &mut Plan) {
         let checkpoints = &mut plan.reading.checkpoints;
         checkpoints.retain(|name, _| !extent::is_own(name));
+        if extent == Extent::User {
+            return;
+        }
         // Who is missing in a listing in doubt is looked for again from where this reading began.
         if plan.mirror.doubts_absence {
             checkpoints.clear();
@@ -463,6 +491,7 @@ impl Job {
 
     pub(super) fn spool(&self) -> PathBuf {
         match &self.answers {
+            _ if self.person.is_some() => self.work.person(&self.connector),
             Answers::Provider { .. } => self.work.spool(&self.connector),
             Answers::Recording { .. } => self.work.replay(&self.connector),
         }

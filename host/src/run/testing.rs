@@ -417,6 +417,7 @@ fn job(
         precedence: Precedence::new(&[connector.to_owned()]),
         override_limits: false,
         reads: Reads::Full,
+        person: None,
         max_requests: 1000,
         observer: Arc::new(Silent),
         cancel: CancellationToken::new(),

@@ -107,7 +107,7 @@ impl fmt::Display for Happening {
             Happening::Ended { report } => ended(report, f),
             Happening::Skipped { connector, reads, due, reason } => {
                 let run = match reads {
-                    Extent::Full => "run",
+                    Extent::Full | Extent::User => "run",
                     Extent::Changes => "increment",
                 };
                 write!(f, "{connector}: no {run} begins at {due}: {reason}")
@@ -142,7 +142,7 @@ impl fmt::Display for Happening {
 
 fn a_run(reads: Extent) -> &'static str {
     match reads {
-        Extent::Full => "a run",
+        Extent::Full | Extent::User => "a run",
         Extent::Changes => "an increment",
     }
 }

@@ -29,7 +29,7 @@ const LOOKED_AT: u32 = 500;
 pub fn last_runs(store: &mut dyn Store, database: &Path, connector: &str) -> StoreResult<LastRuns> {
     let rows = history(store, database, |reader| {
         let mut rows = Vec::new();
-        for extent in Extent::ALL {
+        for extent in Extent::SCHEDULED {
             rows.extend(reader.runs_in_mode(connector, extent.mode(), LOOKED_AT)?);
         }
         rows.sort_by_key(|row| std::cmp::Reverse(row.id.0));

@@ -330,7 +330,7 @@ impl Slot {
     fn with(mut self, connector: &str, schedule: Schedule, now: Timestamp) -> Self {
         let before = std::mem::replace(&mut self.schedule, schedule);
         let same = before.zone == self.schedule.zone && before.jitter == self.schedule.jitter;
-        for extent in Extent::ALL {
+        for extent in Extent::SCHEDULED {
             let stays = same && before.cron(extent) == self.schedule.cron(extent);
             let times = self.times(extent);
             if stays && times.next.is_some() {
@@ -364,7 +364,7 @@ impl Slot {
     /// What passes because of the run at work. A full run waits for an increment.
     fn skip(&mut self, connector: &str, now: Timestamp) -> Vec<Start> {
         let passes = match self.running {
-            Some(Extent::Full) => &Extent::ALL[..],
+            Some(Extent::Full) => &Extent::SCHEDULED[..],
             _ => &[Extent::Changes],
         };
         let mut skips = Vec::new();

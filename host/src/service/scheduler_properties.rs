@@ -133,7 +133,7 @@ proptest! {
         }
         for (connector, schedule) in &schedules {
             let seen = seen.remove(connector).unwrap_or_default();
-            for extent in Extent::ALL {
+            for extent in Extent::SCHEDULED {
                 let mut due = begin;
                 while let Some(next) = schedule.due_after(extent, due) {
                     due = next;

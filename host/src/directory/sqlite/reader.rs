@@ -544,7 +544,8 @@ impl Reader for SqliteReader<'_> {
 
     fn applied_since(&self, connector: ConnectorId, run: RunId) -> StoreResult<u64> {
         let sql =
-            "SELECT count(*) FROM run WHERE connector = ?1 AND id >= ?2 AND mode NOT IN ('approve', 'apply', 'changes', 'rollback')
+            "SELECT count(*) FROM run WHERE connector = ?1 AND id >= ?2 AND mode NOT IN ('approve', 'apply', 'changes', 'user',
+                   'rollback')
                    AND (outcome IN ('done', 'problems')
                         OR outcome = 'held' AND json_extract(report, '$.held.applied'))";
         let count: Option<i64> = self.one(sql, params![connector.0, run.0], |row| row.get(0))?;

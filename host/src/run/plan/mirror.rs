@@ -36,6 +36,10 @@ pub struct MirrorPlan {
 }
 
 impl MirrorPlan {
+    pub(super) fn of_groups(groups: Vec<MirrorGroupRow>) -> Self {
+        Self { groups, ..Self::default() }
+    }
+
     pub(super) fn with_people(
         mut self,
         numbers: Vec<u32>,
@@ -152,6 +156,6 @@ impl Draft<'_> {
                 groups.push(MirrorGroupRow { group, newly_absent: false, newly_dropped, members });
             }
         }
-        Ok(MirrorPlan { groups, ..MirrorPlan::default() })
+        Ok(MirrorPlan::of_groups(groups))
     }
 }

@@ -13,6 +13,7 @@ mod inactivity;
 mod local_members;
 mod mirror;
 mod names;
+mod one_person;
 mod ownership;
 mod people;
 #[expect(clippy::module_inception, reason = "the plan itself is one concept of the planning folder")]
