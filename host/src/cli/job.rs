@@ -105,6 +105,7 @@ pub(super) async fn job(
         precedence: Precedence::new(&config.directory_of(name).order),
         override_limits: false,
         reads: Reads::Full,
+        skipping: connector.reading,
         max_requests: connector.limits.requests_per_run,
         observer: progress,
         cancel: around.cancel.child_token(),

@@ -21,6 +21,7 @@ mod error;
 mod event;
 mod extent;
 mod frontier;
+mod held_versions;
 mod history;
 mod increment;
 #[cfg(test)]
@@ -64,6 +65,7 @@ pub use entries::{Entries, GroupNames};
 pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};
 pub use extent::Reads;
+pub use held_versions::Skipping;
 pub use history::history;
 pub use lock::WorkFolder;
 pub use plan::{Plan, PlannedGroup, PlannedMembers, PlannedUser};

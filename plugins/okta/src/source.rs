@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 
-use rollcall_plugin::{Attribute, Error, Membership, Page, Plugin, Request, Response, Scope, Source};
+use rollcall_plugin::{
+    Attribute, Attributes, Error, Membership, Page, Plugin, Request, Response, Scope, Source, date,
+};
 
 use crate::ask::{self, AppUse, GroupNote, Step};
 use crate::groups::Listed;
@@ -49,7 +51,7 @@ impl Source for Okta {
             Scope::Full if self.settings.app.is_some() => Ok(app::find(self, AppUse::Read)),
             Scope::Full => Ok(match required::request(self, Lookup::first(false)) {
                 Some(lookup) => vec![lookup],
-                None => vec![self.users_request(), self.groups_request(&[])],
+                None => vec![self.users_request(self.last_reading(known)?), self.groups_request(&[])],
             }),
             Scope::Probe => Ok(probe::plan(self)),
             Scope::Changes => changes::plan(self, known),
@@ -65,7 +67,7 @@ impl Source for Okta {
         };
         let doing = step.doing();
         let page = match step {
-            Step::Users { seen } => self.users_page(seen, request, response, body),
+            Step::Users { seen, since } => self.users_page(seen, since, request, response, body),
             Step::Groups { covered } => self.groups_page(covered, request, response, body),
             Step::Members { group, restarts } => members::page(group, restarts, request, response, body),
             Step::Required { index, found, resolved, probe } => {
@@ -92,9 +94,19 @@ impl Source for Okta {
 }
 
 impl Okta {
-    fn users_request(&self) -> Request {
-        let step = Step::Users { seen: false };
-        ask::users(&step, &self.users_search(), &self.users.fields(), ask::USERS_A_PAGE)
+    fn users_request(&self, since: Option<i64>) -> Request {
+        let fields = match since {
+            Some(_) => self.users.fields_with(&changes::RETURNED),
+            None => self.users.fields(),
+        };
+        ask::users(&Step::Users { seen: false, since }, &self.users_search(), &fields, ask::USERS_A_PAGE)
+    }
+
+    /// From when on it counts whose status changed: the host tells a full run where the last one began when it may
+    /// leave out the members of groups that did not change.
+    fn last_reading(&self, known: &[Attribute]) -> Result<Option<i64>, Error> {
+        let began = known.text(&format!("checkpoint.{}", changes::USERS)).map(date::parse).transpose()?;
+        Ok(began.map(|seconds| self.before(seconds)))
     }
 
     /// The search that finds the users who sync: Okta's statuses are the plugin's matter.
@@ -121,6 +133,7 @@ impl Okta {
     fn users_page(
         &self,
         seen: bool,
+        since: Option<i64>,
         request: &Request,
         response: &Response,
         body: &str,
@@ -135,12 +148,17 @@ impl Okta {
             });
         }
         let in_no_group = people.in_no_group();
+        let mut next: Vec<Request> =
+            next.into_iter().map(|next| Step::Users { seen, since }.note(next)).collect();
+        if let Some(since) = since {
+            next.extend(changes::groups_of_returned(body, since)?);
+        }
         Ok(Page {
             users: people.users,
             problems: people.problems,
             memberships: in_no_group.into_iter().collect(),
             checkpoints: changes::began_whole(changes::USERS, request, response),
-            next: next.into_iter().map(|next| Step::Users { seen }.note(next)).collect(),
+            next,
             ..Page::default()
         })
     }
@@ -160,7 +178,7 @@ impl Okta {
         if !checkpoints.is_empty() || everyone.is_some() {
             checkpoints.push((changes::EVERYONE.to_owned(), everyone.unwrap_or_default()));
         }
-        let mut page = self.listed_groups(listed, &covered);
+        let mut page = self.listed_groups(listed, &covered, response);
         page.checkpoints = checkpoints;
         page.problems = problems;
         page.next.splice(0..0, next);
@@ -169,8 +187,10 @@ impl Okta {
 
     /// The groups of a list that sync, with their members or what leads to them; the members of those in `covered`
     /// are read with their people.
-    pub(crate) fn listed_groups(&self, listed: Vec<Listed>, covered: &[String]) -> Page {
+    pub(crate) fn listed_groups(&self, listed: Vec<Listed>, covered: &[String], response: &Response) -> Page {
         let mut page = Page::default();
+        // Only the listing of users asks for the groups of those who come back.
+        let versions = self.settings.app.is_none() && self.settings.groups.required.is_empty();
         for listed in listed.into_iter().filter(|listed| self.scope.holds(listed)) {
             let id = &listed.group.id;
             if listed.is_everyone() {
@@ -178,7 +198,10 @@ impl Okta {
             } else if listed.count == Some(0) {
                 page.memberships.push(Membership::some(id, Vec::new()));
             } else if !covered.contains(id) {
-                page.next.push(members::request(GroupNote::of(&listed), 0));
+                page.next.push(match versions {
+                    true => members::first_request(&listed, self.overlap(), response),
+                    false => members::request(GroupNote::of(&listed), 0),
+                });
             }
             page.groups.push(self.scope.named(listed));
         }
