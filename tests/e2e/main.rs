@@ -40,3 +40,4 @@ mod sync_secrets;
 mod transform_seam;
 #[cfg(debug_assertions)]
 mod trouble;
+mod unchanged_members;

@@ -106,6 +106,7 @@ pub(super) async fn job(
         override_limits: false,
         reads: Reads::Full,
         person: None,
+        skipping: connector.reading,
         max_requests: connector.limits.requests_per_run,
         observer: progress,
         cancel: around.cancel.child_token(),

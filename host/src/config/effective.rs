@@ -156,6 +156,12 @@ impl Config {
         http.http(&connector.http);
         tables.push(http.table);
 
+        let mut reading = self.table(&under("reading"), &format!("[connector.{name}.reading]"));
+        for (key, value) in super::reading::effective(&connector.reading) {
+            reading.put(key, Some(value), Origin::Default);
+        }
+        tables.push(reading.table);
+
         let mut limits = self.table(&under("limits"), &format!("[connector.{name}.limits]"));
         for limit in Limit::ALL {
             let own = limits.line(&[Step::from(limit.key())]).map(|_| connector.limits.get(*limit).into());

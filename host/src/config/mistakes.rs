@@ -185,6 +185,8 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("condition of cleanup", with("cleanup.except = ['isMember(\"a\") && usrName == \"b\"']")),
         ("conflict of another kind", with("conflicts.users = \"share\"")),
         ("match by something else", with("conflicts.match = [\"username\", \"id\"]")),
+        ("all members never read", with("reading.all-members-every-days = 0")),
+        ("skipping in words", with("reading.skip-unchanged-members = \"yes\"")),
         ("match by nothing", with("conflicts.match = []")),
         ("suffix of nothing", with("conflicts.suffix = \" \"")),
         ("local groups without a name", with("conflicts.local-groups = [{ memberships = \"managed\" }]")),
@@ -289,6 +291,9 @@ pub(super) const EVERYTHING: &str = r#"
         proxy = "http://proxy:3128"
         ca-bundle = "ca.pem"
         allow = ["POST /api/v1/logs"]
+        [connector.acme.reading]
+        skip-unchanged-members = true
+        all-members-every-days = 3
         [connector.acme.limits]
         memory-mib = 128
         [connector.acme.conflicts]

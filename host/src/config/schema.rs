@@ -128,6 +128,7 @@ fn connector(plugins: &[&Manifest]) -> Value {
     });
     properties["entries"] = entries();
     properties["http"] = http();
+    properties["reading"] = super::reading::schema();
     properties["limits"] =
         limits("What this connector's plugins may use, where that is not what [plugins.limits] says.", false);
     properties["cleanup"] = cleanup();

@@ -150,6 +150,8 @@ pub(super) struct Connector {
     #[serde(default)]
     pub http: Http,
     #[serde(default)]
+    pub reading: super::reading::Written,
+    #[serde(default)]
     pub limits: LimitOverrides,
     #[serde(default)]
     pub cleanup: super::cleanup::Written,

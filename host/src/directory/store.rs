@@ -116,6 +116,8 @@ pub struct MirrorGroup {
     pub absent_since: Option<RunId>,
     /// The first complete run in which rules kept out the group, which is in the directory.
     pub dropped_since: Option<RunId>,
+    /// The plugin's version of the members, when all of them were read and all of them are known.
+    pub version: Option<String>,
 }
 
 /// The next free numbers; none is ever used again.

@@ -13,6 +13,8 @@ use crate::model::Attribute;
 
 /// The checkpoint of the host's own; plugins' names don't begin like that.
 const FULL: &str = "rollcall.full";
+/// The same: when all members of all groups were read last.
+const MEMBERS: &str = "rollcall.members";
 const OWN: &str = "rollcall.";
 
 /// How much a reading holds.
@@ -92,6 +94,18 @@ pub fn by_age(
     }
 }
 
+/// Whether all members of all groups have to be read, whatever their versions say.
+pub fn members_due(checkpoints: &BTreeMap<String, String>, every: Duration, now: Timestamp) -> bool {
+    let last = checkpoints.get(MEMBERS).and_then(|at| at.parse::<Timestamp>().ok());
+    let every = SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX);
+    last.is_none_or(|at| now.duration_since(at) >= every)
+}
+
+/// What a run leaves that read the members of all groups: name and value of the checkpoint.
+pub fn members_read(at: Timestamp) -> (String, String) {
+    (MEMBERS.to_owned(), at.to_string())
+}
+
 fn last_full(checkpoints: &BTreeMap<String, String>) -> Option<LastFull> {
     serde_json::from_str(checkpoints.get(FULL)?).ok()
 }
@@ -153,6 +167,15 @@ mod tests {
         let due = (Extent::Full, Some("the last full sync is 24 h old or older".to_owned()));
         assert_eq!(says(day, "2026-11-25T00:00:00Z"), due);
         assert_eq!(says(None, "2026-12-01T00:00:00Z"), changes("168 h"), "its age does not matter");
+    }
+
+    #[test]
+    fn members_are_due_when_they_were_never_all_read_or_long_ago() {
+        let week = Duration::from_secs(7 * 24 * 3600);
+        assert!(members_due(&BTreeMap::new(), week, at("2026-11-24T00:00:00Z")));
+        let read = BTreeMap::from([members_read(at("2026-11-24T00:00:00Z"))]);
+        assert!(!members_due(&read, week, at("2026-11-30T23:59:59Z")));
+        assert!(members_due(&read, week, at("2026-12-01T00:00:00Z")));
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod event;
 pub mod explain;
 mod extent;
 mod frontier;
+mod held_versions;
 mod history;
 mod increment;
 #[cfg(test)]
@@ -67,6 +68,7 @@ pub use entries::{Entries, GroupNames};
 pub use error::{ReadError, RunError};
 pub use event::{Event, Observer, Silent, Step};
 pub use extent::{Extent, Reads};
+pub use held_versions::Skipping;
 pub use history::history;
 pub use lock::WorkFolder;
 pub use one_person::Whom;

@@ -15,6 +15,7 @@ use super::confirm::Presence;
 use super::error::RunError;
 use super::extent::Extent;
 use super::one_person::Beside;
+use super::held_versions::HeldVersions;
 use super::references::References;
 use super::spool::{Frame, SpoolReader};
 use crate::directory::{ConnectorId, EntryKind, GroupKey, MembersState, MirrorGroup, Reader, RunId, UserKey};
@@ -73,6 +74,8 @@ pub struct GroupState {
     pub members_state: Option<MembersState>,
     /// Where an increment says nothing of all members: how well the mirror knows them.
     pub(super) kept: Option<MembersState>,
+    /// Which version of its members the plugin would get, or got.
+    pub(super) version: Option<String>,
     pub(super) given: GivenMembers,
 }
 
@@ -134,6 +137,7 @@ impl Reading {
         connector: ConnectorId,
         references: &[ReferenceRule],
         extent: Extent,
+        held: &HeldVersions,
     ) -> Result<Self, RunError> {
         let mut attempts = FxHashMap::default();
         loop {
@@ -144,6 +148,9 @@ impl Reading {
                 if extent == Extent::Changes {
                     reading.partial = true;
                     reading.fill_from_mirror(reader, connector)?;
+                }
+                if held.leaves_out() {
+                    reading.fill_unchanged(reader)?;
                 }
                 reading.resolve(reader)?;
                 reading.resolve_references(reader)?;
@@ -264,6 +271,11 @@ impl Reading {
                 None => {}
             }
         }
+        for request in &page.next {
+            if let (Some(Subject::Group(id)), Some(version)) = (&request.about, &request.version) {
+                self.groups.entry(id.clone()).or_default().version = Some(version.clone());
+            }
+        }
         for subject in page.gone {
             match subject {
                 Subject::User(id) => {
@@ -366,6 +378,14 @@ impl Reading {
             };
             let ignored = members.iter().filter(|index| unread(index)).count() as u64;
             self.ignored_members += ignored;
+            // Whoever appears that the mirror can't hold as a member becomes one without the group's changing.
+            let unheld = |index: &u32| {
+                let state = &self.states[*index as usize];
+                !state.seen() && state.known.is_none()
+            };
+            if members.iter().any(unheld) {
+                group.version = None;
+            }
             // Someone whom the mirror knows may be back next time, and is a member then.
             members.retain(|index| !unread(index) || self.states[*index as usize].known.is_some());
             given.removed.sort_unstable();

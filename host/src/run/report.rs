@@ -83,6 +83,13 @@ pub struct RequestCounts {
     pub retried: u64,
     /// Pages that an earlier, interrupted collection had read already.
     pub resumed: u64,
+    /// Groups whose members were not asked for, because the provider says that they are as they were.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub groups_unchanged: u64,
+}
+
+fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

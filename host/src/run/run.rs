@@ -14,6 +14,7 @@ use super::conflicts::Precedence;
 use super::error::RunError;
 use super::event::{Event, Observer, Step};
 use super::extent::{self, Extent, Reads};
+use super::held_versions::{HeldVersions, Skipping};
 use super::increment::quiet;
 use super::leavers::{Absentee, Judge, absentees};
 use super::lock::WorkFolder;
@@ -54,6 +55,8 @@ pub struct Job {
     pub reads: Reads,
     /// Only this person, whatever else could be read.
     pub person: Option<Whom>,
+    /// What a full run need not ask for.
+    pub skipping: Skipping,
     /// Requests that the plugin may ask for in this run.
     pub max_requests: u64,
     pub observer: Arc<dyn Observer>,
@@ -94,8 +97,9 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
             let _directory =
                 job.work.lock_directory(&job.cancel, || job.observer.event(Event::Step(Step::Wait)))?;
             FailPoint::DirectoryLocked.pass();
+            let whole = !read.held.leaves_out();
             let mut plan = plan_reading(job, connector, store, read, &mut report)?;
-            job.leave_marks(extent.0, start.at, &mut plan);
+            job.leave_marks(extent.0, whole, start.at, &mut plan);
             job.stop_if_asked()?;
             job.observer.event(Event::Step(Step::Apply));
             report.outcome = outcome_of(&report);
@@ -187,6 +191,8 @@ struct Read {
     extent: Extent,
     /// Nothing where an increment was quiet: then it is not joined with all that is known.
     reading: Option<Reading>,
+    /// What was not asked for.
+    held: HeldVersions,
     confirmations: Confirmations,
     /// When it was made.
     now: Timestamp,
@@ -232,25 +238,27 @@ async fn read_once(
 ) -> Result<Read, RunError> {
     let key = spool_key(job, connector, store, extent)?;
     let mut known = known();
-    if extent == Extent::Changes {
+    let held = job.held_versions(connector, store.read()?.as_ref(), extent)?;
+    if extent == Extent::Changes || held.leaves_out() {
         known.extend(extent::told(store.read()?.checkpoints(connector)?));
     }
     let known = job.answers.begin(timestamp(), known)?;
-    if let Err(error) = collect(job, extent, &key, &known, report).await {
+    if let Err(error) = collect(job, extent, &key, &known, &held, report).await {
         return job.answers.end(Err(error));
     }
     let now = job.answers.recorded().unwrap_or(started);
     let read = async {
-        let indexed = tokio::task::block_in_place(|| index(job, connector, store, extent, now));
+        let indexed = tokio::task::block_in_place(|| index(job, connector, store, extent, &held, now));
         let Some((reading, absent)) = indexed? else {
-            return Ok(Read { extent, reading: None, confirmations: Confirmations::default(), now });
+            let confirmations = Confirmations::default();
+            return Ok(Read { extent, reading: None, held, confirmations, now });
         };
         let confirmations = match extent {
             Extent::User => Confirmations::of_one(&reading, &absent),
             Extent::Full | Extent::Changes => job.confirm(&absent, &reading, &known).await?,
         };
         report.requests.resumed += confirmations.resumed;
-        Ok(Read { extent, reading: Some(reading), confirmations, now })
+        Ok(Read { extent, reading: Some(reading), held, confirmations, now })
     }
     .await;
     match read {
@@ -266,14 +274,16 @@ async fn collect(
     extent: Extent,
     key: &SpoolKey,
     known: &[Attribute],
+    held: &HeldVersions,
     report: &mut RunReport,
 ) -> Result<(), RunError> {
     job.observer.event(Event::Step(Step::Collect));
     let clock = Instant::now();
-    let collected = job.collector().collect(&job.scope(extent), known, &job.spool(), key, now()).await?;
+    let collected = job.collector(held).collect(&job.scope(extent), known, &job.spool(), key, now()).await?;
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, pages = collected.pages, milliseconds, "collected");
     report.requests.resumed = collected.resumed;
+    report.requests.groups_unchanged = collected.unchanged;
     Ok(())
 }
 
@@ -283,6 +293,7 @@ fn index(
     connector: ConnectorId,
     store: &mut dyn Store,
     extent: Extent,
+    held: &HeldVersions,
     now: Timestamp,
 ) -> Result<Option<(Reading, Vec<Absentee>)>, RunError> {
     job.observer.event(Event::Step(Step::Shape));
@@ -291,17 +302,23 @@ fn index(
     {
         return Ok(None);
     }
-    let reading = load(job, connector, reader.as_ref(), extent)?;
+    let reading = load(job, connector, reader.as_ref(), extent, held)?;
     let absent = job.absentees(&reading, reader.as_ref(), connector, now)?;
     Ok(Some((reading, absent)))
 }
 
-fn load(job: &Job, connector: ConnectorId, reader: &dyn Reader, extent: Extent) -> Result<Reading, RunError> {
+fn load(
+    job: &Job,
+    connector: ConnectorId,
+    reader: &dyn Reader,
+    extent: Extent,
+    held: &HeldVersions,
+) -> Result<Reading, RunError> {
     let clock = Instant::now();
     let (spool, references) = (job.spool(), &job.references);
     let reading = match &job.person {
         Some(whom) => Reading::of_person(&spool, reader, (connector, &job.connector), references, whom)?,
-        None => Reading::load(&spool, reader, connector, references, extent)?,
+        None => Reading::load(&spool, reader, connector, references, extent, held)?,
     };
     if extent == Extent::Full {
         check_reading(&reading)?;
@@ -320,7 +337,7 @@ fn plan_reading(
     read: Read,
     report: &mut RunReport,
 ) -> Result<Plan, RunError> {
-    let Read { extent, reading, confirmations, now } = read;
+    let Read { extent, reading, held, confirmations, now } = read;
     let spool = job.spool();
     let reader = store.read()?;
     let mut reading = match reading {
@@ -330,7 +347,7 @@ fn plan_reading(
                 return Plan::of_nothing(connector, reader.as_ref(), job.work.path(), quiet, report);
             }
             // Something waits by now: other runs changed the directory, or somebody approved what was held.
-            None => load(job, connector, reader.as_ref(), extent)?,
+            None => load(job, connector, reader.as_ref(), extent, &held)?,
         },
     };
     job.observer.event(Event::Step(Step::Plan));
@@ -391,7 +408,7 @@ pub(super) fn timestamp() -> Timestamp {
 }
 
 impl Job {
-    fn collector(&self) -> Collector<'_> {
+    fn collector<'a>(&'a self, held: &'a HeldVersions) -> Collector<'a> {
         Collector {
             connector: &self.connector,
             source: &self.source,
@@ -400,6 +417,7 @@ impl Job {
             observer: self.observer.as_ref(),
             cancel: &self.cancel,
             max_requests: self.max_requests,
+            held,
         }
     }
 
@@ -455,14 +473,14 @@ impl Job {
     }
 
     /// Hash of all that decides what a reading holds and what becomes of it.
-    fn configured(&self) -> [u8; 32] {
+    pub(super) fn configured(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_keyed(&self.reading);
         hasher.update(&self.rules).update(format!("{:?} {:?}", self.policy, self.references).as_bytes());
         *hasher.finalize().as_bytes()
     }
 
-    /// Leaves for later runs how much was read, and from when on.
-    fn leave_marks(&self, extent: Extent, began: Timestamp, plan: &mut Plan) {
+    /// Leaves for later runs how much was read, and from when on. `whole`: the members of all groups were.
+    fn leave_marks(&self, extent: Extent, whole: bool, began: Timestamp, plan: &mut Plan) {
         let checkpoints = &mut plan.reading.checkpoints;
         checkpoints.retain(|name, _| !extent::is_own(name));
         if extent == Extent::User {
@@ -475,6 +493,7 @@ impl Job {
             checkpoints.extend([extent::nothing_to_go_on_from()]);
         } else if extent == Extent::Full {
             checkpoints.extend([extent::full_run(began, &self.configured())]);
+            checkpoints.extend(whole.then(|| extent::members_read(began)));
         }
     }
 
@@ -540,7 +559,8 @@ impl Job {
 
     fn measure(&self, report: &mut RunReport, clock: Instant) {
         let HttpTotals { sent, retried, waited } = self.answers.totals();
-        report.requests = RequestCounts { sent, retried, resumed: report.requests.resumed };
+        let RequestCounts { resumed, groups_unchanged, .. } = report.requests;
+        report.requests = RequestCounts { sent, retried, resumed, groups_unchanged };
         report.milliseconds =
             Milliseconds { waited: waited.as_millis() as u64, total: clock.elapsed().as_millis() as u64 };
     }

@@ -88,7 +88,7 @@ fn refuse_what_changes_unseen(okta: &Okta) -> Result<(), Error> {
 
 fn users_request(okta: &Okta, since: Since) -> Request {
     let search = format!("lastUpdated ge {}", ask::quoted(&date::format(since.seconds)));
-    let fields = okta.users.fields_with(&[Timestamp::Created, Timestamp::StatusChanged]);
+    let fields = okta.users.fields_with(&RETURNED);
     ask::users(&Step::ChangedUsers { since }, &search, &fields, ask::USERS_A_PAGE)
 }
 
@@ -123,13 +123,22 @@ pub fn users_page(
         next: next.into_iter().collect(),
         ..Page::default()
     };
-    for id in whose_status_changed(body, since.seconds)? {
-        let note = PersonNote { id: id.clone(), groups: true };
-        page.next.push(ask::groups_of(&Step::Person(note, PersonStep::Groups), &id));
-    }
+    page.next.extend(groups_of_returned(body, since.seconds)?);
     (page.users, page.problems) = (people.users, people.problems);
     Ok(page)
 }
+
+/// Asks for the groups of those whose status changed since: whoever comes back is in groups that did not change.
+pub fn groups_of_returned(body: &str, since: i64) -> Result<Vec<Request>, Error> {
+    let asked = whose_status_changed(body, since)?.into_iter().map(|id| {
+        let note = PersonNote { id: id.clone(), groups: true };
+        ask::groups_of(&Step::Person(note, PersonStep::Groups), &id)
+    });
+    Ok(asked.collect())
+}
+
+/// What [`groups_of_returned`] looks at.
+pub const RETURNED: [Timestamp; 2] = [Timestamp::Created, Timestamp::StatusChanged];
 
 /// The ids of those who were there before and whose status changed since, without those who left.
 fn whose_status_changed(body: &str, since: i64) -> Result<Vec<String>, Error> {
@@ -158,7 +167,7 @@ pub fn groups_page(okta: &Okta, request: &Request, response: &Response, body: &s
     let (listed, problems) = groups::read(body)?;
     let next = ask::following(request, response, listed.len() + problems.len())?;
     let (inside, outside): (Vec<_>, Vec<_>) = listed.into_iter().partition(|listed| okta.scope.holds(listed));
-    let mut page = okta.listed_groups(inside, &[]);
+    let mut page = okta.listed_groups(inside, &[], response);
     // Renamed out of scope, for example: a full run would not give it any more.
     page.gone = outside.into_iter().map(|listed| Subject::Group(listed.group.id)).collect();
     page.problems = problems;
@@ -186,6 +195,11 @@ pub fn began_whole(name: &str, request: &Request, response: &Response) -> Vec<(S
 impl Okta {
     /// Where a reading of changes has to begin that goes on from that moment.
     pub(crate) fn before(&self, seconds: i64) -> i64 {
-        seconds - 60 * i64::from(self.settings.changes.overlap_minutes)
+        seconds - self.overlap()
+    }
+
+    /// How long Okta may take, in seconds, until it shows a change.
+    pub(crate) fn overlap(&self) -> i64 {
+        60 * i64::from(self.settings.changes.overlap_minutes)
     }
 }

@@ -150,6 +150,7 @@ impl SqliteReader<'_> {
             },
             absent_since: self.get::<Option<i64>>(row, 3)?.map(RunId),
             dropped_since: self.get::<Option<i64>>(row, 5)?.map(RunId),
+            version: self.get(row, 6)?,
             record: serde_json::from_str(&record)
                 .map_err(|error| self.file.corrupt(format!("record of mirror group {id}: {error}")))?,
         })
@@ -292,7 +293,7 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn mirror_groups(&self, connector: ConnectorId, each: &mut dyn FnMut(MirrorGroup)) -> StoreResult<()> {
-        let sql = "SELECT id, number, members, absent_since, record, dropped_since FROM mirror_group
+        let sql = "SELECT id, number, members, absent_since, record, dropped_since, version FROM mirror_group
                    WHERE connector = ?1 ORDER BY id";
         self.rows(sql, [connector.0], |row| {
             each(self.mirrored_group(row)?);
@@ -301,7 +302,7 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn mirror_group(&self, connector: ConnectorId, id: &str) -> StoreResult<Option<MirrorGroup>> {
-        let sql = "SELECT id, number, members, absent_since, record, dropped_since FROM mirror_group
+        let sql = "SELECT id, number, members, absent_since, record, dropped_since, version FROM mirror_group
                    WHERE connector = ?1 AND id = ?2";
         let mut found = None;
         self.rows(sql, params![connector.0, id], |row| {

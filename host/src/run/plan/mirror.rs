@@ -151,6 +151,7 @@ impl Draft<'_> {
                 members: members_state,
                 absent_since: None,
                 dropped_since,
+                version: state.version.clone().filter(|_| members_state == MembersState::Known),
             };
             if members.is_some() || newly_dropped || state.known.as_ref() != Some(&group) {
                 groups.push(MirrorGroupRow { group, newly_absent: false, newly_dropped, members });
