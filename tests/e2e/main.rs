@@ -15,6 +15,7 @@ mod cli_views;
 mod crash;
 mod directories;
 mod faults;
+mod histories;
 mod keep;
 mod lessons;
 mod local;
