@@ -21,6 +21,7 @@ mod held;
 mod lookup;
 mod past;
 mod patch;
+mod pause;
 mod plain;
 mod sqlite;
 mod store;
@@ -31,6 +32,7 @@ pub use held::{HeldChange, HeldMembers, HeldState};
 pub use lookup::plain_text;
 pub use past::{Former, KeptRun, Past, PastWhat};
 pub use patch::PatchError;
+pub use pause::{AliasChange, KeptChange, Pause};
 pub use plain::write_record;
 pub use sqlite::{BackupError, Contents, Health, Restored, SqliteStore, Writing, restore};
 pub use store::{

@@ -7,6 +7,7 @@ use super::change::{Change, ChangeKind, EntryKind, MembershipChange};
 use super::entry::{GroupEntry, GroupKey, UserEntry, UserKey};
 use super::held::{HeldChange, HeldMembers, HeldState};
 use super::past::{Former, KeptRun, Past};
+use super::pause::{AliasChange, KeptChange, Pause};
 use crate::model::{Group, User};
 
 /// A connector, by the store's number for its name.
@@ -317,6 +318,16 @@ pub trait Reader {
     fn approved_entries(&self, connector: ConnectorId) -> StoreResult<Vec<(EntryKind, u32)>>;
     /// The run that applied the plan's file of that checksum.
     fn applied_plan(&self, plan: &str) -> StoreResult<Option<RunId>>;
+    /// Whether the connector is paused: see [`Pause`].
+    fn pause(&self, connector: ConnectorId) -> StoreResult<Option<Pause>>;
+    /// The rollbacks of that run that were applied, the oldest first.
+    fn rollbacks_of(&self, run: RunId) -> StoreResult<Vec<RunId>>;
+    /// In the order in which the run made them.
+    fn alias_changes(&self, run: RunId) -> StoreResult<Vec<AliasChange>>;
+    /// In the order in which the run made them.
+    fn kept_changes(&self, run: RunId) -> StoreResult<Vec<KeptChange>>;
+    /// The key of the other connector's entry that the connector knows by that id.
+    fn alias(&self, connector: ConnectorId, entry: EntryKind, id: &str) -> StoreResult<Option<u32>>;
     /// What tells this directory from any other.
     fn identity(&self) -> StoreResult<String>;
     /// All that ever were, by number.
@@ -376,6 +387,8 @@ pub trait Writer {
     fn delete_group(&mut self, key: GroupKey) -> StoreResult<()>;
     /// The connector's provider knows that entry, which belongs to another connector, by this id.
     fn put_alias(&mut self, connector: ConnectorId, entry: EntryKind, id: &str, key: u32) -> StoreResult<()>;
+    /// The connector's provider no longer knows an entry of another connector by this id.
+    fn remove_alias(&mut self, connector: ConnectorId, entry: EntryKind, id: &str) -> StoreResult<()>;
     /// The members that this connector gives to the group, all of them.
     fn set_members(
         &mut self,
@@ -404,6 +417,19 @@ pub trait Writer {
     fn note_applied_plan(&mut self, plan: &str, run: RunId) -> StoreResult<()>;
     /// The connector's next run shapes the person again, whatever is known of them.
     fn shape_again(&mut self, connector: ConnectorId, external_id: &str) -> StoreResult<()>;
+    /// The next run of every connector that knows the person shapes them again. They have to be in the directory.
+    fn shape_user_again(&mut self, user: UserKey) -> StoreResult<()>;
+    /// The connector's next run compares everything with the directory, also where it reads that nothing changed.
+    fn look_again(&mut self, connector: ConnectorId) -> StoreResult<()>;
+    /// The connector is paused: see [`Pause`]. One that is already stays so as it was.
+    fn pause(
+        &mut self,
+        connector: ConnectorId,
+        since: jiff::Timestamp,
+        run: Option<RunId>,
+    ) -> StoreResult<()>;
+    /// It is no longer.
+    fn end_pause(&mut self, connector: ConnectorId) -> StoreResult<()>;
     /// What still waits of the connector's earlier runs is superseded.
     fn supersede_held(&mut self, connector: ConnectorId) -> StoreResult<()>;
     fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()>;

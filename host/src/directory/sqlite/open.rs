@@ -19,8 +19,12 @@ pub(super) const APPLICATION_ID: i64 = 0x526f_6c6c;
 
 /// Each step takes the database from the version of its index to the next. Never edited once released: a change
 /// of the schema is a new step.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("schema.sql"), include_str!("schema-2.sql"), include_str!("schema-3.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("schema-2.sql"),
+    include_str!("schema-3.sql"),
+    include_str!("schema-4.sql"),
+];
 
 /// How long to wait for another process's transaction. A large first sync holds the write lock for a minute.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(120);

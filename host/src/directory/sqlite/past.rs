@@ -5,7 +5,8 @@ use serde_json::Value as Json;
 
 use super::reader::SqliteReader;
 use crate::directory::{
-    EntryKind, Former, GroupKey, KeptRun, Past, PastWhat, Reader, RunId, RunRow, StoreResult, UserKey, fold,
+    AliasChange, ConnectorId, EntryKind, Former, GroupKey, KeptChange, KeptRun, Past, PastWhat, Reader,
+    RunId, RunRow, StoreResult, UserKey, fold,
 };
 
 impl SqliteReader<'_> {
@@ -104,6 +105,35 @@ impl SqliteReader<'_> {
             Ok(true)
         })?;
         Ok(runs)
+    }
+
+    pub(super) fn aliases_changed(&self, run: RunId) -> StoreResult<Vec<AliasChange>> {
+        let mut changes = Vec::new();
+        let sql =
+            "SELECT entry, connector, id, before, after FROM alias_change WHERE run = ?1 ORDER BY rowid";
+        self.rows(sql, [run.0], |row| {
+            let entry: String = self.get(row, 0)?;
+            changes.push(AliasChange {
+                entry: if entry == EntryKind::User.as_str() { EntryKind::User } else { EntryKind::Group },
+                connector: ConnectorId(self.get(row, 1)?),
+                id: self.get(row, 2)?,
+                before: self.get(row, 3)?,
+                after: self.get(row, 4)?,
+            });
+            Ok(true)
+        })?;
+        Ok(changes)
+    }
+
+    pub(super) fn marks_changed(&self, run: RunId) -> StoreResult<Vec<KeptChange>> {
+        let mut changes = Vec::new();
+        let sql = "SELECT user, name, kept FROM kept_change WHERE run = ?1 ORDER BY rowid";
+        self.rows(sql, [run.0], |row| {
+            let user = UserKey(self.get(row, 0)?);
+            changes.push(KeptChange { user, name: self.get(row, 1)?, kept: self.get(row, 2)? });
+            Ok(true)
+        })?;
+        Ok(changes)
     }
 
     pub(super) fn number_of_changes(&self, run: RunId) -> StoreResult<u64> {

@@ -9,9 +9,10 @@ use super::file::DatabaseFile;
 use crate::directory::entry::attributes_from_json;
 use crate::directory::plain;
 use crate::directory::{
-    Change, ChangeKind, ConnectorId, Counters, EntryKind, Former, GroupEntry, GroupFilter, GroupKey,
-    HeldChange, HeldMembers, HeldState, KeptRun, MembersState, MembershipChange, MirrorGroup, MirrorUser,
-    Order, Past, Reader, RunId, RunRow, StoreResult, UserEntry, UserFilter, UserKey,
+    AliasChange, Change, ChangeKind, ConnectorId, Counters, EntryKind, Former, GroupEntry, GroupFilter,
+    GroupKey, HeldChange, HeldMembers, HeldState, KeptChange, KeptRun, MembersState, MembershipChange,
+    MirrorGroup, MirrorUser, Order, Past, Pause, Reader, RunId, RunRow, StoreResult, UserEntry, UserFilter,
+    UserKey,
 };
 use crate::model::{Attribute, User};
 
@@ -543,7 +544,7 @@ impl Reader for SqliteReader<'_> {
 
     fn applied_since(&self, connector: ConnectorId, run: RunId) -> StoreResult<u64> {
         let sql =
-            "SELECT count(*) FROM run WHERE connector = ?1 AND id >= ?2 AND mode NOT IN ('approve', 'apply', 'changes')
+            "SELECT count(*) FROM run WHERE connector = ?1 AND id >= ?2 AND mode NOT IN ('approve', 'apply', 'changes', 'rollback')
                    AND (outcome IN ('done', 'problems')
                         OR outcome = 'held' AND json_extract(report, '$.held.applied'))";
         let count: Option<i64> = self.one(sql, params![connector.0, run.0], |row| row.get(0))?;
@@ -626,7 +627,7 @@ impl Reader for SqliteReader<'_> {
 
     fn last_reading(&self, connector: ConnectorId) -> StoreResult<Option<RunId>> {
         let sql = "SELECT max(id) FROM run WHERE connector = ?1 AND outcome IN ('done', 'problems', 'held')
-                   AND mode NOT IN ('approve', 'apply')";
+                   AND mode NOT IN ('approve', 'apply', 'rollback')";
         let latest: Option<Option<i64>> = self.one(sql, [connector.0], |row| row.get(0))?;
         Ok(latest.flatten().map(RunId))
     }
@@ -644,6 +645,36 @@ impl Reader for SqliteReader<'_> {
 
     fn applied_plan(&self, plan: &str) -> StoreResult<Option<RunId>> {
         self.one("SELECT run FROM applied_plan WHERE plan = ?1", [plan], |row| row.get(0).map(RunId))
+    }
+
+    fn pause(&self, connector: ConnectorId) -> StoreResult<Option<Pause>> {
+        self.one("SELECT since, run FROM pause WHERE connector = ?1", [connector.0], |row| {
+            Ok(Pause { since: row.get(0)?, run: row.get::<_, Option<i64>>(1)?.map(RunId) })
+        })
+    }
+
+    fn rollbacks_of(&self, run: RunId) -> StoreResult<Vec<RunId>> {
+        let mut runs = Vec::new();
+        let sql = "SELECT id FROM run WHERE mode = 'rollback' AND outcome IN ('done', 'problems')
+                   AND json_extract(report, '$.undid') = ?1 ORDER BY id";
+        self.rows(sql, [run.0], |row| {
+            runs.push(RunId(self.get(row, 0)?));
+            Ok(true)
+        })?;
+        Ok(runs)
+    }
+
+    fn alias_changes(&self, run: RunId) -> StoreResult<Vec<AliasChange>> {
+        self.aliases_changed(run)
+    }
+
+    fn kept_changes(&self, run: RunId) -> StoreResult<Vec<KeptChange>> {
+        self.marks_changed(run)
+    }
+
+    fn alias(&self, connector: ConnectorId, entry: EntryKind, id: &str) -> StoreResult<Option<u32>> {
+        let sql = "SELECT key FROM entry_alias WHERE entry = ?1 AND connector = ?2 AND id = ?3";
+        self.one(sql, params![entry.as_str(), connector.0, id], |row| row.get(0))
     }
 
     fn identity(&self) -> StoreResult<String> {

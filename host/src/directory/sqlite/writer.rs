@@ -37,12 +37,13 @@ impl SqliteWriter<'_> {
     ) -> StoreResult<()> {
         let sql = match entry {
             EntryKind::User => {
-                "INSERT OR REPLACE INTO entry_alias SELECT 'user', connector, external_id, key FROM directory_user
-                 WHERE key = ?1 AND connector <> ?2"
+                "INSERT INTO entry_alias SELECT 'user', connector, external_id, key FROM directory_user
+                 WHERE key = ?1 AND connector <> ?2 ON CONFLICT DO UPDATE SET key = excluded.key"
             }
             EntryKind::Group => {
-                "INSERT OR REPLACE INTO entry_alias SELECT 'group', connector, external_id, key FROM directory_group
-                 WHERE key = ?1 AND connector <> ?2 AND external_id IS NOT NULL"
+                "INSERT INTO entry_alias SELECT 'group', connector, external_id, key FROM directory_group
+                 WHERE key = ?1 AND connector <> ?2 AND external_id IS NOT NULL
+                 ON CONFLICT DO UPDATE SET key = excluded.key"
             }
         };
         // A group without an id leaves none behind, and may yet be taken over.
@@ -262,8 +263,16 @@ impl Writer for SqliteWriter<'_> {
 
     fn put_alias(&mut self, connector: ConnectorId, entry: EntryKind, id: &str, key: u32) -> StoreResult<()> {
         self.execute(
-            "INSERT OR REPLACE INTO entry_alias (entry, connector, id, key) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO entry_alias (entry, connector, id, key) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET key = excluded.key",
             params![entry.as_str(), connector.0, id, key],
+        )
+    }
+
+    fn remove_alias(&mut self, connector: ConnectorId, entry: EntryKind, id: &str) -> StoreResult<()> {
+        self.execute(
+            "DELETE FROM entry_alias WHERE entry = ?1 AND connector = ?2 AND id = ?3",
+            params![entry.as_str(), connector.0, id],
         )
     }
 
@@ -381,6 +390,40 @@ impl Writer for SqliteWriter<'_> {
         )
     }
 
+    fn shape_user_again(&mut self, user: UserKey) -> StoreResult<()> {
+        self.execute(
+            "UPDATE mirror_user SET shaping = zeroblob(16) WHERE (connector, id) IN
+             (SELECT connector, external_id FROM directory_user WHERE key = ?1 UNION ALL
+              SELECT connector, id FROM entry_alias WHERE entry = 'user' AND key = ?1)",
+            [user.0],
+        )
+    }
+
+    fn look_again(&mut self, connector: ConnectorId) -> StoreResult<()> {
+        // Whoever comes first: who waits to be shaped makes a run look at everything.
+        self.execute(
+            "UPDATE mirror_user SET shaping = zeroblob(16) WHERE connector = ?1 AND id =
+             (SELECT min(id) FROM mirror_user WHERE connector = ?1)",
+            [connector.0],
+        )
+    }
+
+    fn pause(
+        &mut self,
+        connector: ConnectorId,
+        since: jiff::Timestamp,
+        run: Option<RunId>,
+    ) -> StoreResult<()> {
+        self.execute(
+            "INSERT INTO pause (connector, since, run) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            params![connector.0, since.to_string(), run.map(|run| run.0)],
+        )
+    }
+
+    fn end_pause(&mut self, connector: ConnectorId) -> StoreResult<()> {
+        self.execute("DELETE FROM pause WHERE connector = ?1", [connector.0])
+    }
+
     fn supersede_held(&mut self, connector: ConnectorId) -> StoreResult<()> {
         for table in ["held_change", "held_membership"] {
             self.execute(
@@ -395,12 +438,17 @@ impl Writer for SqliteWriter<'_> {
     }
 
     fn end_run(&mut self, run: RunId, outcome: &str, at: jiff::Timestamp, report: &str) -> StoreResult<()> {
+        for table in ["alias_change", "kept_change"] {
+            self.execute(&format!("UPDATE {table} SET run = ?1 WHERE run IS NULL"), [run.0])?;
+        }
         end_run(&self.transaction, run, outcome, at, report)
             .map_err(|source| self.file.error("written", source))
     }
 
     fn prune_run(&mut self, run: RunId, at: jiff::Timestamp) -> StoreResult<()> {
-        for table in ["change", "membership_change", "held_change", "held_membership"] {
+        for table in
+            ["change", "membership_change", "held_change", "held_membership", "alias_change", "kept_change"]
+        {
             self.execute(&format!("DELETE FROM {table} WHERE run = ?1"), [run.0])?;
         }
         // Whether a run that held something applied the rest is what later runs count by.
