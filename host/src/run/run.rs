@@ -222,7 +222,9 @@ async fn read_once(
     let key = spool_key(job, connector, store, extent)?;
     let mut known = known();
     if extent == Extent::Changes {
-        known.extend(extent::told(store.read()?.checkpoints(connector)?));
+        let reader = store.read()?;
+        known.extend(extent::told(reader.checkpoints(connector)?));
+        known.extend(extent::unread(reader.unread_groups(connector, extent::ASKED_AGAIN)?));
     }
     let known = job.answers.begin(timestamp(), known)?;
     if let Err(error) = collect(job, extent, &key, &known, report).await {

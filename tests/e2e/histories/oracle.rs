@@ -50,9 +50,10 @@ impl Judged<'_> {
         if let Some(extra) = told_people.difference(&people).next() {
             return Err(format!("{extra} is told of and has no problem: {:?}", self.report.problems));
         }
+        let groups = &groups | &told_groups;
         self.users(&people)?;
-        self.groups(&told_groups)?;
-        self.members(&people, &told_groups)
+        self.groups(&groups)?;
+        self.members(&people, &groups)
     }
 
     fn users(&self, displaced: &BTreeSet<String>) -> Result<(), String> {

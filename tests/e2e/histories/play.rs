@@ -282,11 +282,13 @@ impl Play {
     }
 
     fn run(&mut self, run: &Run) -> Verdict {
+        if std::env::var("HDEBUG").is_ok() { eprintln!("--- {run:?} at {:?}\n{}", self.now(), self.directory.debug()); }
         let begun = *self.reading_since.get_or_insert_with(|| self.started.elapsed() + self.advanced);
         let ended = self.stage.run("acme", run);
         let struck: Vec<String> =
             self.stage.sim.faults().into_iter().filter(|fault| fault.struck > 0).map(|fault| fault.rule).collect();
         self.stage.sim.clear_faults();
+        if std::env::var("HDEBUG").is_ok() { eprintln!("ended {}", format!("{ended:?}").chars().take(1500).collect::<String>()); for r in self.stage.sim.requests() { eprintln!("   {} {}", r.status, r.target); } self.stage.sim.reset_stats(); }
         // A fault may have deleted a group.
         self.noted();
         let (after, damage) = self.stage.directory();
@@ -405,11 +407,13 @@ impl Play {
         };
         // The first one may go on from what a run before has read.
         run(self, "an increment", Kind::Changes)?;
-        self.reading_since = None;
         run(self, "another increment", Kind::Changes)?;
         match !self.misled && !self.asked {
             true => quiet(self, "the full run after an increment", Kind::Full)?,
-            false => run(self, "the full run", Kind::Full)?,
+            false => {
+                run(self, "the full run", Kind::Full)?;
+                run(self, "another full run", Kind::Full)?;
+            }
         }
         quiet(self, "the increment after it", Kind::Changes)?;
         quiet(self, "the full run after that", Kind::Full)
