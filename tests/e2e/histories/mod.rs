@@ -51,7 +51,9 @@ fn number(variable: &str) -> Option<u64> {
 fn all_of(by: By, first: u64, count: u64) {
     let seeds: Vec<u64> = match number("ROLLCALL_HISTORY") {
         Some(seed) => vec![seed],
-        None => WENT_WRONG.into_iter().filter(|_| by == By::ThisProcess).chain(first..first + count).collect(),
+        None => {
+            WENT_WRONG.into_iter().filter(|_| by == By::ThisProcess).chain(first..first + count).collect()
+        }
     };
     let (next, wrong) = (AtomicU64::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {

@@ -43,9 +43,13 @@ impl Judged<'_> {
         let groups = displaced(&self.truth.groups, &self.after.groups, "displayName");
         // An increment tells of what it has looked at.
         if self.report.mode == "full"
-            && let Some(untold) = people.difference(&told_people).chain(groups.difference(&told_groups)).next()
+            && let Some(untold) =
+                people.difference(&told_people).chain(groups.difference(&told_groups)).next()
         {
-            return Err(format!("{untold} can't have their name, and nobody is told: {:?}", self.report.problems));
+            return Err(format!(
+                "{untold} can't have their name, and nobody is told: {:?}",
+                self.report.problems
+            ));
         }
         if let Some(extra) = told_people.difference(&people).next() {
             return Err(format!("{extra} is told of and has no problem: {:?}", self.report.problems));
@@ -73,7 +77,9 @@ impl Judged<'_> {
     /// Someone who is not at the provider any more, or whom rules keep out.
     fn left(&self, id: &str) -> Result<(), String> {
         let (before, after) = (self.before.users.get(id), self.after.users.get(id));
-        let Some(before) = before else { return Err(format!("{id} is nobody and came into the directory: {after:?}")) };
+        let Some(before) = before else {
+            return Err(format!("{id} is nobody and came into the directory: {after:?}"));
+        };
         let disabled = |entry: &Value| {
             let mut entry = entry.clone();
             entry["active"] = false.into();
@@ -105,7 +111,10 @@ impl Judged<'_> {
         let others = |id: &&String| !is_others(id) && !self.truth.groups.contains_key(*id);
         for id in self.before.groups.keys().chain(self.after.groups.keys()).filter(others) {
             if self.before.groups.get(id) != self.after.groups.get(id) && *id != CHIEFS {
-                return Err(format!("group {id} left, and is not as it was: {:?}", self.after.groups.get(id)));
+                return Err(format!(
+                    "group {id} left, and is not as it was: {:?}",
+                    self.after.groups.get(id)
+                ));
             }
         }
         Ok(())
@@ -127,7 +136,8 @@ impl Judged<'_> {
         }
         for (group, members) in &self.after.members {
             if !self.truth.members.contains_key(group) && !is_others(group) && group != CHIEFS {
-                let new = members.difference(self.before.members.get(group).unwrap_or(&BTreeSet::new())).count();
+                let new =
+                    members.difference(self.before.members.get(group).unwrap_or(&BTreeSet::new())).count();
                 if new > 0 {
                     return Err(format!("group {group} left, and has new members: {members:?}"));
                 }
@@ -152,7 +162,9 @@ fn displaced(
             after.iter().filter(|(id, _)| keeps(id)).map(|(id, entry)| (folded(entry), id)).collect();
         let more: BTreeSet<String> = truth
             .iter()
-            .filter(|(id, entry)| !displaced.contains(*id) && held.get(&folded(entry)).is_some_and(|holder| holder != id))
+            .filter(|(id, entry)| {
+                !displaced.contains(*id) && held.get(&folded(entry)).is_some_and(|holder| holder != id)
+            })
             .map(|(id, _)| id.clone())
             .collect();
         if more.is_empty() {

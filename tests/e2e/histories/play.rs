@@ -143,12 +143,17 @@ impl Play {
         let sim = &self.stage.sim;
         // But for the one whose token it is.
         let people = sim.user_ids().split_off(1);
-        let groups: Vec<String> =
-            sim.group_ids().into_iter().filter(|id| sim.group(id).is_some_and(|group| group["type"] != "BUILT_IN")).collect();
+        let groups: Vec<String> = sim
+            .group_ids()
+            .into_iter()
+            .filter(|id| sim.group(id).is_some_and(|group| group["type"] != "BUILT_IN"))
+            .collect();
         let person = |at: usize| (!people.is_empty()).then(|| people[at % people.len()].as_str());
         let group = |at: usize| (!groups.is_empty()).then(|| groups[at % groups.len()].as_str());
-        let login = |id: &str| sim.user(id).expect("they are there")["profile"]["login"].as_str().map(str::to_owned);
-        let name_of = |id: &str| sim.group(id).expect("it is there")["profile"]["name"].as_str().map(str::to_owned);
+        let login =
+            |id: &str| sim.user(id).expect("they are there")["profile"]["login"].as_str().map(str::to_owned);
+        let name_of =
+            |id: &str| sim.group(id).expect("it is there")["profile"]["name"].as_str().map(str::to_owned);
         let is_free = |name: &str| sim.groups_named(name).is_empty();
         match step {
             Step::Hire { name, status } => {
@@ -158,7 +163,8 @@ impl Play {
                 if let Some(id) = person(*who) {
                     let title = [OUT, CHIEF, "baker", "cook", ""][*title];
                     let title = if title.is_empty() { json!(null) } else { json!(title) };
-                    sim.update_profile(id, Map::from_iter([("title".to_owned(), title)])).expect("it may be set");
+                    sim.update_profile(id, Map::from_iter([("title".to_owned(), title)]))
+                        .expect("it may be set");
                 }
             }
             Step::Rename { who, name } => {
@@ -252,7 +258,11 @@ impl Play {
                     };
                 }
             }
-            Step::Other { .. } | Step::Pass { .. } | Step::Lag { .. } | Step::LogDelay { .. } | Step::Run(_) => {
+            Step::Other { .. }
+            | Step::Pass { .. }
+            | Step::Lag { .. }
+            | Step::LogDelay { .. }
+            | Step::Run(_) => {
                 unreachable!("nothing that happens at the provider")
             }
         }
@@ -282,13 +292,17 @@ impl Play {
     }
 
     fn run(&mut self, run: &Run) -> Verdict {
-        if std::env::var("HDEBUG").is_ok() { eprintln!("--- {run:?} at {:?}\n{}", self.now(), self.directory.debug()); }
         let begun = *self.reading_since.get_or_insert_with(|| self.started.elapsed() + self.advanced);
         let ended = self.stage.run("acme", run);
-        let struck: Vec<String> =
-            self.stage.sim.faults().into_iter().filter(|fault| fault.struck > 0).map(|fault| fault.rule).collect();
+        let struck: Vec<String> = self
+            .stage
+            .sim
+            .faults()
+            .into_iter()
+            .filter(|fault| fault.struck > 0)
+            .map(|fault| fault.rule)
+            .collect();
         self.stage.sim.clear_faults();
-        if std::env::var("HDEBUG").is_ok() { eprintln!("ended {}", format!("{ended:?}").chars().take(1500).collect::<String>()); for r in self.stage.sim.requests() { eprintln!("   {} {}", r.status, r.target); } self.stage.sim.reset_stats(); }
         // A fault may have deleted a group.
         self.noted();
         let (after, damage) = self.stage.directory();
@@ -344,7 +358,8 @@ impl Play {
         if !damage.is_empty() {
             return Err(format!("the database is damaged: {damage:?}"));
         }
-        let mut kinds = after.users.keys().map(|id| ("user", id)).chain(after.groups.keys().map(|id| ("group", id)));
+        let mut kinds =
+            after.users.keys().map(|id| ("user", id)).chain(after.groups.keys().map(|id| ("group", id)));
         kinds.try_for_each(|(kind, id)| {
             // Users and groups count by themselves.
             let key = after.keys[id] * 2 + u64::from(kind == "user");
@@ -360,9 +375,13 @@ impl Play {
     fn kept(&self, before: &Directory, after: &Directory, begun: Duration, lied: bool) -> Verdict {
         let since = begun.saturating_sub(self.longest_lag);
         for id in self.chronicle.active_since(since) {
-            let active = |directory: &Directory| directory.users.get(&id).is_some_and(|user| user["active"] == true);
+            let active =
+                |directory: &Directory| directory.users.get(&id).is_some_and(|user| user["active"] == true);
             if active(before) && !active(after) {
-                return Err(format!("{id} was active all the time and lost that: {:?}", after.users.get(&id)));
+                return Err(format!(
+                    "{id} was active all the time and lost that: {:?}",
+                    after.users.get(&id)
+                ));
             }
         }
         if lied {

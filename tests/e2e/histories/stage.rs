@@ -9,12 +9,14 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use okta_sim::{Population, RunningSim, Sim};
-use rollcall::cli::open;
+use rollcall::cli::open::{self, ConnectorPlugins};
 use rollcall::config::Config;
 use rollcall::directory::{GroupFilter, Reader, SqliteStore, Store, UserFilter};
 use rollcall::http::Budgets;
 use rollcall::plugin::{Cache, Library, Sandbox};
-use rollcall::run::{Answers, Job, Outcome, Precedence, Reads, RunError, RunReport, Silent, Turn, WorkFolder, sync};
+use rollcall::run::{
+    Answers, Job, Outcome, Precedence, Reads, RunError, RunReport, Silent, Turn, WorkFolder, sync,
+};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -41,6 +43,8 @@ pub struct Stage {
     pub other: RunningSim,
     place: Place,
     config: Config,
+    /// By connector.
+    plugins: BTreeMap<&'static str, ConnectorPlugins>,
     by: By,
 }
 
@@ -67,7 +71,11 @@ impl Stage {
         let text = configuration(story, &sim, &other);
         let file = place.write("rollcall.toml", &text);
         let config = Config::parse(&file, &text).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
-        Self { sim, other, place, config, by }
+        let plugins = ["acme", "other"].map(|name| {
+            let plugins = open::plugins(&config, &LIBRARY, name);
+            (name, plugins.unwrap_or_else(|error| panic!("{}", error.text())))
+        });
+        Self { sim, other, place, config, plugins: plugins.into(), by }
     }
 
     pub fn run(&self, connector: &str, run: &Run) -> Ended {
@@ -119,15 +127,16 @@ impl Stage {
 
     async fn job(&self, name: &str, cancel: CancellationToken) -> Job {
         let connector = self.config.connector(name).unwrap();
-        let plugins = open::plugins(&self.config, &LIBRARY, name).unwrap_or_else(|error| panic!("{}", error.text()));
+        let plugins = &self.plugins[name];
         let manifest = plugins.source.manifest();
-        let references = open::references(&self.config, name, manifest).unwrap_or_else(|error| panic!("{}", error.text()));
+        let references =
+            open::references(&self.config, name, manifest).unwrap_or_else(|error| panic!("{}", error.text()));
         let client = open::client(&self.config, name, manifest, Arc::new(|_| {}), Budgets::default()).await;
         let (client, _) = client.unwrap_or_else(|error| panic!("{}", error.failure.text()));
         Job {
             connector: name.to_owned(),
-            source: plugins.source,
-            transforms: plugins.transforms.into(),
+            source: plugins.source.clone(),
+            transforms: plugins.transforms.clone().into(),
             answers: Answers::Provider { transport: Arc::new(client), recorder: None },
             turn: Turn::at_once(),
             work: WorkFolder::beside(&self.config.directory_of(name).path).unwrap(),
@@ -185,18 +194,15 @@ impl Stage {
             }
         };
         let report = serde_json::from_str::<RunReport>(ran.stdout.trim());
+        let told = || format!("{}{}", ran.stdout, ran.stderr);
         match (ran.signal, report) {
             (Some(_), _) => Ended::Died,
-            (None, Ok(report)) if matches!(report.outcome, Outcome::Failed | Outcome::Cancelled) => {
-                match ran.stderr.contains("full sync") && run.reads == Kind::Changes {
-                    true => Ended::Refused(ran.stderr),
-                    false => Ended::Failed(ran.stderr),
-                }
+            (None, Ok(report)) if !matches!(report.outcome, Outcome::Failed | Outcome::Cancelled) => {
+                Ended::Applied(Box::new(report))
             }
-            (None, Ok(report)) => Ended::Applied(Box::new(report)),
-            (None, Err(_)) if ran.code == Some(1) && ran.stderr.contains("reads everything") => Ended::Refused(ran.stderr),
-            (None, Err(_)) if ran.code == Some(1) => Ended::Failed(ran.stderr),
-            (None, Err(error)) => panic!("{error}\n{}{}", ran.stdout, ran.stderr),
+            (None, _) if ran.code != Some(1) => panic!("exit code {:?}\n{}", ran.code, told()),
+            (None, _) if run.reads == Kind::Changes && told().contains("full sync") => Ended::Refused(told()),
+            (None, _) => Ended::Failed(told()),
         }
     }
 

@@ -27,32 +27,85 @@ pub struct Story {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    Hire { name: u32, status: usize },
+    Hire {
+        name: u32,
+        status: usize,
+    },
     /// Sets the title.
-    Title { who: usize, title: usize },
-    Rename { who: usize, name: u32 },
+    Title {
+        who: usize,
+        title: usize,
+    },
+    Rename {
+        who: usize,
+        name: u32,
+    },
     /// Two people swap their logins.
-    Swap { one: usize, other: usize },
-    Status { who: usize, status: usize },
-    Delete { who: usize },
-    Found { name: u32, kind: usize },
-    RenameGroup { group: usize, name: u32 },
-    SwapGroups { one: usize, other: usize },
-    DeleteGroup { group: usize },
-    Join { group: usize, who: usize, how: How },
-    Leave { group: usize, who: usize, how: How },
+    Swap {
+        one: usize,
+        other: usize,
+    },
+    Status {
+        who: usize,
+        status: usize,
+    },
+    Delete {
+        who: usize,
+    },
+    Found {
+        name: u32,
+        kind: usize,
+    },
+    RenameGroup {
+        group: usize,
+        name: u32,
+    },
+    SwapGroups {
+        one: usize,
+        other: usize,
+    },
+    DeleteGroup {
+        group: usize,
+    },
+    Join {
+        group: usize,
+        who: usize,
+        how: How,
+    },
+    Leave {
+        group: usize,
+        who: usize,
+        how: How,
+    },
     /// Whether a rule of the provider's own fills the group.
-    Filled { group: usize, by_rule: bool },
+    Filled {
+        group: usize,
+        by_rule: bool,
+    },
     /// Whether the credential may read the group's members.
-    Forbid { group: usize, forbidden: bool },
+    Forbid {
+        group: usize,
+        forbidden: bool,
+    },
     /// What another provider gives into the same directory changes, and is synced.
-    Other { name: u32, delete: bool },
+    Other {
+        name: u32,
+        delete: bool,
+    },
     /// Seconds pass.
-    Pass { seconds: u64 },
+    Pass {
+        seconds: u64,
+    },
     /// From now on searches lag by so many seconds.
-    Lag { seconds: u64 },
+    Lag {
+        seconds: u64,
+    },
     /// From now on the log lags by so many seconds, and some events by more.
-    LogDelay { seconds: u64, late_every: u64, late_by: u64 },
+    LogDelay {
+        seconds: u64,
+        late_every: u64,
+        late_by: u64,
+    },
     Run(Run),
 }
 
@@ -84,11 +137,17 @@ pub enum Kind {
 pub enum Ends {
     ByItself,
     /// It dies when so many requests have arrived.
-    Dies { requests: u64 },
+    Dies {
+        requests: u64,
+    },
     /// Somebody stops it then.
-    Stopped { requests: u64 },
+    Stopped {
+        requests: u64,
+    },
     /// The process kills itself at that passing of a fail point; a run within this process knows none, and ends by itself.
-    Killed { passing: u64 },
+    Killed {
+        passing: u64,
+    },
 }
 
 /// Faults after which a run is complete and right, or failed, or tells of which group it does not know the members.
@@ -110,9 +169,16 @@ const HONEST: [&str; 15] = [
     "no-links",
 ];
 /// Those that cost time.
-const SLOW: [&str; 6] =
-    ["rate-limited reset=0", "too-many-at-once", "silence", "drip bytes=2000 pause=1", "half-body", "garbled"];
-const OF_A_GROUP: [&str; 3] = ["forbidden where=members", "server-error where=members", "vanished-group where=members"];
+const SLOW: [&str; 6] = [
+    "rate-limited reset=0",
+    "too-many-at-once",
+    "silence",
+    "drip bytes=2000 pause=1",
+    "half-body",
+    "garbled",
+];
+const OF_A_GROUP: [&str; 3] =
+    ["forbidden where=members", "server-error where=members", "vanished-group where=members"];
 /// Faults that tell a wrong story as well as a right one is told.
 const DISHONEST: [&str; 6] = [
     "empty-list",

@@ -70,13 +70,6 @@ impl Directory {
             .or_else(|| first("key of", &known(&self.keys, &wanted.keys), &known(&wanted.keys, &self.keys)))
     }
 
-    pub fn debug(&self) -> String {
-        let mut s = String::new();
-        for (id, u) in &self.users { s += &format!("    {id} {} {}\n", u["userName"], u["active"]); }
-        for (id, g) in &self.groups { s += &format!("    {id} {} {:?}\n", g["displayName"], self.members[id]); }
-        s
-    }
-
     /// The user's fields and attributes.
     #[track_caller]
     pub fn user(&self, name: &str) -> &Value {
