@@ -2,6 +2,8 @@
 
 #[path = "fixtures/component.rs"]
 mod component;
+#[path = "plugin_faults/packed.rs"]
+mod packed;
 
 use std::fs;
 use std::sync::Arc;

@@ -15,8 +15,10 @@ use super::held::{ApproveArguments, HeldArguments, RejectArguments};
 use super::history::HistoryCommand;
 use super::init::InitArguments;
 use super::local::LocalCommand;
+use super::pause::{PauseArguments, ResumeArguments};
 use super::plan::PlanArguments;
 use super::plugin::PluginArgs;
+use super::rollback::RollbackArguments;
 use super::rules::RulesCommand;
 use super::runs::{RunArguments, RunsArguments};
 use super::status::StatusArguments;
@@ -70,6 +72,9 @@ pub(super) enum Command {
     Held(HeldArguments),
     Approve(ApproveArguments),
     Reject(RejectArguments),
+    Rollback(RollbackArguments),
+    Pause(PauseArguments),
+    Resume(ResumeArguments),
     Users(UsersArguments),
     User(UserArguments),
     Groups(GroupsArguments),

@@ -22,6 +22,7 @@ use super::human::plural;
 use super::interrupt::block_on;
 use super::output::{Output, print_json, width};
 use super::pager::written;
+use super::pause::pause_of;
 use super::report::Failure;
 use crate::config::Config;
 
@@ -119,6 +120,12 @@ fn examine(arguments: &DoctorArguments, global: &Global, output: Output) -> Resu
     // On a terminal somebody waits; elsewhere only the result counts.
     let output = Output { quiet: output.quiet || !io::stderr().is_terminal(), ..output };
     for name in names {
+        // What is wrong with the database is told already.
+        if let Ok(Some(pause)) = pause_of(&config, name) {
+            let finding =
+                Finding::warning("pause", format!("it is {pause}: its syncs hold all that they plan"));
+            findings.push(finding.with_hint(format!("`rollcall resume {name}` ends that")).about(name));
+        }
         let found = match &library {
             Some(library) => {
                 let loaded = connector::plugin(&config, library, name, &mut findings);

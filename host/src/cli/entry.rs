@@ -15,7 +15,7 @@ use super::prompt::Terminal;
 use super::report::Failure;
 use super::{
     apply, backup, completions, config, connector, demo, doctor, groups, held, history, init, local, logging,
-    plan, plugin, rules, runs, serve, status, sync, users,
+    pause, plan, plugin, rollback, rules, runs, serve, status, sync, users,
 };
 use crate::config::ConfigError;
 
@@ -57,6 +57,9 @@ fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> R
         Command::Held(arguments) => held::list(&arguments, &global, output),
         Command::Approve(arguments) => held::approve(&arguments, &global, output),
         Command::Reject(arguments) => held::reject(&arguments, &global, output),
+        Command::Rollback(arguments) => rollback::run(&arguments, &global, output),
+        Command::Pause(arguments) => pause::pause(&arguments, &global, output),
+        Command::Resume(arguments) => pause::resume(&arguments, &global, output),
         Command::Users(arguments) => users::list(&arguments, &global, output),
         Command::User(arguments) => users::one(&arguments, &global, output),
         Command::Groups(arguments) => groups::list(&arguments, &global, output),

@@ -321,6 +321,7 @@ fn what(mode: &str) -> String {
     match mode {
         "approve" => "an approval of what another held".to_owned(),
         "apply" => "a plan that was kept in a file".to_owned(),
+        "rollback" => "an undoing of another run".to_owned(),
         mode => format!("a {mode} reading"),
     }
 }

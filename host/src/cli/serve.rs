@@ -17,6 +17,7 @@ use super::interrupt::block_on;
 use super::job::{self, Surroundings};
 use super::open;
 use super::output::{Output, print_json};
+use super::pause::pause_of;
 use super::report::Failure;
 use super::sync::{Wishes, one};
 use crate::clock;
@@ -194,6 +195,14 @@ impl Kit for Running {
 
     async fn run(&self, connector: &str, turn: Turn) -> Result<RunReport, Skipped> {
         let Loaded { config, library } = &self.kit;
+        match tokio::task::block_in_place(|| pause_of(config, connector)) {
+            Ok(None) => {}
+            Ok(Some(pause)) => {
+                let reason = format!("it is {pause}; `rollcall resume {connector}` ends that");
+                return Err(Skipped { reason });
+            }
+            Err(failure) => return Ok(not_begun(connector, &failure)),
+        }
         let ended = async {
             // Anew for each run, because their limits are those of a run.
             let plugins = tokio::task::block_in_place(|| open::plugins(config, library, connector))?;

@@ -36,7 +36,7 @@ pub(super) fn report(report: &RunReport) -> String {
     }
     text.push_str("\n\n");
     text.push_str(&table(report));
-    if report.mode != LOCAL {
+    if report.mode != LOCAL && report.undid.is_none() {
         text.push_str(&format!("\n\n{}", requests(report)));
     }
     if report.users.dropped + report.groups.dropped > 0 {
@@ -56,7 +56,7 @@ pub(super) fn report(report: &RunReport) -> String {
         text.push_str(&format!("\n{ignored} a user whom nobody read: ignored."));
     }
     if let Some(held) = &report.held {
-        text.push_str(&held_back(held, report.run));
+        text.push_str(&held_back(held, report));
     }
     for sentence in &report.overridden {
         text.push_str(&format!("\n\nLimits did not count: {sentence}."));
@@ -105,7 +105,7 @@ pub(super) fn brief(report: &RunReport) -> String {
 }
 
 /// What is held, why, and how to let it through.
-fn held_back(held: &HeldReport, run: Option<i64>) -> String {
+fn held_back(held: &HeldReport, report: &RunReport) -> String {
     let mut parts = Vec::new();
     if held.changes > 0 {
         parts.push(plural(held.changes, "change", "changes"));
@@ -124,18 +124,27 @@ fn held_back(held: &HeldReport, run: Option<i64>) -> String {
         });
         text.push_str(&listed(lines, held.objects.len() as u64));
     }
-    match run {
+    match report.run {
         _ if parts.is_empty() => text.push_str("\n`--override-limits` lets one sync pass"),
         Some(run) => {
             text.push_str(&format!("\n`rollcall approve {run}` applies it, `rollcall reject {run}` drops it"))
         }
         None => {}
     }
+    if held.paused {
+        let connector = &report.connector;
+        let approval =
+            if report.run.is_some() { "; an approval of all of it ends the pause too" } else { "" };
+        text.push_str(&format!("\n`rollcall resume {connector}` ends the pause{approval}"));
+    }
     text
 }
 
 fn headline(report: &RunReport) -> String {
     let mut run = report.run.map(|run| format!("run {run}, ")).unwrap_or_default();
+    if let Some(undid) = report.undid {
+        run.push_str(&format!("undoes run {undid}, "));
+    }
     if let Some(recorded) = report.replayed {
         run.push_str(&format!("as recorded {recorded}, "));
     }
@@ -143,7 +152,9 @@ fn headline(report: &RunReport) -> String {
     let nothing = !report.changes_anything() && report.notices.is_empty();
     let outcome = match (report.outcome, report.run) {
         (Outcome::Done, _) if report.mode == LOCAL && nothing => "nothing had to be changed",
-        (Outcome::Done | Outcome::Problems, None) if report.mode == LOCAL => "this is what it would do now",
+        (Outcome::Done | Outcome::Problems, None) if report.mode == LOCAL || report.undid.is_some() => {
+            "this is what it would do now"
+        }
         (Outcome::Done | Outcome::Problems, None) if !report.changes_anything() => "nothing to change",
         (Outcome::Done | Outcome::Problems, None) => "this is what a sync would do now",
         (Outcome::Done, _) => "done",

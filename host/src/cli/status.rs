@@ -71,8 +71,31 @@ struct ConnectorStatus {
     row: Option<RunRow>,
     /// What waits for a person; null where nothing does.
     held: Option<Waits>,
+    /// Since when its syncs hold all that they plan, and why; null where they don't.
+    paused: Option<Paused>,
     /// Null where only a command syncs it.
     schedule: Option<ConnectorSchedule>,
+}
+
+#[derive(Debug, Serialize)]
+struct Paused {
+    since: String,
+    /// The rollback; null where a person paused it.
+    run: Option<i64>,
+    #[serde(skip)]
+    shown: String,
+}
+
+impl Paused {
+    fn of(connector: &str, reader: &dyn Reader) -> Result<Option<Self>, StoreError> {
+        let id = reader.connector_id(connector)?;
+        let pause = id.map(|id| reader.pause(id)).transpose()?.flatten();
+        Ok(pause.map(|pause| Self {
+            shown: pause.to_string(),
+            since: pause.since,
+            run: pause.run.map(|run| run.0),
+        }))
+    }
 }
 
 /// What a run holds for a person.
@@ -179,6 +202,7 @@ fn look_at(config: &Config, directory: &Directory, status: &mut Status) -> Resul
             ConnectorSchedule::new(name, schedule, last, now)
         });
         let held = reader.as_ref().map(|reader| Waits::of(name, reader.as_ref())).transpose()?.flatten();
+        let paused = reader.as_ref().map(|reader| Paused::of(name, reader.as_ref())).transpose()?.flatten();
         let (name, directory) = (name.clone(), directory.name.clone());
         status.connectors.push(ConnectorStatus {
             name,
@@ -189,6 +213,7 @@ fn look_at(config: &Config, directory: &Directory, status: &mut Status) -> Resul
             last_run,
             row,
             held,
+            paused,
             schedule,
         });
     }
@@ -267,7 +292,12 @@ fn text(status: &Status) -> String {
         table.push(cells);
     }
     text.push_str(&format!("\n\n{}", table.render(None)));
-    for ConnectorStatus { name, held, .. } in &status.connectors {
+    for ConnectorStatus { name, held, paused, .. } in &status.connectors {
+        if let Some(Paused { shown, .. }) = paused {
+            text.push_str(&format!(
+                "\n\n{name} is {shown}: its syncs hold all that they plan. `rollcall resume {name}` ends that."
+            ));
+        }
         let Some(Waits { run, changes, reasons }) = held else { continue };
         let changes = plural(*changes as u64, "change", "changes");
         text.push_str(&format!("\n\nRun {run} of {name} holds {changes} for a person: `rollcall held`"));

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rollcall_packed::Writer;
 use tokio::runtime::Runtime;
 use wasmtime::Store;
 use wasmtime::component::{ComponentNamedList, Func, Instance, InstancePre, Lift, Lower, TypedFunc};
@@ -8,6 +9,7 @@ use wasmtime::component::{ComponentNamedList, Func, Instance, InstancePre, Lift,
 use super::bindings::{http, source, transform, types};
 use super::lent::{self, lent};
 use super::limits::{Limit, Limits};
+use super::packed;
 use super::state::{LogListener, Meter, State};
 use super::stop::StopReason;
 use crate::model::{Attribute, Group, Person, PluginKind, Scope};
@@ -36,11 +38,14 @@ type Answer<T> = (Result<T, types::Error>,);
 type Plan<'a> = (source::Scope, Vec<lent::Attribute<'a>>);
 type Groups<'a> = (Vec<lent::Group<'a>>,);
 type People<'a> = (Vec<lent::Person<'a>>,);
+type PackedPeople<'a> = (packed::Lent<'a>,);
 pub(super) type Configure = TypedFunc<(String,), Answer<()>>;
 
 pub(super) const PLUGIN: &str = "rollcall:plugin/plugin@0.1.0";
 pub(super) const SOURCE: &str = "rollcall:plugin/source@0.1.0";
 pub(super) const TRANSFORM: &str = "rollcall:plugin/transform@0.1.0";
+/// Optional: a transform may have it beside `TRANSFORM`.
+pub(super) const PACKED_TRANSFORM: &str = "rollcall:plugin/packed-transform@0.1.0";
 
 /// The interfaces that a kind exports, each with its functions.
 pub(super) fn required_exports(kind: PluginKind) -> [(&'static str, &'static [&'static str]); 2] {
@@ -81,14 +86,26 @@ pub(super) struct TransformFunctions {
     configure: Configure,
     shape_groups: Func,
     shape_people: Func,
+    /// Where the plugin takes people packed, too.
+    shape_packed: Option<Func>,
 }
 
 impl Functions for TransformFunctions {
     const KIND: PluginKind = PluginKind::Transform;
 
     fn of(store: &mut Store<State>, instance: &Instance) -> Result<Self, ExportFault> {
+        let packed = instance.get_export_index(&mut *store, None, PACKED_TRANSFORM).is_some();
+        let shape_packed = packed.then(|| {
+            function::<PackedPeople<'_>, Answer<packed::Answer>>(
+                store,
+                instance,
+                PACKED_TRANSFORM,
+                "shape-people",
+            )
+        });
         Ok(Self {
             configure: function(store, instance, PLUGIN, "configure")?,
+            shape_packed: shape_packed.transpose()?.map(|function| *function.func()),
             shape_groups: *function::<Groups<'_>, Answer<Vec<transform::GroupVerdict>>>(
                 store,
                 instance,
@@ -260,6 +277,20 @@ impl Guest {
     ) -> Result<Result<Vec<transform::Verdict>, types::Error>, StopReason> {
         let typed = self.again::<People<'_>, _>(functions.shape_people)?;
         self.call(typed, (lent(people),))
+    }
+
+    /// The same, packed; nothing where the plugin can't.
+    pub fn shape_packed(
+        &mut self,
+        functions: &TransformFunctions,
+        people: &[Person],
+    ) -> Option<Result<Result<packed::Answer, types::Error>, StopReason>> {
+        let function = functions.shape_packed?;
+        let Writer { texts, numbers } = packed::people(people);
+        Some(
+            self.again::<PackedPeople<'_>, _>(function)
+                .and_then(|typed| self.call(typed, (packed::Lent { texts: &texts, numbers: &numbers },))),
+        )
     }
 
     fn again<P, T>(&self, function: Func) -> Result<TypedFunc<P, Answer<T>>, StopReason>

@@ -28,6 +28,7 @@ mod library;
 mod limits;
 mod manifest;
 mod nearest;
+mod packed;
 mod pool;
 mod settings;
 mod state;

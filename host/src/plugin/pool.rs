@@ -6,6 +6,7 @@ use super::bindings::types;
 use super::call::{CallError, Identity, Source, Transform};
 use super::guest::{ExportFault, Functions, Guest, Mould, SourceFunctions, TransformFunctions};
 use super::limits::{Limit, LimitReached, Limits};
+use super::packed;
 use super::state::{LogListener, Meter};
 use super::stop::StopReason;
 use super::weight::{Weight, records};
@@ -226,13 +227,26 @@ impl Transform for Pool<TransformFunctions> {
 
     fn shape_people(&self, people: &[Person]) -> Result<Vec<Verdict>, CallError> {
         self.use_one("shape-people", |guest, functions| {
-            let given = answer(guest.shape_people(functions, people))?;
-            one_for_each("people", given.len(), people.len())?;
-            let verdicts: Vec<Verdict> = given.into_iter().map(Verdict::from).collect();
+            let verdicts = match guest.shape_packed(functions, people) {
+                Some(called) => unpacked(&answer(called)?, people)?,
+                None => {
+                    let given = answer(guest.shape_people(functions, people))?;
+                    one_for_each("people", given.len(), people.len())?;
+                    given.into_iter().map(Verdict::from).collect()
+                }
+            };
             self.count(&verdicts, 0)?;
             Ok(verdicts)
         })
     }
+}
+
+fn unpacked(given: &packed::Answer, people: &[Person]) -> Result<Vec<Verdict>, Failure> {
+    let broke = |malformed| {
+        Failure::Stopped(StopReason::Broke(format!("its packed verdicts can't be read: {malformed}")))
+    };
+    one_for_each("people", given.count().map_err(broke)?, people.len())?;
+    given.verdicts(people).map_err(broke)
 }
 
 fn one_for_each(of: &str, given: usize, wanted: usize) -> Result<(), Failure> {

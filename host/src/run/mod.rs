@@ -39,6 +39,7 @@ mod reference_tests;
 mod references;
 mod replay;
 mod report;
+pub mod rollback;
 #[expect(clippy::module_inception, reason = "the story of a run is one concept of the run's folder")]
 mod run;
 pub mod safety;

@@ -192,6 +192,9 @@ pub struct HeldReport {
     pub changes: u64,
     /// Held memberships.
     pub memberships: u64,
+    /// All of it is held because the connector is paused: see [`Pause`](crate::directory::Pause).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
     /// The entries, each with what would happen to it, up to [`RunReport::LISTED`].
     pub objects: Vec<HeldEntry>,
 }
@@ -231,6 +234,9 @@ pub struct RunReport {
     /// When the reading was recorded, for a run that repeated one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replayed: Option<Timestamp>,
+    /// The run that this one, a rollback, undid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undid: Option<i64>,
     pub outcome: Outcome,
     pub users: Counts,
     pub groups: Counts,
@@ -288,6 +294,7 @@ impl RunReport {
             mode: mode.to_owned(),
             everything_because: None,
             replayed: None,
+            undid: None,
             outcome: Outcome::Failed,
             users: Counts::default(),
             groups: Counts::default(),

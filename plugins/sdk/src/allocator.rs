@@ -1,7 +1,7 @@
 //! The allocator of a Rust component.
 //!
-//! What crosses the boundary is made of small texts: a person brings about forty, each allocated when the host
-//! copies it in and freed when the answer was copied out. The allocator that Rust has for WebAssembly (dlmalloc)
+//! What crosses the boundary is made of small texts: a person brings about forty, each allocated when it
+//! comes in and freed when the answer was given. The allocator that Rust has for WebAssembly (dlmalloc)
 //! splits and joins blocks each time, which was the largest cost of shaping people. This one keeps freed blocks by
 //! size and hands the last one out again: a few instructions each way.
 //!

@@ -79,7 +79,10 @@ pub mod transform {
     wit_bindgen::generate!({
         inline: "
             package rollcall:sdk;
-            world transform-part { export rollcall:plugin/transform@0.1.0; }
+            world transform-part {
+                export rollcall:plugin/transform@0.1.0;
+                export rollcall:plugin/packed-transform@0.1.0;
+            }
         ",
         path: "../../wit/0.1",
         world: "rollcall:sdk/transform-part",

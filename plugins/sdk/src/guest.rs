@@ -1,8 +1,11 @@
 use std::sync::OnceLock;
 
+use rollcall_packed::Writer;
 use serde::de::DeserializeOwned;
 
 use crate::bindings;
+use crate::bindings::transform::exports::rollcall::plugin::packed_transform::Packed;
+use crate::packed;
 use crate::{
     Attribute, Error, Group, GroupVerdict, Page, Person, Problem, Request, Response, Scope, Verdict,
 };
@@ -131,6 +134,19 @@ where
 
     fn shape_people(people: Vec<Person>) -> Result<Vec<Verdict>, Error> {
         configured::<I>()?.shape_people(people)
+    }
+}
+
+impl<I: Instance> bindings::transform::exports::rollcall::plugin::packed_transform::Guest for I
+where
+    I::Plugin: Transform,
+{
+    fn shape_people(given: Packed) -> Result<Packed, Error> {
+        let given = packed::people(&given.texts, &given.numbers)?;
+        let people = given.iter().map(packed::Given::person).collect();
+        let verdicts = configured::<I>()?.shape_people(people)?;
+        let Writer { texts, numbers } = packed::write(&given, &verdicts);
+        Ok(Packed { texts, numbers })
     }
 }
 

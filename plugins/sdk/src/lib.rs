@@ -73,6 +73,7 @@ mod ids;
 mod json;
 pub mod link;
 pub mod log;
+mod packed;
 pub mod query;
 mod record;
 mod settings;

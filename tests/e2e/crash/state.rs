@@ -62,8 +62,12 @@ impl State {
             .collect();
         let mut state = Self::default();
         for table in tables.iter().filter(|table| !UNCOMPARED.contains(&table.as_str())) {
-            // Where the next sync of changes begins is a time, which is another in every run.
-            let columns = if table == "checkpoint" { "connector, name" } else { "*" };
+            // Where the next sync of changes begins, and since when there is a pause, are times: others in every run.
+            let columns = match table.as_str() {
+                "checkpoint" => "connector, name",
+                "pause" => "connector, run",
+                _ => "*",
+            };
             let rows = rows(&database, &format!("SELECT {columns} FROM {table}"), |row| told(row, &applied));
             // A database that was just made counts from one.
             let fresh = table == "counter" && rows.iter().all(|row| row.ends_with("next=Integer(1) "));

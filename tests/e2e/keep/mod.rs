@@ -3,4 +3,5 @@
 mod backup;
 mod history;
 mod prune;
+mod rollback;
 mod transfer;

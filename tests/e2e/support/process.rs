@@ -33,6 +33,15 @@ impl Ran {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 
+    /// Standard output says all of this.
+    #[track_caller]
+    pub fn prints(&self, texts: &[&str]) -> &Self {
+        for text in texts {
+            assert!(self.stdout.contains(text), "{text:?} is not printed by\n{}", self.stdout);
+        }
+        self
+    }
+
     /// Standard error says all of this.
     #[track_caller]
     pub fn says(&self, texts: &[&str]) -> &Self {

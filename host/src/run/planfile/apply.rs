@@ -21,7 +21,7 @@ use crate::run::report::{
     Counts, MembershipCounts, Milliseconds, Outcome, ReportedProblem, RequestCounts, RunReport,
 };
 use crate::run::run::timestamp;
-use crate::run::safety::{self, Fitted, Wanted};
+use crate::run::safety::{self, Fitted, Owner, Wanted};
 
 /// A plan that is to be applied, and by whom.
 pub struct Applying<'a> {
@@ -50,6 +50,7 @@ pub fn apply(applying: Applying<'_>, store: &mut dyn Store) -> Result<RunReport,
     let (work, counters) = Work::of(&applying, reader.as_ref())?;
     let wanted = Wanted {
         connector: &name,
+        owner: Owner::Own,
         safety: &applying.policy.safety,
         changes: &work.changes,
         members: &work.members,
@@ -75,7 +76,7 @@ pub fn apply(applying: Applying<'_>, store: &mut dyn Store) -> Result<RunReport,
     FailPoint::Applying.pass();
     let mut writer = store.write()?;
     writer.set_counters(counters)?;
-    fitted.write(writer.as_mut(), run, connector)?;
+    fitted.write(writer.as_mut(), run)?;
     // As a run that reads: it is a newer plan than what waits.
     writer.supersede_held(connector)?;
     if report.held.as_ref().is_none_or(|held| held.applied) {

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use super::fit::{Entry, Fitted, Members};
-use crate::directory::{ChangeKind, ConnectorId, GroupKey, RunId, UserEntry, UserKey, Writer};
+use crate::directory::{ChangeKind, GroupKey, RunId, UserEntry, UserKey, Writer};
 use crate::failpoint::FailPoint;
 use crate::run::error::RunError;
 
 impl Fitted<'_> {
     /// Changes the directory, and keeps the changes with the run.
-    pub fn write(&self, writer: &mut dyn Writer, run: RunId, connector: ConnectorId) -> Result<(), RunError> {
+    pub fn write(&self, writer: &mut dyn Writer, run: RunId) -> Result<(), RunError> {
         for user in &self.users {
             if user.has(ChangeKind::Rename) || user.has(ChangeKind::Anonymize) || user.after.is_none() {
                 writer.release_user_name(UserKey(user.key))?;
@@ -18,12 +18,12 @@ impl Fitted<'_> {
         for user in &self.users {
             match &user.after {
                 None => writer.delete_user(UserKey(user.key))?,
-                Some(after) if user.has(ChangeKind::Create) => writer.create_user(connector, after)?,
-                Some(after) => writer.update_user(connector, after)?,
+                Some(after) if user.has(ChangeKind::Create) => writer.create_user(user.owner, after)?,
+                Some(after) => writer.update_user(user.owner, after)?,
             }
             // The mirror is not of the reading that this was planned by: should the provider say again what the mirror
             // has, that has to be seen.
-            writer.shape_again(connector, &user.external_id()?)?;
+            writer.shape_again(user.owner, &user.external_id()?)?;
         }
         FailPoint::UsersWritten.pass();
         for group in &self.groups {
@@ -35,8 +35,8 @@ impl Fitted<'_> {
             match &group.after {
                 // Once its memberships are gone.
                 None => {}
-                Some(after) if group.has(ChangeKind::Create) => writer.create_group(connector, after)?,
-                Some(after) => writer.update_group(connector, after)?,
+                Some(after) if group.has(ChangeKind::Create) => writer.create_group(group.owner, after)?,
+                Some(after) => writer.update_group(group.owner, after)?,
             }
         }
         FailPoint::GroupsWritten.pass();
@@ -48,6 +48,9 @@ impl Fitted<'_> {
         for Members { change, all } in &self.members {
             writer.set_members(change.group, change.connector, all)?;
             writer.add_membership_change(run, change)?;
+            for key in &change.added | &change.removed {
+                writer.shape_user_again(UserKey(key))?;
+            }
         }
         for group in self.groups.iter().filter(|group| group.after.is_none()) {
             writer.delete_group(GroupKey(group.key))?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio_util::sync::CancellationToken;
 
-use super::fit::{Fitted, Wanted};
+use super::fit::{Fitted, Owner, Wanted};
 use super::limits::Safety;
 use crate::directory::{
     Change, EntryKind, GroupKey, HeldChange, HeldMembers, HeldState, MembershipChange, Reader, RunId,
@@ -184,6 +184,18 @@ pub fn approve_beforehand(
     Ok(entries.into_iter().map(|(kind, _, name)| format!("{} {name}", kind.as_str())).collect())
 }
 
+impl Approval<'_> {
+    /// A pause is confirmed where all is approved that a run held because of it.
+    fn ends_pause(&self, reader: &dyn Reader) -> Result<bool, StoreError> {
+        let row = reader.run(self.run)?;
+        let report: Option<RunReport> = row.and_then(|row| serde_json::from_str(&row.report).ok());
+        let paused = report.and_then(|report| report.held).is_some_and(|held| held.paused);
+        let connector = reader.connector_id(self.connector)?;
+        let is_paused = connector.map(|id| reader.pause(id)).transpose()?.flatten().is_some();
+        Ok(paused && is_paused && self.only.is_empty())
+    }
+}
+
 /// Applies held changes as a run of its own, in one transaction, after a look at each entry: it has to be as it was
 /// when the change was planned.
 pub fn approve(approval: &Approval<'_>, store: &mut dyn Store) -> Result<RunReport, DecisionError> {
@@ -196,11 +208,13 @@ pub fn approve(approval: &Approval<'_>, store: &mut dyn Store) -> Result<RunRepo
     let members: Vec<MembershipChange> = waiting.members.iter().map(|held| held.change.clone()).collect();
     let wanted = Wanted {
         connector: approval.connector,
+        owner: Owner::Own,
         safety: approval.safety,
         changes: &changes,
         members: &members,
     };
     let fitted = Fitted::new(&wanted, store.read()?.as_ref())?;
+    let ends_pause = approval.ends_pause(store.read()?.as_ref())?;
     if !fitted.misfits.is_empty() && !approval.skip_changed {
         return Err(DecisionError::Changed {
             connector: approval.connector.to_owned(),
@@ -215,18 +229,31 @@ pub fn approve(approval: &Approval<'_>, store: &mut dyn Store) -> Result<RunRepo
     report.protected.clone_from(&fitted.protected);
     fitted.misfits.iter().for_each(|problem| report.add_problem(problem.clone()));
     report.outcome = if fitted.misfits.is_empty() { Outcome::Done } else { Outcome::Problems };
+    if ends_pause {
+        report.add_notice(ReportedProblem {
+            kind: "run".to_owned(),
+            id: None,
+            name: None,
+            code: "resumed".to_owned(),
+            message: format!("connector {} is no longer paused", approval.connector),
+            hint: None,
+        });
+    }
     report.milliseconds.total = began.elapsed().as_millis() as u64;
 
     let told = serde_json::to_string(&report).map_err(|error| RunError::Worker(error.to_string()))?;
     FailPoint::Applying.pass();
     let mut writer = store.write()?;
-    fitted.write(writer.as_mut(), run, connector)?;
+    fitted.write(writer.as_mut(), run)?;
     for at in fitted.fitting_changes() {
         writer.decide_change(approval.run, waiting.changes[at].sequence, HeldState::Approved)?;
     }
     for at in fitted.fitting_members() {
         let change = &members[*at];
         writer.decide_members(approval.run, change.group, change.connector, HeldState::Approved)?;
+    }
+    if ends_pause {
+        writer.end_pause(connector)?;
     }
     writer.end_run(run, report.outcome.as_str(), timestamp(), &told)?;
     FailPoint::OutcomeWritten.pass();

@@ -1,8 +1,11 @@
 //! Which limits a plan is over.
 
+use roaring::RoaringBitmap;
+
+use super::fit::Fitted;
 use super::guard::Guard;
-use super::limits::LimitKind;
-use crate::directory::ChangeKind;
+use super::limits::{LimitKind, Safety};
+use crate::directory::{ChangeKind, Reader, StoreResult};
 use crate::run::error::RunError;
 use crate::run::leavers::Fate;
 use crate::run::plan::PlannedMembers;
@@ -44,10 +47,8 @@ impl Guard<'_, '_> {
         let users = || self.plan.users.iter().filter(|user| !self.approved.users.contains(user.key.0));
         let has = |kind| users().filter(|user| user.kinds.has(kind)).count() as u64;
         let (missing, known) = self.missing()?;
-        let mut totals = None;
-        let mut over = Over::new();
-        for kind in LimitKind::ALL {
-            let number = match kind {
+        let number = |kind| -> Result<u64, RunError> {
+            Ok(match kind {
                 LimitKind::Disables => has(ChangeKind::Disable),
                 LimitKind::Deletes => has(ChangeKind::Delete) + has(ChangeKind::Anonymize),
                 LimitKind::Removals => {
@@ -58,26 +59,10 @@ impl Guard<'_, '_> {
                 LimitKind::Renames => has(ChangeKind::Rename),
                 LimitKind::Listing => missing,
                 LimitKind::GroupsEmptied => self.emptied()?.len() as u64,
-            };
-            let bound = self.inputs.policy.safety.bound(kind);
-            if number == 0 || bound.exceeded(number, 0).is_none() {
-                continue;
-            }
-            if totals.is_none() {
-                totals = Some(self.reader().totals(Some(self.inputs.connector_name))?);
-            }
-            let (users, groups, memberships) = totals.unwrap_or_default();
-            let of = match kind {
-                LimitKind::Listing => known,
-                LimitKind::Removals => memberships,
-                LimitKind::GroupsEmptied => groups,
-                LimitKind::Disables | LimitKind::Deletes | LimitKind::Renames => users,
-            };
-            if let Some(limit) = bound.exceeded(number, of) {
-                over.push((kind, kind.sentence(number, of, &limit)));
-            }
-        }
-        Ok(over)
+            })
+        };
+        let totals = || self.reader().totals(Some(self.inputs.connector_name));
+        exceeding(&self.inputs.policy.safety, number, known, totals)
     }
 
     /// Whether the group has members now and none afterwards.
@@ -101,4 +86,74 @@ impl Guard<'_, '_> {
         keys.dedup();
         Ok(keys)
     }
+}
+
+impl Fitted<'_> {
+    /// Which limits of the connector what is made is over: a sentence for each.
+    pub fn over(
+        &self,
+        safety: &Safety,
+        connector: &str,
+        reader: &dyn Reader,
+    ) -> Result<Vec<String>, RunError> {
+        let has = |kind| self.users.iter().filter(|user| user.has(kind)).count() as u64;
+        let number = |kind| -> Result<u64, RunError> {
+            Ok(match kind {
+                LimitKind::Disables => has(ChangeKind::Disable),
+                LimitKind::Deletes => has(ChangeKind::Delete) + has(ChangeKind::Anonymize),
+                LimitKind::Removals => self.members.iter().map(|members| members.change.removed.len()).sum(),
+                LimitKind::Renames => has(ChangeKind::Rename),
+                // Nothing was read.
+                LimitKind::Listing => 0,
+                LimitKind::GroupsEmptied => self.emptied(reader)?,
+            })
+        };
+        let over = exceeding(safety, number, 0, || reader.totals(Some(connector)))?;
+        Ok(over.into_iter().map(|(_, sentence)| sentence).collect())
+    }
+
+    /// How many groups are deleted, or have members now and none afterwards.
+    fn emptied(&self, reader: &dyn Reader) -> Result<u64, RunError> {
+        let deleted = self.groups.iter().filter(|group| group.after.is_none());
+        let mut keys: RoaringBitmap = deleted.map(|group| group.key).collect();
+        for members in self.members.iter().filter(|members| members.all.is_empty()) {
+            let removed = &members.change.removed;
+            if !removed.is_empty() && reader.members(members.change.group)? == *removed {
+                keys.insert(members.change.group.0);
+            }
+        }
+        Ok(keys.len())
+    }
+}
+
+/// Of each kind, how many there are, and whether that is over the limit. What the connector has is counted only where
+/// it is asked for. `known`: how many people the last reading gave.
+fn exceeding(
+    safety: &Safety,
+    number: impl Fn(LimitKind) -> Result<u64, RunError>,
+    known: u64,
+    totals: impl Fn() -> StoreResult<(u64, u64, u64)>,
+) -> Result<Over, RunError> {
+    let mut counted = None;
+    let mut over = Over::new();
+    for kind in LimitKind::ALL {
+        let (number, bound) = (number(kind)?, safety.bound(kind));
+        if number == 0 || bound.exceeded(number, 0).is_none() {
+            continue;
+        }
+        if counted.is_none() {
+            counted = Some(totals()?);
+        }
+        let (users, groups, memberships) = counted.unwrap_or_default();
+        let of = match kind {
+            LimitKind::Listing => known,
+            LimitKind::Removals => memberships,
+            LimitKind::GroupsEmptied => groups,
+            LimitKind::Disables | LimitKind::Deletes | LimitKind::Renames => users,
+        };
+        if let Some(limit) = bound.exceeded(number, of) {
+            over.push((kind, kind.sentence(number, of, &limit)));
+        }
+    }
+    Ok(over)
 }

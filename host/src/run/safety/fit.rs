@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use roaring::RoaringBitmap;
-use rustc_hash::FxHashSet;
 use serde_json::{Map, Value as Json};
 
 use super::limits::Safety;
+use super::taken::{has_group, has_user, known_otherwise, moves};
 use crate::directory::{
-    Change, ChangeKind, EntryKind, GroupEntry, GroupFilter, GroupKey, MembershipChange, PatchError, Reader,
-    UserEntry, UserKey, fold,
+    Change, ChangeKind, ConnectorId, EntryKind, GroupEntry, GroupFilter, GroupKey, MembershipChange,
+    PatchError, Reader, UserEntry, UserKey,
 };
 use crate::run::error::RunError;
 use crate::run::plan::count_changes;
@@ -18,9 +18,19 @@ use crate::run::report::{ReportedProblem, RunReport};
 /// Changes that a plan has, and who makes them.
 pub struct Wanted<'a> {
     pub connector: &'a str,
+    pub owner: Owner,
     pub safety: &'a Safety,
     pub changes: &'a [Change],
     pub members: &'a [MembershipChange],
+}
+
+/// Whose entries may be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The connector's.
+    Own,
+    /// Anybody's: what a run did to them is taken back.
+    Any,
 }
 
 /// Those changes that fit, with what the entries become by them.
@@ -29,6 +39,7 @@ pub struct Fitted<'a> {
     pub(super) users: Vec<Entry<'a, UserEntry>>,
     pub(super) groups: Vec<Entry<'a, GroupEntry>>,
     pub(super) members: Vec<Members>,
+    connectors: BTreeMap<String, ConnectorId>,
     /// Places in [`Wanted::members`] of those that fit.
     fitting_members: Vec<usize>,
     /// Each change that no longer fits, and why.
@@ -42,6 +53,8 @@ pub(super) struct Entry<'a, T> {
     /// Nothing for one that is deleted.
     pub after: Option<T>,
     pub key: u32,
+    /// Whose it is, or was when it was deleted.
+    pub owner: ConnectorId,
     /// By their places in [`Wanted::changes`].
     pub changes: Vec<(usize, &'a Change)>,
 }
@@ -50,11 +63,6 @@ impl<T> Entry<'_, T> {
     pub fn has(&self, kind: ChangeKind) -> bool {
         self.changes.iter().any(|(_, change)| change.kind == kind)
     }
-}
-
-/// Why the changes of an entry are nothing that the connector may apply: another took it over meanwhile.
-fn foreign(owner: Option<&str>, connector: &str) -> Option<String> {
-    owner.filter(|owner| *owner != connector).map(|owner| format!("it belongs to connector {owner} now"))
 }
 
 /// A change with all members that the connector gives to the group afterwards.
@@ -66,7 +74,8 @@ pub(super) struct Members {
 impl<'a> Fitted<'a> {
     /// Each entry has to be as it was when its change was planned.
     pub fn new(wanted: &Wanted<'a>, reader: &dyn Reader) -> Result<Self, RunError> {
-        let mut fitted = Fitted::default();
+        let connectors = reader.connectors()?.into_iter().map(|(id, name)| (name, id)).collect();
+        let mut fitted = Fitted { connectors, ..Fitted::default() };
         let mut entries: BTreeMap<(EntryKind, u32), Vec<(usize, &Change)>> = BTreeMap::new();
         for (at, change) in wanted.changes.iter().enumerate() {
             entries.entry((change.entry, change.key)).or_default().push((at, change));
@@ -112,7 +121,31 @@ impl<'a> Fitted<'a> {
         }
     }
 
-    fn misfit(&mut self, kind: EntryKind, name: &str, why: impl std::fmt::Display) {
+    /// Whose the entry is, if it may be changed: another connector may have taken it over meanwhile.
+    fn owner(&self, wanted: &Wanted<'_>, owner: Option<&str>) -> Result<ConnectorId, String> {
+        let owner = owner.unwrap_or(wanted.connector);
+        if wanted.owner == Owner::Own && owner != wanted.connector {
+            return Err(format!("it belongs to connector {owner} now"));
+        }
+        self.connectors.get(owner).copied().ok_or_else(|| format!("there is no connector {owner}"))
+    }
+
+    /// What is made, in order.
+    pub fn changes(&self) -> impl Iterator<Item = &Change> + '_ {
+        let users = self.users.iter().flat_map(|entry| &entry.changes);
+        users.chain(self.groups.iter().flat_map(|entry| &entry.changes)).map(|(_, change)| *change)
+    }
+
+    /// Who comes and who goes, by group.
+    pub fn membership_changes(&self) -> impl Iterator<Item = &MembershipChange> + '_ {
+        self.members.iter().map(|members| &members.change)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty() && self.groups.is_empty() && self.members.is_empty()
+    }
+
+    pub(super) fn misfit(&mut self, kind: EntryKind, name: &str, why: impl std::fmt::Display) {
         self.misfits.push(ReportedProblem {
             kind: kind.as_str().to_owned(),
             id: None,
@@ -150,14 +183,19 @@ impl<'a> Fitted<'a> {
         });
         let is_new = changes.iter().any(|(_, change)| change.kind == ChangeKind::Create);
         match after {
-            Ok(Some(made)) if is_new && has_user(reader, wanted.connector, &made.external_id)? => {
+            Ok(Some(made)) if is_new && has_user(reader, &made)? => {
                 self.misfit(EntryKind::User, &name, "it is in the directory already");
+            }
+            Ok(Some(made))
+                if before.as_ref().is_some_and(|one| moves(one, &made)) && has_user(reader, &made)? =>
+            {
+                self.misfit(EntryKind::User, &name, known_otherwise(&made.connector));
             }
             Ok(after) => {
                 let owner = after.as_ref().or(before.as_ref()).map(|entry| entry.connector.as_str());
-                match foreign(owner, wanted.connector) {
-                    None => self.users.push(Entry { after, key, changes }),
-                    Some(why) => self.misfit(EntryKind::User, &name, why),
+                match self.owner(wanted, owner) {
+                    Ok(owner) => self.users.push(Entry { after, key, owner, changes }),
+                    Err(why) => self.misfit(EntryKind::User, &name, why),
                 }
             }
             Err(why) => self.misfit(EntryKind::User, &name, why),
@@ -186,57 +224,25 @@ impl<'a> Fitted<'a> {
         });
         let is_new = changes.iter().any(|(_, change)| change.kind == ChangeKind::Create);
         match after {
-            Ok(Some(made)) if is_new && has_group(reader, wanted.connector, &made)? => {
+            Ok(Some(made)) if is_new && has_group(reader, &made)? => {
                 self.misfit(EntryKind::Group, &name, "it is in the directory already");
+            }
+            Ok(Some(made))
+                if before.as_ref().is_some_and(|one| one.connector != made.connector)
+                    && has_group(reader, &made)? =>
+            {
+                self.misfit(EntryKind::Group, &name, known_otherwise(&made.connector));
             }
             Ok(after) => {
                 let owner = after.as_ref().or(before.as_ref()).map(|entry| entry.connector.as_str());
-                match foreign(owner, wanted.connector) {
-                    None => self.groups.push(Entry { after, key, changes }),
-                    Some(why) => self.misfit(EntryKind::Group, &name, why),
+                match self.owner(wanted, owner) {
+                    Ok(owner) => self.groups.push(Entry { after, key, owner, changes }),
+                    Err(why) => self.misfit(EntryKind::Group, &name, why),
                 }
             }
             Err(why) => self.misfit(EntryKind::Group, &name, why),
         }
         Ok(())
-    }
-
-    /// A name that somebody took meanwhile, and does not give up now. Whoever is refused keeps a name that another may
-    /// want: until nobody is left who does.
-    fn refuse_taken_names(&mut self, reader: &dyn Reader) -> Result<(), RunError> {
-        loop {
-            let changing: FxHashSet<u32> = self.users.iter().map(|entry| entry.key).collect();
-            let mut taken = Vec::new();
-            for (at, entry) in self.users.iter().enumerate() {
-                let Some(after) = &entry.after else { continue };
-                let holder = reader.user_by_name(&fold(&after.user_name))?;
-                if holder.is_some_and(|holder| holder.key != after.key && !changing.contains(&holder.key.0)) {
-                    taken.push(at);
-                }
-            }
-            for at in taken.iter().rev() {
-                let entry = self.users.remove(*at);
-                let name = entry.after.map(|after| after.user_name).unwrap_or_default();
-                self.misfit(EntryKind::User, &name, "another user has the name now");
-            }
-            let changing: FxHashSet<u32> = self.groups.iter().map(|entry| entry.key).collect();
-            let mut groups_taken = Vec::new();
-            for (at, entry) in self.groups.iter().enumerate() {
-                let Some(after) = &entry.after else { continue };
-                let holder = reader.group_by_name(&fold(&after.name))?;
-                if holder.is_some_and(|holder| holder.key != after.key && !changing.contains(&holder.key.0)) {
-                    groups_taken.push(at);
-                }
-            }
-            for at in groups_taken.iter().rev() {
-                let entry = self.groups.remove(*at);
-                let name = entry.after.map(|after| after.name).unwrap_or_default();
-                self.misfit(EntryKind::Group, &name, "another group has the name now");
-            }
-            if taken.is_empty() && groups_taken.is_empty() {
-                return Ok(());
-            }
-        }
     }
 
     /// True when it fits.
@@ -336,16 +342,6 @@ impl<'a> Fitted<'a> {
         self.members.sort_by_key(|members| (members.change.group, members.change.connector));
         Ok(())
     }
-}
-
-fn has_user(reader: &dyn Reader, connector: &str, external_id: &str) -> Result<bool, RunError> {
-    Ok(reader.users_by_id(external_id)?.iter().any(|entry| entry.connector == connector))
-}
-
-/// Those that rules made up have no id, but a name.
-fn has_group(reader: &dyn Reader, connector: &str, made: &GroupEntry) -> Result<bool, RunError> {
-    let Some(id) = &made.external_id else { return Ok(false) };
-    Ok(reader.groups_by_id(id)?.iter().any(|entry| entry.connector == connector))
 }
 
 /// The entry after its changes; nothing when it is deleted.

@@ -3,7 +3,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::excess::Over;
 use super::limits::OnLimit;
-use crate::directory::{ChangeKind, EntryKind, GroupKey, Reader, fold};
+use crate::directory::{ChangeKind, EntryKind, GroupKey, Pause, Reader, fold};
 use crate::run::error::RunError;
 use crate::run::plan::{Plan, PlanInputs, count_changes, count_users};
 use crate::run::report::{Counts, MembershipCounts, RunReport};
@@ -11,7 +11,8 @@ use crate::run::staging::Action;
 
 const TAKES_AWAY: [ChangeKind; 3] = [ChangeKind::Disable, ChangeKind::Delete, ChangeKind::Anonymize];
 
-/// Takes out of a finished plan what protection forbids and what is over a limit.
+/// Takes out of a finished plan what protection forbids and what is over a limit; where the connector is paused, all of
+/// it.
 pub fn guard(
     plan: &mut Plan,
     inputs: &PlanInputs<'_>,
@@ -26,8 +27,12 @@ pub fn guard(
     let first = inputs.reader.last_applied(inputs.connector)?.is_none();
     let over = if first { Over::new() } else { guard.over()? };
     let mut sentences: Vec<String> = over.iter().map(|(_, sentence)| sentence.clone()).collect();
-    let holds = !over.is_empty() && !override_limits;
-    let applied = !holds || inputs.policy.safety.on_limit == OnLimit::Withhold;
+    let paused = guard.pause()?;
+    let holds = paused.is_some() || !over.is_empty() && !override_limits;
+    let applied = paused.is_none() && (!holds || inputs.policy.safety.on_limit == OnLimit::Withhold);
+    if let Some(pause) = &paused {
+        sentences.insert(0, format!("connector {} is {pause}", inputs.connector_name));
+    }
     if holds {
         match applied {
             true => guard.withhold(&over)?,
@@ -47,7 +52,7 @@ pub fn guard(
     if holds || !held.is_empty() {
         sentences.extend(held.further_reasons(&sentences));
         let reader = inputs.reader;
-        report.held = Some(held.report(applied, sentences, |members| {
+        let mut told = held.report(applied, sentences, |members| {
             let made = held.changes.iter().find(|(_, change)| {
                 change.kind == ChangeKind::Create
                     && change.entry == EntryKind::Group
@@ -57,7 +62,9 @@ pub fn guard(
                 Some((_, change)) => Ok(change.name.clone()),
                 None => guard.plan.group_name(reader, members.group),
             }
-        })?);
+        })?;
+        told.paused = paused.is_some();
+        report.held = Some(told);
     }
     Ok(())
 }
@@ -95,6 +102,15 @@ pub(super) struct Guard<'a, 'p> {
 impl Guard<'_, '_> {
     pub fn reader(&self) -> &dyn Reader {
         self.inputs.reader
+    }
+
+    /// Why all of the plan is held, where it changes anything.
+    fn pause(&self) -> Result<Option<Pause>, RunError> {
+        let Plan { users, groups, memberships, .. } = &*self.plan;
+        match users.is_empty() && groups.is_empty() && memberships.is_empty() {
+            true => Ok(None),
+            false => Ok(self.reader().pause(self.inputs.connector)?),
+        }
     }
 
     /// True when something was taken out.

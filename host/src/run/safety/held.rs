@@ -70,7 +70,8 @@ impl Held {
                 }
             }
         }
-        Ok(HeldReport { applied, reasons, changes: self.changes.len() as u64, memberships, objects })
+        let changes = self.changes.len() as u64;
+        Ok(HeldReport { applied, reasons, changes, memberships, paused: false, objects })
     }
 }
 

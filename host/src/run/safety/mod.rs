@@ -13,12 +13,13 @@ mod guard;
 mod held;
 mod limits;
 mod protect;
+mod taken;
 #[cfg(test)]
 pub(super) mod tests;
 mod withhold;
 
 pub use decide::{Approval, DecisionError, approve, approve_beforehand, reject};
-pub(super) use fit::{Fitted, Wanted};
+pub(super) use fit::{Fitted, Owner, Wanted};
 pub use guard::guard;
 pub use held::{Held, hold};
 pub use limits::{Bound, LimitKind, OnLimit, Safety};
