@@ -16,6 +16,7 @@ mod crash;
 mod directories;
 mod explain;
 mod faults;
+mod histories;
 mod keep;
 mod lessons;
 mod local;

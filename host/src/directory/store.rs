@@ -244,6 +244,9 @@ pub trait Reader {
     fn mirror_group(&self, connector: ConnectorId, id: &str) -> StoreResult<Option<MirrorGroup>>;
     /// By provider id.
     fn mirror_groups(&self, connector: ConnectorId, each: &mut dyn FnMut(MirrorGroup)) -> StoreResult<()>;
+    /// Provider id and name of groups that the provider gives and whose members the last reading could not read, at most
+    /// so many, by id.
+    fn unread_groups(&self, connector: ConnectorId, limit: usize) -> StoreResult<Vec<(String, String)>>;
     /// Numbers of mirror users; nothing when they were never read.
     fn mirror_members(&self, group: u32) -> StoreResult<Option<RoaringBitmap>>;
 

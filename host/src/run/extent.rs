@@ -128,6 +128,15 @@ pub fn told(checkpoints: BTreeMap<String, String>) -> impl Iterator<Item = Attri
     theirs.map(|(name, value)| Attribute::new(format!("checkpoint.{name}"), value))
 }
 
+/// How many groups whose members could not be read an increment asks for again. Groups that a credential can never read
+/// are asked for each time, which must not make an increment as long as a full run.
+pub const ASKED_AGAIN: usize = 50;
+
+/// The groups whose members are to be read again, as the plugin is told them: provider id and name.
+pub fn unread(groups: Vec<(String, String)>) -> impl Iterator<Item = Attribute> {
+    groups.into_iter().map(|(id, name)| Attribute::new(format!("unread.{id}"), name))
+}
+
 /// A plugin's checkpoint can't pass for one of the host's.
 pub fn is_own(name: &str) -> bool {
     name.starts_with(OWN)

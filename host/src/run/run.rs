@@ -242,6 +242,9 @@ async fn read_once(
     if extent == Extent::Changes || held.leaves_out() {
         known.extend(extent::told(store.read()?.checkpoints(connector)?));
     }
+    if extent == Extent::Changes {
+        known.extend(extent::unread(store.read()?.unread_groups(connector, extent::ASKED_AGAIN)?));
+    }
     let known = job.answers.begin(timestamp(), known)?;
     if let Err(error) = collect(job, extent, &key, &known, &held, report).await {
         return job.answers.end(Err(error));

@@ -6,28 +6,33 @@
 //!   └→ groups of a person ─→ …          for each whose status changed
 //! changed groups ─→ …
 //!   └→ members ─→ members ─→ …          for each group that changed
+//! members ─→ members ─→ …               for each group whose members could not be read the last time
 //! log ─→ log ─→ …                       up to the first page that isn't full
 //! ```
 //!
 //! **Where to begin.** Okta's search follows a change after a while, so each run begins `changes.overlap-minutes`
 //! before the moment at which the one before it began, by Okta's clock: its `Date` header. What both see says the same
-//! twice. A change that the search shows later than that is seen by the next full run.
+//! twice. A change that the search shows later than that is seen by the next full run. Groups are listed from no later
+//! than people, also where the run before went on from what another one had read: members whom it did not know yet
+//! are only now people, and so their groups have to be read again.
 //!
 //! **What an increment can't see** is refused by [`plan`], so that nobody takes silence for "nothing changed": whom
 //! an application, required groups or an expression of Okta's keep in scope can change without the person changing.
 //! The exception is `groups.filter`: but for timestamps it knows only a group's id and type, which never change.
 //!
 //! **Deactivated people** are changed people, and leave all groups as in a full run. When one comes back, Okta's groups
-//! don't change, because a rule's members never left them; so whoever's status changed is asked for their groups.
+//! don't change, because a rule's members never left them; so whoever's status changed is asked for their groups. They
+//! would be members of Everyone, too, by a list of changed groups alone; so that group follows people, one by one.
 
 use rollcall_plugin::{
-    Attribute, Attributes, Error, Members, Membership, Page, Request, Response, Subject, date,
+    Attribute, Attributes, Error, Members, Membership, Page, Request, Response, Subject, Value, date,
 };
 use serde::Deserialize;
 
-use crate::ask::{self, PersonNote, PersonStep, Since, Step};
+use crate::ask::{self, GroupNote, PersonNote, PersonStep, Since, Step};
 use crate::groups;
 use crate::logs;
+use crate::members;
 use crate::settings::Timestamp;
 use crate::source::Okta;
 use crate::status::DEPROVISIONED;
@@ -51,11 +56,23 @@ pub fn plan(okta: &Okta, known: &[Attribute]) -> Result<Vec<Request>, Error> {
     let (users, groups) = (began(USERS)?, began(GROUPS)?);
     let log = logs::position(okta, known, users.min(groups))?;
     let everyone = known.text(&format!("checkpoint.{EVERYONE}")).filter(|id| !id.is_empty());
-    Ok(vec![
+    let mut requests = vec![
         users_request(okta, Since { seconds: okta.before(users), everyone: everyone.map(str::to_owned) }),
-        groups_request(okta, okta.before(groups)),
+        groups_request(okta, okta.before(users.min(groups))),
         logs::request(log),
-    ])
+    ];
+    requests.extend(unread(known).map(|group| members::request(group, 0)));
+    Ok(requests)
+}
+
+/// Groups that the host wants read again.
+fn unread(known: &[Attribute]) -> impl Iterator<Item = GroupNote> {
+    known.iter().filter_map(|attribute| {
+        let (id, Value::Text(name)) = (attribute.name.strip_prefix("unread.")?, &attribute.value) else {
+            return None;
+        };
+        Some(GroupNote { id: id.to_owned(), name: name.clone(), count: None, seen: false })
+    })
 }
 
 /// Only a full run can tell what is in scope now.
@@ -168,6 +185,7 @@ pub fn groups_page(okta: &Okta, request: &Request, response: &Response, body: &s
     let next = ask::following(request, response, listed.len() + problems.len())?;
     let (inside, outside): (Vec<_>, Vec<_>) = listed.into_iter().partition(|listed| okta.scope.holds(listed));
     let mut page = okta.listed_groups(inside, &[], response);
+    page.memberships.retain(|membership| membership.members != Members::Everyone);
     // Renamed out of scope, for example: a full run would not give it any more.
     page.gone = outside.into_iter().map(|listed| Subject::Group(listed.group.id)).collect();
     page.problems = problems;

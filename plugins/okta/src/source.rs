@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use rollcall_plugin::{
-    Attribute, Attributes, Error, Membership, Page, Plugin, Request, Response, Scope, Source, date,
+    Attribute, Attributes, Error, Membership, Page, Plugin, Request, Response, Scope, Source, Subject, date,
 };
 
 use crate::ask::{self, AppUse, GroupNote, Step};

@@ -312,6 +312,18 @@ impl Reader for SqliteReader<'_> {
         Ok(found)
     }
 
+    fn unread_groups(&self, connector: ConnectorId, limit: usize) -> StoreResult<Vec<(String, String)>> {
+        let sql = "SELECT id, number, members, absent_since, record, dropped_since FROM mirror_group
+                   WHERE connector = ?1 AND members = 'unknown' AND absent_since IS NULL ORDER BY id LIMIT ?2";
+        let mut found = Vec::new();
+        self.rows(sql, params![connector.0, limit as i64], |row| {
+            let record = self.mirrored_group(row)?.record;
+            found.push((record.id, record.name));
+            Ok(true)
+        })?;
+        Ok(found)
+    }
+
     fn checkpoints(&self, connector: ConnectorId) -> StoreResult<BTreeMap<String, String>> {
         let mut found = BTreeMap::new();
         self.rows("SELECT name, value FROM checkpoint WHERE connector = ?1", [connector.0], |row| {
