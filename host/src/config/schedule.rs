@@ -53,6 +53,7 @@ impl Schedule {
         match extent {
             Extent::Full => self.full.as_ref(),
             Extent::Changes => self.changes.as_ref(),
+            Extent::User => None,
         }
     }
 

@@ -345,7 +345,7 @@ impl Slot {
 
     fn times(&mut self, extent: Extent) -> &mut Times {
         match extent {
-            Extent::Full => &mut self.full,
+            Extent::Full | Extent::User => &mut self.full,
             Extent::Changes => &mut self.changes,
         }
     }

@@ -256,7 +256,7 @@ impl Okta {
                 Err(self.bad_condition(error()))
             }
             // Where Okta doesn't sort, the listing is one chain; an expression that is wrong is refused there too.
-            Step::Users { seen, range: Range::ALL }
+            Step::Users { seen, range: Range::ALL, since }
                 if refusal.kind == Kind::BadRequest && ranges::is_sorted(request) =>
             {
                 let range = Range { left: u32::MAX, ..Range::ALL };
