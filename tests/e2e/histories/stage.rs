@@ -95,7 +95,7 @@ impl Stage {
         job.reads = match run.reads {
             Kind::Full => Reads::Full,
             Kind::Changes => Reads::Changes,
-            Kind::Auto => Reads::Either { full_every: Duration::from_secs(24 * 3600) },
+            Kind::Auto => Reads::Either { full_every: Some(Duration::from_secs(24 * 3600)) },
         };
         let running = sync(&job, &mut store);
         let ended = match run.ends {
@@ -148,6 +148,8 @@ impl Stage {
             precedence: Precedence::new(&self.config.directory_of(name).order),
             override_limits: false,
             reads: Reads::Full,
+            person: None,
+            skipping: connector.reading,
             max_requests: connector.limits.requests_per_run,
             observer: Arc::new(Silent),
             cancel,
