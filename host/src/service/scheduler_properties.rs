@@ -32,17 +32,24 @@ fn after(at: Timestamp, seconds: i64) -> Timestamp {
     at + SignedDuration::from_secs(seconds)
 }
 
+#[derive(Debug)]
+struct Ran {
+    began_as: Extent,
+    read: Extent,
+    due: Timestamp,
+    begun: Timestamp,
+}
+
 #[derive(Debug, Default)]
 struct Seen {
-    /// What as, due, begun.
-    runs: Vec<(Extent, Timestamp, Timestamp)>,
+    runs: Vec<Ran>,
     skips: Vec<(Extent, Timestamp)>,
 }
 
 impl Seen {
     /// When the last one began that is for what a run of this extent is for.
     fn last(&self, extent: Extent) -> Option<Timestamp> {
-        self.runs.iter().filter(|(as_what, ..)| *as_what <= extent).map(|(.., begun)| *begun).max()
+        self.runs.iter().filter(|ran| ran.read <= extent).map(|ran| ran.begun).max()
     }
 }
 
@@ -51,7 +58,7 @@ const WEEKENDS: [&str; 2] = ["2027-03-27T11:59:30Z", "2027-10-30T11:59:30Z"];
 const LENGTH: i64 = 26 * 3600;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn each_due_time_is_met_once(
@@ -98,7 +105,7 @@ proptest! {
                         let free = running.insert(connector.clone(), (extent, ends));
                         prop_assert!(free.is_none(), "{connector} runs twice at {now}");
                         prop_assert!(running.len() <= AT_A_TIME);
-                        seen.entry(connector).or_default().runs.push((extent, due, now));
+                        seen.entry(connector).or_default().runs.push(Ran { began_as: extent, read: extent, due, begun: now });
                     }
                     Start::Skip { connector, extent, due } => {
                         let of = running.get(&connector).map(|(of, _)| *of);
@@ -126,7 +133,7 @@ proptest! {
                         seen.skips.push((Extent::Full, due));
                     }
                     // So the store has it.
-                    seen.runs.last_mut().unwrap().0 = read;
+                    seen.runs.last_mut().unwrap().read = read;
                 }
                 !over
             });
@@ -141,16 +148,18 @@ proptest! {
                     if after(due, 4 * 3600) > end {
                         break;
                     }
-                    let of = |as_what: Extent| as_what == extent;
-                    let met = seen.runs.iter().filter(|(as_what, from, begun)| of(*as_what) && *from <= due && due <= *begun);
-                    let skipped = seen.skips.iter().filter(|(as_what, skip)| of(*as_what) && *skip == due).count();
+                    let met = seen
+                        .runs
+                        .iter()
+                        .filter(|ran| ran.began_as == extent && ran.due <= due && due <= ran.begun);
+                    let skipped = seen.skips.iter().filter(|skip| **skip == (extent, due)).count();
                     // An increment is not needed where a full run began instead.
-                    let first = seen.runs.iter().find(|(.., begun)| due <= *begun);
-                    let instead = first.is_some_and(|(as_what, ..)| *as_what < extent);
+                    let first = seen.runs.iter().find(|ran| due <= ran.begun);
+                    let instead = first.is_some_and(|ran| ran.began_as < extent);
                     let waited = outage_over(down, begin, due);
                     // What was skipped last is made up for after an outage: that it was skipped is known to nobody then.
                     let back = down.map(|(from, length)| after(begin, from + length));
-                    let made_up = skipped == 1 && met.clone().all(|(.., begun)| back.is_some_and(|back| back <= *begun));
+                    let made_up = skipped == 1 && met.clone().all(|ran| back.is_some_and(|back| back <= ran.begun));
                     let met = met.count();
                     prop_assert!(
                         met + skipped == 1 || (met + skipped == 0 && instead) || ((waited || made_up) && met <= 1),
