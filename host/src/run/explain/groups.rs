@@ -152,12 +152,12 @@ impl Memberships<'_> {
             let names = value.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
             names.into_iter().any(|group| fold(group) == fold(name))
         };
-        let steps = self.trial?.steps.iter().filter(|step| step.of.starts_with("user "));
+        let mut steps = self.trial?.steps.iter().filter(|step| step.of.starts_with("user "));
         let acts = |step: &&TrialStep| {
             let changes = step.changes.iter().filter(|change| change.what == "groups");
             changes.into_iter().any(|change| (holds(&change.before), holds(&change.after)) == (!gives, gives))
         };
-        let step = steps.filter(acts).next_back()?;
+        let step = steps.rfind(acts)?;
         Some(step.rule.clone().unwrap_or_else(|| step.transform.clone()))
     }
 

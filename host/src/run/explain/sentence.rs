@@ -195,10 +195,7 @@ impl Account<'_> {
     /// Which rule drops them.
     fn why_dropped(&self) -> String {
         let steps = self.trial.iter().flat_map(|trial| &trial.steps);
-        let step = steps
-            .into_iter()
-            .filter(|step| step.of.starts_with("user ") && step.result == "dropped")
-            .next_back();
+        let step = steps.into_iter().rfind(|step| step.of.starts_with("user ") && step.result == "dropped");
         let (transform, rule) = step
             .map(|step| (step.transform.clone(), step.rule.clone()))
             .unwrap_or_else(|| ("the transforms".to_owned(), None));
