@@ -40,7 +40,7 @@ pub struct Range {
     pub before: u32,
     /// When the first user of the listing was created, once that is known.
     pub first: Option<i64>,
-    /// When the last one of the page before was.
+    /// When the last one of the page before was; of a range ahead, where it begins: nobody of it was created earlier.
     pub last: Option<i64>,
 }
 
@@ -77,6 +77,17 @@ impl Range {
     /// The whole of a listing.
     pub const ALL: Range = Range { until: None, left: UNSPLIT, before: UNSPLIT, first: None, last: None };
 
+    /// Does the listing begin with this range? Not those ahead, which know by whom it began.
+    pub fn begins_all(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// All of the listing in its place, in one chain. It still knows what it takes the place of, so that two that do are
+    /// not the same request.
+    pub fn unsplit(&self) -> Self {
+        Self { until: None, left: u32::MAX, ..*self }
+    }
+
     /// After a page of that span. `now`: Okta's clock; nobody is created later.
     pub fn after(self, span: &Span, now: Option<i64>) -> Split {
         let left = self.left - 1;
@@ -98,7 +109,7 @@ impl Range {
             return Split { rest: Range { until: self.until, ..rest }, ahead: None };
         }
         let before = self.before.saturating_add(PAGES);
-        let ahead = Range { until: self.until, left: 1, before, first: Some(begun), last: None };
+        let ahead = Range { until: self.until, left: 1, before, first: Some(begun), last: Some(end) };
         Split { rest, ahead: Some((end, ahead)) }
     }
 }
