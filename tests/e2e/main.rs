@@ -14,7 +14,9 @@ mod cli_views;
 #[cfg(debug_assertions)]
 mod crash;
 mod directories;
+mod explain;
 mod faults;
+mod histories;
 mod keep;
 mod lessons;
 mod local;
@@ -22,6 +24,7 @@ mod oauth;
 mod okta;
 mod ownership;
 mod pacing;
+mod person;
 mod plugin_swap;
 mod rules;
 mod safety;
@@ -38,3 +41,4 @@ mod sync_secrets;
 mod transform_seam;
 #[cfg(debug_assertions)]
 mod trouble;
+mod unchanged_members;

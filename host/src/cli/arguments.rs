@@ -9,6 +9,7 @@ use super::config::ConfigCommand;
 use super::connector::ConnectorCommand;
 use super::demo::DemoArguments;
 use super::doctor::DoctorArguments;
+use super::explain::ExplainArguments;
 use super::global::{ENVIRONMENT, Global};
 use super::groups::{GroupArguments, GroupsArguments};
 use super::held::{ApproveArguments, HeldArguments, RejectArguments};
@@ -79,6 +80,7 @@ pub(super) enum Command {
     User(UserArguments),
     Groups(GroupsArguments),
     Group(GroupArguments),
+    Explain(ExplainArguments),
     #[command(subcommand)]
     History(HistoryCommand),
     Backup(BackupArguments),

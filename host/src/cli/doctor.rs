@@ -142,6 +142,7 @@ fn examine(arguments: &DoctorArguments, global: &Global, output: Output) -> Resu
             }
             continue;
         };
+        findings.extend(connector::increments(&config, name, source.as_ref()));
         if arguments.offline {
             connector::offline(&config, name, source.manifest(), &mut findings);
             continue;

@@ -14,8 +14,8 @@ use super::plugin::PluginCliError;
 use super::prompt::Terminal;
 use super::report::Failure;
 use super::{
-    apply, backup, completions, config, connector, demo, doctor, groups, held, history, init, local, logging,
-    pause, plan, plugin, rollback, rules, runs, serve, status, sync, users,
+    apply, backup, completions, config, connector, demo, doctor, explain, groups, held, history, init, local,
+    logging, pause, plan, plugin, rollback, rules, runs, serve, status, sync, users,
 };
 use crate::config::ConfigError;
 
@@ -64,6 +64,7 @@ fn run(arguments: Arguments, output: Output, connections: &dyn Connections) -> R
         Command::User(arguments) => users::one(&arguments, &global, output),
         Command::Groups(arguments) => groups::list(&arguments, &global, output),
         Command::Group(arguments) => groups::one(&arguments, &global, output),
+        Command::Explain(arguments) => explain::run(&arguments, &global, output),
         Command::History(command) => history::run(&command, &global, output),
         Command::Backup(arguments) => backup::backup(&arguments, &global, output),
         Command::Restore(arguments) => backup::restore(&arguments, &global, output),

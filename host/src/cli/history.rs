@@ -19,8 +19,9 @@ use super::output::{Output, width};
 use super::plan::ShownChange;
 use super::report::Failure;
 use super::table::Table;
-use super::{changes_csv, groups, names, show, users};
+use super::{changes_csv, groups, names, show};
 use crate::directory::{Change, EntryKind, Former, Past, PastWhat, Reader, RunId, RunRow, Store, StoreError};
+use crate::run::explain::find_users;
 
 /// Show what became of a user or a group, run by run.
 #[derive(Debug, Subcommand)]
@@ -181,7 +182,7 @@ pub(super) fn run(command: &HistoryCommand, global: &Global, output: Output) -> 
 
 /// Whoever has that name, id or address now, else whoever had it.
 fn user(reader: &dyn Reader, who: &str) -> Result<Subject, Failure> {
-    let found = users::find(reader, who)?;
+    let found = find_users(reader, who)?;
     if found.is_empty()
         && let Some(former) = former(reader, EntryKind::User, who)?
     {

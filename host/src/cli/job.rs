@@ -12,10 +12,10 @@ use super::progress::Progress;
 use super::report::Failure;
 use super::tape::Tape;
 use crate::config::{Config, Connector, Directory};
-use crate::directory::{SqliteStore, StoreError};
+use crate::directory::{SqliteStore, Store, StoreError};
 use crate::http::{Budgets, Cassette, CassetteError, Endpoint, PluginUsed, Provenance, Recorder};
 use crate::plugin::Identity;
-use crate::run::{Answers, Event, Job, Observer, Precedence, Reads, Turn, WorkFolder};
+use crate::run::{Answers, Event, Job, Observer, Precedence, Reads, Turn, Whom, WorkFolder};
 
 /// Opens the directory, making it if there is none.
 pub(super) fn store(directory: &Directory) -> Result<SqliteStore, Failure> {
@@ -105,10 +105,23 @@ pub(super) async fn job(
         precedence: Precedence::new(&config.directory_of(name).order),
         override_limits: false,
         reads: Reads::Full,
+        person: None,
+        skipping: connector.reading,
         max_requests: connector.limits.requests_per_run,
         observer: progress,
         cancel: around.cancel.child_token(),
     })
+}
+
+/// Whom a run of one person is about.
+pub(super) fn whom(
+    store: &mut SqliteStore,
+    connector: &str,
+    asked: Option<&str>,
+) -> Result<Option<Whom>, Failure> {
+    let Some(asked) = asked else { return Ok(None) };
+    let found = tokio::task::block_in_place(|| Whom::find(store.read()?.as_ref(), connector, asked));
+    Ok(Some(found?))
 }
 
 /// Of what a recording or a plan of the connector is one.

@@ -26,6 +26,7 @@ mod doctor;
 mod entries;
 mod entry;
 mod exit;
+mod explain;
 mod global;
 mod groups;
 mod held;

@@ -13,6 +13,7 @@ use super::interrupt::block_on;
 use super::job::Surroundings;
 use super::output::Output;
 use super::report::Failure;
+use super::sync::configured_reads;
 use super::tape::TapeArguments;
 use super::{changes_csv, job, open, show};
 use crate::directory::{Change, LOCAL, Reader, UserKey};
@@ -28,6 +29,7 @@ use crate::run::{self, Plan, Reads, RunError, RunReport, Turn};
 #[command(after_help = "Examples:\n  \
     rollcall plan acme\n  \
     rollcall plan acme --changes\n  \
+    rollcall plan acme --user ann@example.com\n  \
     rollcall plan acme --json\n  \
     rollcall plan acme --csv > changes.csv\n  \
     rollcall plan acme --out acme.plan\n  \
@@ -40,6 +42,12 @@ pub(super) struct PlanArguments {
     /// Read only what changed since the last sync.
     #[arg(long, conflicts_with = "tape")]
     changes: bool,
+    /// Read everything, whatever the connector's schedule says.
+    #[arg(long, conflicts_with = "changes")]
+    full: bool,
+    /// Read only this person: user name, e-mail address or the provider's id.
+    #[arg(long, value_name = "WHO", conflicts_with_all = ["changes", "full", "out"])]
+    user: Option<String>,
     #[command(flatten)]
     tape: TapeArguments,
     /// Keep the plan in this file, for `rollcall apply`; compressed if its name ends in .gz.
@@ -144,7 +152,11 @@ pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) ->
     let mut store = job::store(config.directory_of(name))?;
     let config = &config;
     let tape = arguments.tape.tape(arguments.force);
-    let reads = if arguments.changes { Reads::Changes } else { Reads::Full };
+    let reads = match arguments.changes {
+        true => Reads::Changes,
+        false if arguments.full || arguments.tape.is_used() => Reads::Full,
+        false => configured_reads(config, name),
+    };
     let out = match &arguments.out {
         Some(path) => {
             let (endpoint, _) = open::endpoint(config, name, plugins.source.manifest())?;
@@ -161,6 +173,7 @@ pub(super) fn run(arguments: &PlanArguments, global: &Global, output: Output) ->
         let around = Surroundings { output, cancel: interrupt.token(), budgets: Budgets::default() };
         let mut job = job::job(config, name, plugins, &around, Turn::at_once(), tape).await?;
         job.reads = reads;
+        job.person = job::whom(&mut store, name, arguments.user.as_deref())?;
         let mut shown = Shown::default();
         let report = run::plan(&job, &mut store, &mut |plan, reader, report| {
             if let Some(out) = kept {

@@ -62,6 +62,9 @@ struct Shown<'a> {
     report: &'a RunReport,
     changes: Vec<ShownChange>,
     memberships: Vec<ShownMembers>,
+    /// Why it would be refused; only of a dry run.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    over_limits: &'a [String],
 }
 
 pub(super) fn run(arguments: &RollbackArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
@@ -94,7 +97,7 @@ pub(super) fn run(arguments: &RollbackArguments, global: &Global, output: Output
         true => changes_csv::print(output, (&shown.changes, &shown.memberships), &ShownHeld::default())?,
         false => output.view(|| text(&undone, &shown, &row.connector), || &shown)?,
     }
-    Ok(undone.report.outcome.into())
+    Ok(if undone.over_limits.is_empty() { undone.report.outcome.into() } else { Exit::Held })
 }
 
 impl<'a> Shown<'a> {
@@ -104,6 +107,7 @@ impl<'a> Shown<'a> {
             report: &undone.report,
             changes: undone.changes.iter().map(ShownChange::from).collect(),
             memberships: memberships.collect::<Result<_, _>>()?,
+            over_limits: &undone.over_limits,
         })
     }
 }
@@ -128,6 +132,10 @@ fn text(undone: &Undone, shown: &Shown<'_>, connector: &str) -> String {
         (Pausing::Ends, true) => format!("\n\n{connector} is no longer paused."),
         (Pausing::Ends, false) => format!("\n\nIt would end the pause of {connector}."),
     });
+    if !undone.over_limits.is_empty() {
+        let why = undone.over_limits.join("; ");
+        text.push_str(&format!("\n\nIt would be refused without `--override-limits`: {why}."));
+    }
     text
 }
 

@@ -4,6 +4,8 @@ mod person;
 mod summary;
 mod text;
 
+pub(super) use text::{fill, values};
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

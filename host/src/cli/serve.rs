@@ -24,7 +24,7 @@ use crate::clock;
 use crate::config::{Config, Directory, Notify, Schedule};
 use crate::http::Budgets;
 use crate::plugin::Library;
-use crate::run::{Keep, Outcome, ReportedError, RunError, RunReport, Turn};
+use crate::run::{Extent, Keep, Outcome, Reads, ReportedError, RunError, RunReport, Turn};
 use crate::service::{
     Happening, Kit, OpenDirectory, Refused, ServeError, Service, Signals, Skipped, SystemClock, Watch,
     Workshop,
@@ -142,8 +142,11 @@ struct Loaded {
 
 impl Loaded {
     fn schedules(&self) -> BTreeMap<String, Schedule> {
-        let connectors = self.config.connectors.iter();
-        connectors.filter_map(|(name, connector)| Some((name.clone(), connector.schedule.clone()?))).collect()
+        let timed = self.config.connectors.iter().filter_map(|(name, connector)| {
+            let schedule = connector.schedule.as_ref().filter(|schedule| schedule.is_timed())?;
+            Some((name.clone(), schedule.clone()))
+        });
+        timed.collect()
     }
 }
 
@@ -193,7 +196,7 @@ impl Kit for Running {
         &self.kit.config.directory_of(connector).path
     }
 
-    async fn run(&self, connector: &str, turn: Turn) -> Result<RunReport, Skipped> {
+    async fn run(&self, connector: &str, extent: Extent, turn: Turn) -> Result<RunReport, Skipped> {
         let Loaded { config, library } = &self.kit;
         match tokio::task::block_in_place(|| pause_of(config, connector)) {
             Ok(None) => {}
@@ -201,29 +204,35 @@ impl Kit for Running {
                 let reason = format!("it is {pause}; `rollcall resume {connector}` ends that");
                 return Err(Skipped { reason });
             }
-            Err(failure) => return Ok(not_begun(connector, &failure)),
+            Err(failure) => return Ok(not_begun(connector, extent, &failure)),
         }
+        let schedule = config.connectors.get(connector).and_then(|connector| connector.schedule.as_ref());
+        let reads = match extent {
+            Extent::Full | Extent::User => Reads::Full,
+            Extent::Changes => Reads::Either { full_every: schedule.and_then(Schedule::full_by_age) },
+        };
+        let wishes = Wishes { reads, ..Wishes::default() };
         let ended = async {
             // Anew for each run, because their limits are those of a run.
             let plugins = tokio::task::block_in_place(|| open::plugins(config, library, connector))?;
-            one(config, connector, plugins, &self.around, turn, None, Wishes::default()).await
+            one(config, connector, plugins, &self.around, turn, None, wishes).await
         };
         match ended.await {
             Ok(Ok(ended)) => Ok(ended.report),
             Ok(Err(error @ RunError::Busy { .. })) => Err(Skipped { reason: error.to_string() }),
-            Ok(Err(error)) => Ok(not_begun(connector, &Failure::from(error))),
-            Err(failure) => Ok(not_begun(connector, &failure)),
+            Ok(Err(error)) => Ok(not_begun(connector, extent, &Failure::from(error))),
+            Err(failure) => Ok(not_begun(connector, extent, &failure)),
         }
     }
 }
 
-fn not_begun(connector: &str, failure: &Failure) -> RunReport {
+fn not_begun(connector: &str, extent: Extent, failure: &Failure) -> RunReport {
     let error = ReportedError {
         message: failure.what().to_owned(),
         causes: failure.causes().to_vec(),
         hint: failure.hint().map(str::to_owned),
     };
-    RunReport { outcome: Outcome::Failed, error: Some(error), ..RunReport::new(connector, "full") }
+    RunReport { outcome: Outcome::Failed, error: Some(error), ..RunReport::new(connector, extent.mode()) }
 }
 
 impl From<ServeError> for Failure {

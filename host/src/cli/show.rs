@@ -211,6 +211,10 @@ fn requests(report: &RunReport) -> String {
         let pages = plural(report.requests.resumed, "page", "pages");
         text.push_str(&format!(", {pages} taken over from an interrupted run"));
     }
+    if report.requests.groups_unchanged > 0 {
+        let groups = plural(report.requests.groups_unchanged, "group", "groups");
+        text.push_str(&format!(", members of {groups} unchanged and not asked for"));
+    }
     if report.milliseconds.waited > 0 {
         let waited = duration(Duration::from_millis(report.milliseconds.waited));
         text.push_str(&format!(", {waited} waited for the provider"));
@@ -218,6 +222,9 @@ fn requests(report: &RunReport) -> String {
     text.push('.');
     if let Some(reason) = &report.everything_because {
         text.push_str(&format!("\nEverything was read: {reason}."));
+    }
+    if let Some(reason) = &report.changes_because {
+        text.push_str(&format!("\nOnly what changed was read: {reason}."));
     }
     text
 }

@@ -13,10 +13,10 @@ use super::report::Failure;
 use super::runs::{self, ShownRun};
 use super::table::Table;
 use crate::clock;
-use crate::config::{Config, ConfigError, Directory, Schedule};
+use crate::config::{Config, ConfigError, Cron, Directory, Schedule};
 use crate::directory::{LOCAL, Reader, RunRow, SqliteStore, Store, StoreError};
-use crate::run::{RunReport, history};
-use crate::service::{self, LastRuns, Next, Scheduler, State};
+use crate::run::{Extent, RunReport, history};
+use crate::service::{self, LastRuns, Next, Nexts, State};
 
 /// Show the connectors, their last runs, and what the directories hold.
 #[derive(Debug, Args)]
@@ -73,7 +73,7 @@ struct ConnectorStatus {
     held: Option<Waits>,
     /// Since when its syncs hold all that they plan, and why; null where they don't.
     paused: Option<Paused>,
-    /// Null where only a command syncs it.
+    /// Null where only commands sync it.
     schedule: Option<ConnectorSchedule>,
 }
 
@@ -117,15 +117,23 @@ impl Waits {
 
 #[derive(Debug, Serialize)]
 struct ConnectorSchedule {
-    full: String,
+    /// Null where increments alone have times.
+    full: Option<String>,
+    changes: Option<String>,
+    /// How old the last full run is when an increment of the service reads everything; null where none does for that.
+    full_every_hours: Option<u64>,
     /// Null for the machine's.
     time_zone: Option<String>,
+    /// The first of the two that follow.
     next: Option<NextRun>,
+    next_full: Option<NextRun>,
+    next_changes: Option<NextRun>,
 }
 
 /// What `rollcall serve` does next, or would do if it were started now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct NextRun {
+    reads: Extent,
     due: Timestamp,
     begins: Timestamp,
     #[serde(skip)]
@@ -134,12 +142,41 @@ struct NextRun {
 
 impl ConnectorSchedule {
     fn new(name: &str, schedule: &Schedule, last: LastRuns, now: Timestamp) -> Self {
-        let next = Scheduler::next_of(name, schedule, last.begun, now).map(|Next { due, begins }| {
+        let run = |reads: Extent, Next { due, begins }: Next| {
             let local = begins.to_zoned_datetime(schedule.zone.zone.clone());
             let shown = format!("{}, {}", local.strftime("%a %Y-%m-%d %H:%M %Z"), ahead(begins, now));
-            NextRun { due, begins, shown }
-        });
-        Self { full: schedule.full.to_string(), time_zone: schedule.zone.written.clone(), next }
+            NextRun { reads, due, begins, shown }
+        };
+        let nexts = Nexts::of(name, schedule, last, now);
+        let text = |extent| schedule.cron(extent).map(Cron::to_string);
+        let by_age = schedule.full_by_age().filter(|_| schedule.changes.is_some());
+        Self {
+            full: text(Extent::Full),
+            changes: text(Extent::Changes),
+            full_every_hours: by_age.map(|every| every.as_secs() / 3600),
+            time_zone: schedule.zone.written.clone(),
+            next: nexts.first().map(|(extent, next)| run(extent, next)),
+            next_full: nexts.full.map(|next| run(Extent::Full, next)),
+            next_changes: nexts.changes.map(|next| run(Extent::Changes, next)),
+        }
+    }
+
+    /// What it reads, when, and when next.
+    fn rows(&self) -> Vec<[String; 3]> {
+        let shown =
+            |next: &Option<NextRun>| next.as_ref().map_or_else(|| "-".to_owned(), |next| next.shown.clone());
+        let mut rows = Vec::new();
+        if let Some(full) = &self.full {
+            rows.push(["everything".to_owned(), full.clone(), shown(&self.next_full)]);
+        }
+        if let Some(changes) = &self.changes {
+            rows.push(["changes".to_owned(), changes.clone(), shown(&self.next_changes)]);
+        }
+        if let Some(hours) = self.full_every_hours {
+            let when = format!("after {}", plural(hours, "hour", "hours"));
+            rows.push(["everything".to_owned(), when, "instead of an increment".to_owned()]);
+        }
+        rows
     }
 }
 
@@ -197,7 +234,8 @@ fn look_at(config: &Config, directory: &Directory, status: &mut Status) -> Resul
         let (users, groups, memberships) = totals.unwrap_or_default();
         let row = last_runs.remove(name).flatten();
         let last_run = row.as_ref().map(ShownRun::from);
-        let schedule = config.connector(name)?.schedule.as_ref().map(|schedule| {
+        let timed = config.connector(name)?.schedule.as_ref().filter(|schedule| schedule.is_timed());
+        let schedule = timed.map(|schedule| {
             let last = lasts.remove(name).unwrap_or_default();
             ConnectorSchedule::new(name, schedule, last, now)
         });
@@ -309,18 +347,16 @@ fn text(status: &Status) -> String {
 
 /// What happens by itself; nothing where nothing does.
 fn schedules(status: &Status) -> String {
-    let mut table = Table::new(["connector", "schedule", "time zone", "next run"]);
+    let mut table = Table::new(["connector", "reads", "schedule", "time zone", "next run"]);
     let mut rows = 0;
     for (name, schedule) in
         status.connectors.iter().filter_map(|connector| Some((&connector.name, connector.schedule.as_ref()?)))
     {
-        rows += 1;
-        table.row([
-            name.clone(),
-            schedule.full.clone(),
-            schedule.time_zone.clone().unwrap_or_else(|| "this machine's".to_owned()),
-            schedule.next.as_ref().map_or_else(|| "-".to_owned(), |next| next.shown.clone()),
-        ]);
+        let zone = schedule.time_zone.clone().unwrap_or_else(|| "this machine's".to_owned());
+        for [reads, times, next] in schedule.rows() {
+            rows += 1;
+            table.row([name.clone(), reads, times, zone.clone(), next]);
+        }
     }
     let mut text = String::new();
     if rows > 0 {

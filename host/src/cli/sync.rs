@@ -18,7 +18,7 @@ use super::progress::above;
 use super::report::Failure;
 use super::tape::{Tape, TapeArguments};
 use super::{job, open, show};
-use crate::config::Config;
+use crate::config::{Config, Schedule};
 use crate::http::Budgets;
 use crate::run::{self, Ended, Reads, RunError, RunReport, Turn, Turns};
 use crate::service::AT_A_TIME;
@@ -31,6 +31,8 @@ use crate::service::AT_A_TIME;
 #[command(after_help = "Examples:\n  \
     rollcall sync acme\n  \
     rollcall sync acme --changes\n  \
+    rollcall sync acme --full\n  \
+    rollcall sync acme --user ann@example.com\n  \
     rollcall sync --all --auto --json\n  \
     rollcall sync acme --record acme.jsonl.gz\n\n\
     Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 changes are held for a person, \
@@ -48,12 +50,24 @@ pub(super) struct SyncArguments {
     /// to time: no provider tells of every change.
     #[arg(long, conflicts_with = "tape")]
     changes: bool,
+    /// Read only this person: user name, e-mail address or the provider's id.
+    ///
+    /// Only their entry and their memberships are brought in step, in groups that a sync has read before. Whoever left is
+    /// treated as [connector.NAME.cleanup] says.
+    #[arg(long, value_name = "WHO", conflicts_with_all = ["all", "changes", "auto", "full"])]
+    user: Option<String>,
     /// Read only what changed where that can be told, and else everything, saying why.
+    ///
+    /// Without being asked a connector does so whose schedule has `changes` or `full-every-hours`.
     #[arg(long, conflicts_with_all = ["changes", "tape"])]
     auto: bool,
-    /// With --auto, read everything when the last full sync is so many hours old.
-    #[arg(long, value_name = "HOURS", default_value_t = 24, requires = "auto", value_parser = clap::value_parser!(u32).range(1..))]
-    full_every: u32,
+    /// Read everything, whatever the connector's schedule says.
+    #[arg(long, conflicts_with_all = ["changes", "auto"])]
+    full: bool,
+    /// With --auto, read everything when the last full sync is so many hours old; without it, `full-every-hours` of the
+    /// schedule, or 24.
+    #[arg(long, value_name = "HOURS", requires = "auto", value_parser = clap::value_parser!(u32).range(1..))]
+    full_every: Option<u32>,
     #[command(flatten)]
     tape: TapeArguments,
     /// Let --record overwrite the file, and --replay apply what is older than the connector's last run.
@@ -67,7 +81,9 @@ pub(super) struct SyncArguments {
 pub(super) fn run(arguments: &SyncArguments, global: &Global, output: Output) -> Result<Exit, Failure> {
     let config = global.load()?;
     if let Some(name) = &arguments.name {
-        let report = sync(&config, name, output, arguments.tape.tape(arguments.force), arguments.wishes())?;
+        let tape = arguments.tape.tape(arguments.force);
+        let wishes = arguments.wishes(&config, name);
+        let report = sync(&config, name, output, tape, wishes)?;
         output.result(|| show::report(&report), || &report)?;
         return Ok(report.outcome.into());
     }
@@ -75,26 +91,45 @@ pub(super) fn run(arguments: &SyncArguments, global: &Global, output: Output) ->
         return Err(Failure::new(Exit::Usage, format!("{} has no connector", config.file().display()))
             .with_hint(Some("`rollcall connector add` adds one")));
     }
-    all(config, output, arguments.wishes())
+    all(config, output, arguments)
 }
 
 impl SyncArguments {
-    fn wishes(&self) -> Wishes {
+    /// A recording is always of everything.
+    fn wishes(&self, config: &Config, name: &str) -> Wishes {
+        let full_every = self.full_every.map(|hours| Duration::from_secs(u64::from(hours) * 60 * 60));
         let reads = match (self.changes, self.auto) {
             (true, _) => Reads::Changes,
-            (false, true) => {
-                Reads::Either { full_every: Duration::from_secs(u64::from(self.full_every) * 60 * 60) }
-            }
-            (false, false) => Reads::Full,
+            (false, true) => Reads::Either { full_every: full_every.or(Some(full_every_of(config, name))) },
+            (false, false) if self.full || self.tape.is_used() => Reads::Full,
+            (false, false) => configured_reads(config, name),
         };
-        Wishes { reads, override_limits: self.override_limits }
+        Wishes { reads, person: self.user.clone(), override_limits: self.override_limits }
     }
 }
 
+/// What a sync reads that nobody told how much: what changed only where somebody wants increments.
+pub(super) fn configured_reads(config: &Config, name: &str) -> Reads {
+    match schedule(config, name).is_some_and(Schedule::has_increments) {
+        true => Reads::Either { full_every: Some(full_every_of(config, name)) },
+        false => Reads::Full,
+    }
+}
+
+fn full_every_of(config: &Config, name: &str) -> Duration {
+    schedule(config, name).and_then(|schedule| schedule.full_every).unwrap_or(Schedule::FULL_EVERY)
+}
+
+fn schedule<'a>(config: &'a Config, name: &str) -> Option<&'a Schedule> {
+    config.connectors.get(name)?.schedule.as_ref()
+}
+
 /// What is wanted of a run.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Wishes {
     pub reads: Reads,
+    /// Only whoever is called so.
+    pub person: Option<String>,
     /// Limits are noted and not enforced.
     pub override_limits: bool,
 }
@@ -131,16 +166,18 @@ pub(super) async fn one(
     let mut store = tokio::task::block_in_place(|| job::store(config.directory_of(name)))?;
     let mut job = job::job(config, name, plugins, around, turn, tape).await?;
     (job.reads, job.override_limits) = (wishes.reads, wishes.override_limits);
+    job.person = job::whom(&mut store, name, wishes.person.as_deref())?;
     Ok(run::sync(&job, &mut store).await)
 }
 
 /// Every connector. Those of one provider and credential spend one budget together.
-fn all(config: Config, output: Output, wishes: Wishes) -> Result<Exit, Failure> {
+fn all(config: Config, output: Output, arguments: &SyncArguments) -> Result<Exit, Failure> {
     let library = library(&config.plugins)?;
     let directories = config.directories()?;
     let names: Vec<String> = directories.iter().flat_map(|directory| directory.order.clone()).collect();
     // Here, because it may compile.
     let opened: Vec<_> = names.iter().map(|name| open::plugins(&config, &library, name)).collect();
+    let wishes: Vec<_> = names.iter().map(|name| arguments.wishes(&config, name)).collect();
     let config = Arc::new(config);
     block_on(|interrupt| async move {
         let around =
@@ -150,9 +187,10 @@ fn all(config: Config, output: Output, wishes: Wishes) -> Result<Exit, Failure> 
             let places = Arc::new(Semaphore::new(AT_A_TIME));
             // Only those of one directory wait for each other.
             let mut turns: BTreeMap<PathBuf, Turns> = BTreeMap::new();
-            for (name, opened) in names.into_iter().zip(opened) {
+            for ((name, opened), wishes) in names.into_iter().zip(opened).zip(wishes) {
                 let place = Arc::clone(&places).acquire_owned().await;
                 let (config, around) = (Arc::clone(&config), Arc::clone(&around));
+                let wishes = wishes.clone();
                 let turn = turns.entry(config.directory_of(&name).path.clone()).or_default().give();
                 let run = tokio::spawn(async move {
                     let _place = place;

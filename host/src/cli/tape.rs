@@ -36,6 +36,10 @@ pub(super) enum Tape {
 }
 
 impl TapeArguments {
+    pub fn is_used(&self) -> bool {
+        self.record.is_some() || self.replay.is_some()
+    }
+
     pub fn tape(&self, force: bool) -> Option<Tape> {
         match (&self.record, &self.replay) {
             (Some(file), _) => Some(Tape::Record { file: file.clone(), overwrite: force }),

@@ -16,9 +16,10 @@ use super::report::Failure;
 use super::{groups, installed};
 use crate::config::Config;
 use crate::directory::{
-    EntryKind, LOCAL, Order, Reader, Store, StoreError, UserEntry, UserFilter, UserKey, fold, plain_text,
+    EntryKind, LOCAL, Order, Reader, Store, UserEntry, UserFilter, UserKey, fold, plain_text,
 };
 use crate::model::ReferenceRule;
+use crate::run::explain::find_users;
 
 /// List the directory's users, by name.
 #[derive(Debug, Args)]
@@ -257,26 +258,6 @@ fn referenced(
 
 /// The one user who is meant.
 pub(super) fn named(reader: &dyn Reader, who: &str) -> Result<UserEntry, Failure> {
-    let found = find(reader, who)?;
+    let found = find_users(reader, who)?;
     only(found, "user", who, |user| format!("{} ({})", user.user_name, user.external_id))
-}
-
-/// By user name, else by id, else by e-mail address, which several people may share.
-pub(super) fn find(reader: &dyn Reader, who: &str) -> Result<Vec<UserEntry>, StoreError> {
-    if let Some(user) = reader.user_by_name(&fold(who))? {
-        return Ok(vec![user]);
-    }
-    let by_id = reader.users_by_id(who)?;
-    if !by_id.is_empty() {
-        return Ok(by_id);
-    }
-    let mut found = Vec::new();
-    let filter = UserFilter { text: Some(who.to_owned()), ..UserFilter::default() };
-    reader.users(&filter, &mut |user| {
-        if user.email.as_deref().is_some_and(|email| fold(email) == fold(who)) {
-            found.push(user);
-        }
-        true
-    })?;
-    Ok(found)
 }

@@ -140,6 +140,7 @@ impl Checker<'_> {
         let settings = self.settings(&under(&path, "settings"), written.settings);
         let references = self.references(&under(&path, "references"), written.references);
         let http = self.http(&under(&path, "http"), written.http);
+        let reading = self.reading(&under(&path, "reading"), written.reading);
         let cleanup = self.cleanup(&under(&path, "cleanup"), written.cleanup);
         let conflicts = self.conflicts(&under(&path, "conflicts"), written.conflicts);
         let transforms = written.transform.into_iter().enumerate().map(|(index, transform)| {
@@ -168,6 +169,7 @@ impl Checker<'_> {
             settings,
             references,
             http,
+            reading,
             limits,
             transforms,
             policy,

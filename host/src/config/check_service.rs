@@ -8,7 +8,7 @@ use super::check::{Checker, under};
 use super::cron::Cron;
 use super::load::list;
 use super::notify::{Notify, Occasion};
-use super::position::Step;
+use super::position::{At, Step};
 use super::schedule::{Schedule, Zone};
 use super::written;
 use crate::http::{SecretSource, WebhookUrl};
@@ -19,34 +19,46 @@ impl Checker<'_> {
     pub fn schedule(&mut self, path: &[Step], written: written::Schedule) -> Option<Schedule> {
         let (at, table) = match written {
             written::Schedule::Table(table) => (under(path, "full"), table),
-            written::Schedule::Short(full) => {
-                let table = written::ScheduleTable {
-                    full,
-                    time_zone: None,
-                    jitter_seconds: None,
-                    alert_after_hours: None,
-                };
-                (path.to_vec(), table)
-            }
+            written::Schedule::Short(full) => (
+                path.to_vec(),
+                written::ScheduleTable { full: Some(full), ..written::ScheduleTable::default() },
+            ),
         };
-        let full = match Cron::parse(&table.full) {
-            Ok(full) => Some(full),
-            Err(mistake) => {
-                let place = (table.full.as_str(), mistake.part);
-                self.faults.push(self.source.fault_within(&at, place, mistake.message, Some(mistake.hint)));
-                None
-            }
-        };
+        if table.full.is_none() && table.changes.is_none() && table.full_every_hours.is_none() {
+            let hint = "say when everything is read, `full = \"0 3 * * *\"`, or when what changed is, \
+                `changes = \"*/5 * * * *\"`, or both";
+            let message = "the schedule has no time".to_owned();
+            self.faults.push(self.source.fault(path, At::Key, message, Some(hint.to_owned())));
+        }
+        let full = self.cron(&at, table.full);
+        let changes = self.cron(&under(path, "changes"), table.changes);
+        let every = self.number(path, "full-every-hours", table.full_every_hours, Schedule::FULL_EVERY_HOURS);
+        let hours = |hours: u64| Duration::from_secs(hours * 60 * 60);
         let zone = self.zone(&under(path, "time-zone"), table.time_zone);
         let jitter = self.number(path, "jitter-seconds", table.jitter_seconds, Schedule::JITTER_SECONDS);
         let alert =
             self.number(path, "alert-after-hours", table.alert_after_hours, Schedule::ALERT_AFTER_HOURS);
         Some(Schedule {
             full: full?,
+            changes: changes?,
+            full_every: every.map(hours),
             zone: zone?,
             jitter: Duration::from_secs(jitter.unwrap_or_default()),
-            alert_after: alert.map(|hours| Duration::from_secs(hours * 60 * 60)),
+            alert_after: alert.map(hours),
         })
+    }
+
+    /// What is not written is no mistake.
+    fn cron(&mut self, path: &[Step], written: Option<String>) -> Option<Option<Cron>> {
+        let Some(text) = written else { return Some(None) };
+        match Cron::parse(&text) {
+            Ok(cron) => Some(Some(cron)),
+            Err(mistake) => {
+                let place = (text.as_str(), mistake.part);
+                self.faults.push(self.source.fault_within(path, place, mistake.message, Some(mistake.hint)));
+                None
+            }
+        }
     }
 
     fn zone(&mut self, path: &[Step], written: Option<String>) -> Option<Zone> {

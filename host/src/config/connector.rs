@@ -9,7 +9,7 @@ use url::Url;
 use super::schedule::Schedule;
 use crate::http::{Allow, SecretSource};
 use crate::plugin::Limits;
-use crate::run::Policy;
+use crate::run::{Policy, Skipping};
 
 /// One configured use of a source plugin.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Connector {
     /// What the references between people hold here, by name, where that is not what the plugin's manifest says.
     pub references: BTreeMap<String, ReferenceChoice>,
     pub http: HttpOptions,
+    /// What a full run need not ask for.
+    pub reading: Skipping,
     /// What the plugin and the transforms may use: its own limits over those of `[plugins.limits]`.
     pub limits: Limits,
     /// In the order of the file.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::check::looks_like_a_secret;
 use super::cleanup::{GROUPS, MEMBERSHIPS, USERS, word};
 use super::connector::{Connector, Credential, HttpOptions, PluginChoice, ReferenceChoice};
+use super::cron::Cron;
 use super::load::Config;
 use super::notify::Notify;
 use super::position::{SECRET_KEYS, Step, line_of};
@@ -155,6 +156,12 @@ impl Config {
         http.http(&connector.http);
         tables.push(http.table);
 
+        let mut reading = self.table(&under("reading"), &format!("[connector.{name}.reading]"));
+        for (key, value) in super::reading::effective(&connector.reading) {
+            reading.put(key, Some(value), Origin::Default);
+        }
+        tables.push(reading.table);
+
         let mut limits = self.table(&under("limits"), &format!("[connector.{name}.limits]"));
         for limit in Limit::ALL {
             let own = limits.line(&[Step::from(limit.key())]).map(|_| connector.limits.get(*limit).into());
@@ -296,7 +303,11 @@ impl Gathering<'_> {
         // `schedule = "@daily"` has no line for the key `full`.
         let short = self.line(&[]).map_or(Origin::Default, Origin::Line);
         let table = self.line(&["full".into()]).map_or(short, Origin::Line);
-        self.put("full", Some(schedule.full.to_string().into()), table);
+        let text = |cron: &Option<Cron>| cron.as_ref().map(|cron| cron.to_string().into());
+        self.put("full", text(&schedule.full), table);
+        self.put("changes", text(&schedule.changes), Origin::Default);
+        let every = schedule.full_every.unwrap_or(Schedule::FULL_EVERY).as_secs() / 3600;
+        self.put("full-every-hours", schedule.has_increments().then(|| every.into()), Origin::Default);
         self.put("time-zone", schedule.zone.written.as_deref().map(Value::from), Origin::Default);
         self.put("jitter-seconds", Some(schedule.jitter.as_secs().into()), Origin::Default);
         let alert = schedule.alert_after.map(|after| (after.as_secs() / 3600).into());

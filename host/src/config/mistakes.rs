@@ -185,6 +185,8 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("condition of cleanup", with("cleanup.except = ['isMember(\"a\") && usrName == \"b\"']")),
         ("conflict of another kind", with("conflicts.users = \"share\"")),
         ("match by something else", with("conflicts.match = [\"username\", \"id\"]")),
+        ("all members never read", with("reading.all-members-every-days = 0")),
+        ("skipping in words", with("reading.skip-unchanged-members = \"yes\"")),
         ("match by nothing", with("conflicts.match = []")),
         ("suffix of nothing", with("conflicts.suffix = \" \"")),
         ("local groups without a name", with("conflicts.local-groups = [{ memberships = \"managed\" }]")),
@@ -198,6 +200,12 @@ pub(super) fn mistakes() -> Vec<(&'static str, String)> {
         ("schedule as number", with("schedule = 3")),
         ("schedule without time", with("schedule = { time-zone = \"UTC\" }")),
         ("schedule with a wrong hour", with("[connector.acme.schedule]\nfull = \"0 24 * * *\"")),
+        (
+            "schedule of changes with a wrong minute",
+            with("schedule = { full = \"@daily\", changes = \"*/75 * * * *\" }"),
+        ),
+        ("schedule with two wrong times", with("schedule = { full = \"@dayly\", changes = \"* * *\" }")),
+        ("age of a full run out of range", with("schedule.full-every-hours = 0")),
         ("schedule with a wrong day", with("schedule = { full = '0 3 * * mon-frie' }")),
         ("schedule that never comes", with("schedule = \"0 3 31 feb,apr *\"")),
         ("schedule key mistyped", with("schedule = { full = \"@daily\", timezone = \"UTC\" }")),
@@ -259,6 +267,8 @@ pub(super) const EVERYTHING: &str = r#"
         directory = "acme"
         [connector.acme.schedule]
         full = "0 3 * * mon-fri"
+        changes = "*/5 * * * *"
+        full-every-hours = 48
         time-zone = "Europe/Berlin"
         jitter-seconds = 300
         alert-after-hours = 48
@@ -281,6 +291,9 @@ pub(super) const EVERYTHING: &str = r#"
         proxy = "http://proxy:3128"
         ca-bundle = "ca.pem"
         allow = ["POST /api/v1/logs"]
+        [connector.acme.reading]
+        skip-unchanged-members = true
+        all-members-every-days = 3
         [connector.acme.limits]
         memory-mib = 128
         [connector.acme.conflicts]

@@ -45,6 +45,7 @@ mod mistakes;
 mod notify;
 mod position;
 mod read;
+mod reading;
 mod schedule;
 mod schema;
 mod template;

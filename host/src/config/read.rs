@@ -64,7 +64,6 @@ fn explain(source: &Source, mut error: toml::de::Error) -> Fault {
         let hint = match key {
             "plugin" => "name a plugin; `rollcall plugin list` lists them: `plugin = \"okta\"`",
             "endpoint" => "say where the provider is: `endpoint = \"acme.okta.com\"`",
-            "full" => "say when everything is read: `full = \"0 3 * * *\"` or `full = \"@daily\"`",
             _ => "say where the secret is: `credential = { env = \"OKTA_TOKEN\" }`",
         };
         return source.fault(&path, At::Key, format!("`{key}` is missing {place}"), Some(hint.to_owned()));

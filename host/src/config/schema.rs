@@ -128,6 +128,7 @@ fn connector(plugins: &[&Manifest]) -> Value {
     });
     properties["entries"] = entries();
     properties["http"] = http();
+    properties["reading"] = super::reading::schema();
     properties["limits"] =
         limits("What this connector's plugins may use, where that is not what [plugins.limits] says.", false);
     properties["cleanup"] = cleanup();
@@ -289,7 +290,22 @@ fn schedule() -> Value {
                 "description": "When everything is read: minute, hour, day of month, month and day of week, or @daily and the like.",
                 "type": "string",
                 "pattern": cron,
-                "examples": ["0 3 * * *", "*/15 * * * *", "@daily"],
+                "examples": ["0 3 * * *", "@daily"],
+            },
+            "changes": {
+                "description": "When what changed is read, which takes a few requests; in the same form.",
+                "type": "string",
+                "pattern": cron,
+                "examples": ["*/5 * * * *", "*/15 6-20 * * mon-fri"],
+            },
+            "full-every-hours": {
+                "description": "How old the last full run may be: then an increment reads everything instead. With \
+                    it or `changes`, `rollcall sync NAME` decides by itself, by 24 hours without it; where `full` has \
+                    times, the service's increments leave it to these without it.",
+                "type": "integer",
+                "minimum": Schedule::FULL_EVERY_HOURS.start(),
+                "maximum": Schedule::FULL_EVERY_HOURS.end(),
+                "examples": [24],
             },
             "time-zone": {
                 "description": "The IANA time zone that the times are in; without it the machine's.",
@@ -311,8 +327,14 @@ fn schedule() -> Value {
                 "maximum": Schedule::ALERT_AFTER_HOURS.end(),
             },
         }),
-        &["full"],
+        &[],
     );
+    schedule["anyOf"] = json!([
+        { "type": "string" },
+        { "required": ["full"] },
+        { "required": ["changes"] },
+        { "required": ["full-every-hours"] },
+    ]);
     schedule["type"] = json!(["string", "object"]);
     schedule["pattern"] = cron.into();
     schedule

@@ -81,7 +81,7 @@ fn with(at: &str, key: &str, value: Value) -> Value {
 #[test]
 fn parser_and_schema_know_the_same_keys() {
     let tables = all_tables();
-    assert_eq!(tables.len(), 22, "{:?}", tables.iter().map(|(at, _)| at).collect::<Vec<_>>());
+    assert_eq!(tables.len(), 23, "{:?}", tables.iter().map(|(at, _)| at).collect::<Vec<_>>());
     for (at, table) in tables {
         // Whatever else stands in [directory] is another directory.
         assert!(table["additionalProperties"] == false || at == "/directory", "{at}");
@@ -108,10 +108,9 @@ fn parser_and_schema_know_the_same_types_and_ranges() {
     let mut numbers = 0;
     for (at, table) in all_tables() {
         for (key, property) in table["properties"].as_object().unwrap() {
-            // No key of the file is true or false.
-            both(&at, key, true.into(), false);
+            both(&at, key, true.into(), property["type"] == "boolean");
             match property["type"].as_str() {
-                Some("string") => both(&at, key, 1.into(), false),
+                Some("string" | "boolean") => both(&at, key, 1.into(), false),
                 Some("integer") => both(&at, key, "1".into(), false),
                 _ => {}
             }
@@ -130,7 +129,7 @@ fn parser_and_schema_know_the_same_types_and_ranges() {
             }
         }
     }
-    assert_eq!(numbers, 9 + 7 + 2 * Limit::ALL.len());
+    assert_eq!(numbers, 10 + 7 + 2 * Limit::ALL.len());
 }
 
 #[test]
@@ -177,7 +176,8 @@ fn the_defaults_are_those_of_a_file_that_says_nothing() {
     assert_eq!(written.notify.on, silent.notify.on);
     assert_eq!(written.connectors["acme"].policy, silent.connectors["acme"].policy);
     assert_eq!(written.connectors["acme"].http, silent.connectors["acme"].http);
-    assert_eq!(defaults, 1 + 12 + 10 + 12 + 5 + Limit::ALL.len());
+    assert_eq!(written.connectors["acme"].reading, silent.connectors["acme"].reading);
+    assert_eq!(defaults, 1 + 12 + 10 + 12 + 5 + 2 + Limit::ALL.len());
 }
 
 /// Mistakes that only the parser can see: most of them because the text is no TOML at all.
@@ -198,6 +198,7 @@ const BEYOND_SCHEMAS: &[&str] = &[
     // What a calendar has, and which zones there are.
     "schedule with a wrong hour",
     "schedule with a wrong day",
+    "schedule of changes with a wrong minute",
     "schedule that never comes",
     "time zone unknown",
     "time zone as offset",

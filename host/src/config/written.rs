@@ -150,6 +150,8 @@ pub(super) struct Connector {
     #[serde(default)]
     pub http: Http,
     #[serde(default)]
+    pub reading: super::reading::Written,
+    #[serde(default)]
     pub limits: LimitOverrides,
     #[serde(default)]
     pub cleanup: super::cleanup::Written,
@@ -242,10 +244,12 @@ pub(super) enum Schedule {
     Table(ScheduleTable),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "text or a table")]
 pub(super) struct ScheduleTable {
-    pub full: String,
+    pub full: Option<String>,
+    pub changes: Option<String>,
+    pub full_every_hours: Option<i64>,
     pub time_zone: Option<String>,
     pub jitter_seconds: Option<i64>,
     pub alert_after_hours: Option<i64>,

@@ -116,6 +116,8 @@ pub struct MirrorGroup {
     pub absent_since: Option<RunId>,
     /// The first complete run in which rules kept out the group, which is in the directory.
     pub dropped_since: Option<RunId>,
+    /// The plugin's version of the members, when all of them were read and all of them are known.
+    pub version: Option<String>,
 }
 
 /// The next free numbers; none is ever used again.
@@ -242,6 +244,9 @@ pub trait Reader {
     fn mirror_group(&self, connector: ConnectorId, id: &str) -> StoreResult<Option<MirrorGroup>>;
     /// By provider id.
     fn mirror_groups(&self, connector: ConnectorId, each: &mut dyn FnMut(MirrorGroup)) -> StoreResult<()>;
+    /// Provider id and name of groups that the provider gives and whose members the last reading could not read, at most
+    /// so many, by id.
+    fn unread_groups(&self, connector: ConnectorId, limit: usize) -> StoreResult<Vec<(String, String)>>;
     /// Numbers of mirror users; nothing when they were never read.
     fn mirror_members(&self, group: u32) -> StoreResult<Option<RoaringBitmap>>;
 
@@ -297,6 +302,8 @@ pub trait Reader {
     fn applied_since(&self, connector: ConnectorId, run: RunId) -> StoreResult<u64>;
     /// The newest first; of one connector, or of all.
     fn runs(&self, connector: Option<&str>, limit: u32) -> StoreResult<Vec<RunRow>>;
+    /// Those of the connector that read so much (`full`, `changes`), the newest first.
+    fn runs_in_mode(&self, connector: &str, mode: &str, limit: u32) -> StoreResult<Vec<RunRow>>;
     fn run(&self, id: RunId) -> StoreResult<Option<RunRow>>;
     /// In the order they were applied.
     fn changes(&self, run: RunId, each: &mut dyn FnMut(Change) -> bool) -> StoreResult<()>;

@@ -39,6 +39,8 @@ impl Answers {
     pub(super) fn mode(&self, extent: Extent) -> &'static str {
         match self {
             Answers::Provider { .. } => extent.mode(),
+            // What of it counts for everybody does not, whatever the answers are.
+            Answers::Recording { .. } if extent == Extent::User => extent.mode(),
             Answers::Recording { .. } => "replay",
         }
     }

@@ -6,6 +6,7 @@ use super::collect::work_file;
 use super::error::RunError;
 use super::plan::Plan;
 use super::report::RunReport;
+use super::safety;
 use super::staging::{Action, StagedUser};
 use crate::directory::{Change, EntryKind, MirrorGroup, RunId, Store, Writer};
 use crate::failpoint::FailPoint;
@@ -28,8 +29,7 @@ pub fn apply(
     write_mirror(writer.as_mut(), run, plan, work_folder)?;
     FailPoint::MirrorWritten.pass();
     write_directory(writer.as_mut(), run, plan, work_folder)?;
-    writer.supersede_held(plan.connector)?;
-    writer.forget_approved_entries(plan.connector)?;
+    safety::supersede(writer.as_mut(), plan)?;
     plan.held.write(writer.as_mut(), run)?;
     for (name, value) in &plan.reading.checkpoints {
         writer.set_checkpoint(plan.connector, name, value)?;

@@ -11,6 +11,7 @@ use super::answers::Answers;
 use super::error::{ReadError, RunError};
 use super::event::{Event, Observer};
 use super::frontier::{Frontier, Pending};
+use super::held_versions::HeldVersions;
 use super::shape::{GroupShape, shape_groups};
 use super::spool::{Frame, SpoolKey, SpoolReader, SpoolWriter};
 use crate::failpoint::FailPoint;
@@ -41,6 +42,8 @@ pub struct Collector<'a> {
     pub observer: &'a dyn Observer,
     pub cancel: &'a CancellationToken,
     pub max_requests: u64,
+    /// What need not be asked for.
+    pub held: &'a HeldVersions,
 }
 
 /// What a collection told besides its pages, which are in the spool.
@@ -52,6 +55,8 @@ pub struct Collected {
     pub memberships: u64,
     /// Pages that an earlier, interrupted collection had read already.
     pub resumed: u64,
+    /// Groups whose members are not asked for, because the mirror holds them.
+    pub unchanged: u64,
     pub extra: Vec<Attribute>,
 }
 
@@ -226,7 +231,7 @@ impl Collector<'_> {
                 };
             }
         };
-        follow(frontier, &pending, &page, &dropped)?;
+        collected.unchanged += follow(frontier, &pending, &page, &dropped, self.held)?;
         collected.count(&page);
         let Pending { root, attempt, request, .. } = pending;
         spool
@@ -265,7 +270,7 @@ impl Collector<'_> {
                     frontier.answered(root, &request);
                     let dropped = dropped_groups(self.transforms, &page).ok()?;
                     let pending = Pending { root, attempt, repeats: 0, request };
-                    follow(&mut frontier, &pending, &page, &dropped).ok()?;
+                    found.unchanged += follow(&mut frontier, &pending, &page, &dropped, self.held).ok()?;
                     found.count(&page);
                     found.resumed += 1;
                 }
@@ -302,15 +307,22 @@ impl Collected {
     }
 }
 
-/// Queues what the page asks for, without the members of groups that a transform dropped.
+/// Queues what the page asks for, without the members of groups that a transform dropped, and of those whose members
+/// the mirror holds in the version that there is now. Says how many the latter are.
 fn follow(
     frontier: &mut Frontier,
     pending: &Pending,
     page: &Page,
     dropped: &[String],
-) -> Result<(), RunError> {
+    held: &HeldVersions,
+) -> Result<u64, RunError> {
+    let mut unchanged = 0;
     for request in &page.next {
         let about_dropped = matches!(&request.about, Some(Subject::Group(id)) if dropped.contains(id));
+        if !about_dropped && held.answers(request) {
+            unchanged += 1;
+            continue;
+        }
         if about_dropped || frontier.push(pending.root, request.clone()).is_ok() {
             continue;
         }
@@ -323,7 +335,7 @@ fn follow(
     for group in dropped {
         frontier.cancel_about(group);
     }
-    Ok(())
+    Ok(unchanged)
 }
 
 /// One request, and what its answer holds.

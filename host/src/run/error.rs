@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use crate::directory::StoreError;
+use crate::directory::{LOCAL, StoreError};
 use crate::http::{CassetteError, HttpError};
 use crate::model::PluginError;
 use crate::plugin::CallError;
@@ -39,6 +39,17 @@ pub enum RunError {
     TooManyRequests { plugin: String, limit: u64, connector: String },
     #[error("the provider gave not a single user: an empty reading is never applied")]
     NothingRead,
+    #[error("the provider has nobody called {who:?}{}", held_by(holder.as_deref()))]
+    Nobody {
+        connector: String,
+        who: String,
+        /// Whose the entry of that name in the directory is.
+        holder: Option<String>,
+    },
+    #[error("the provider has {who:?}, but the settings of connector {connector} keep them out of scope")]
+    NotInScope { connector: String, who: String },
+    #[error("{who:?} means several people: {}", people.join(", "))]
+    SeveralPeople { who: String, people: Vec<String> },
     #[error("the reading in {path} is damaged or incomplete")]
     Spool { path: PathBuf },
     #[error("the working file {path} could not be {action}")]
@@ -94,6 +105,14 @@ fn names_taken(refused: &[String]) -> String {
     }
 }
 
+fn held_by(holder: Option<&str>) -> String {
+    match holder {
+        Some(LOCAL) => ", and the directory's is a local entry, which no sync changes".to_owned(),
+        Some(holder) => format!(", and the directory's belongs to connector {holder}"),
+        None => String::new(),
+    }
+}
+
 fn by_process(process: Option<u32>) -> String {
     process.map(|id| format!(" (process {id})")).unwrap_or_default()
 }
@@ -135,6 +154,13 @@ impl RunError {
                 "the credential is probably too narrow: `rollcall connector test` shows what it can see"
                     .into(),
             ),
+            RunError::Nobody { connector, who, .. } => Some(format!(
+                "it is a user name, mail address or id at the provider; `rollcall explain {connector} {who}` tells what is known here"
+            )),
+            RunError::NotInScope { .. } => {
+                Some("look at the settings that say who is in scope: for okta `users`, `app` and `groups.required`".into())
+            }
+            RunError::SeveralPeople { .. } => Some("name one by the user name or the id".into()),
             RunError::Spool { .. } => Some("run it again".into()),
             RunError::WorkFile { .. } => Some("check that the folder is writable and has space left".into()),
             RunError::Cassette(error) => error.hint(),
@@ -171,6 +197,9 @@ impl RunError {
     pub fn keeps_spool(&self) -> bool {
         match self {
             RunError::NothingRead
+            | RunError::Nobody { .. }
+            | RunError::NotInScope { .. }
+            | RunError::SeveralPeople { .. }
             | RunError::NamesTaken { .. }
             | RunError::Spool { .. }
             | RunError::Loop { .. }

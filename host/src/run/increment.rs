@@ -71,6 +71,7 @@ impl Reading {
             match known {
                 Some(known) => {
                     group.kept = Some(known.members);
+                    group.version = known.version.clone();
                     if known.members == MembersState::Unread {
                         group.given = Default::default();
                         continue;
@@ -90,6 +91,31 @@ impl Reading {
                     references.iter_mut().for_each(|references| references.take_in(person, &record));
                 }
             })?;
+        }
+        Ok(())
+    }
+
+    /// Takes from the mirror the members that a full reading left out, because they are of the version that it holds.
+    pub(super) fn fill_unchanged(&mut self, reader: &dyn Reader) -> Result<(), RunError> {
+        let known =
+            self.states.iter().zip(0..).filter_map(|(state, index)| Some((state.known?.number, index)));
+        let by_number: FxHashMap<u32, u32> = known.collect();
+        for group in self.groups.values_mut() {
+            let Some(known) = group.known.as_ref().filter(|known| {
+                known.absent_since.is_none()
+                    && known.members == MembersState::Known
+                    && known.version.is_some()
+                    && known.version == group.version
+            }) else {
+                continue;
+            };
+            if group.record.is_none() || group.given.whole || group.given.unknown.is_some() {
+                continue;
+            }
+            group.kept = Some(MembersState::Known);
+            let members = reader.mirror_members(known.number)?.unwrap_or_default();
+            let members = members.iter().filter_map(|number| by_number.get(&number).copied());
+            group.given.some.extend(members);
         }
         Ok(())
     }

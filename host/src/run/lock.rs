@@ -19,6 +19,9 @@ const PEEK: Duration = Duration::from_millis(10);
 const SERVICE: &str = "_serve.lock";
 const DIRECTORY: &str = "_directory.lock";
 
+/// How the names of readings end.
+const SPOOLS: [&str; 3] = ["spool", "replay", "person"];
+
 /// The folder beside the database where spools, staged changes and locks lie. Its owner's only.
 #[derive(Debug, Clone)]
 pub struct WorkFolder(PathBuf);
@@ -66,6 +69,11 @@ impl WorkFolder {
     /// The spool of a repeated reading: what a real run has read so far is still to be gone on from.
     pub fn replay(&self, connector: &str) -> PathBuf {
         self.0.join(format!("{connector}.replay"))
+    }
+
+    /// The spool of a reading of one person: as for [`replay`](Self::replay).
+    pub fn person(&self, connector: &str) -> PathBuf {
+        self.0.join(format!("{connector}.person"))
     }
 
     /// One run at a time for a connector: refuses while another holds it.
@@ -118,7 +126,7 @@ impl WorkFolder {
     pub fn forget_readings(&self) -> std::io::Result<()> {
         for entry in std::fs::read_dir(&self.0)? {
             let path = entry?.path();
-            if path.extension().is_some_and(|end| end == "spool" || end == "replay") {
+            if SPOOLS.iter().any(|end| path.extension().is_some_and(|known| known == *end)) {
                 std::fs::remove_file(path)?;
             }
         }
@@ -168,7 +176,7 @@ impl WorkFolder {
             let (path, name) = (entry.path(), entry.file_name());
             let Some(name) = name.to_str() else { continue };
             // Under the connector's lock: a collection that waits for an hour is still at work.
-            let spool = name.strip_suffix(".spool").or_else(|| name.strip_suffix(".replay"));
+            let spool = name.rsplit_once('.').filter(|(_, end)| SPOOLS.contains(end)).map(|(name, _)| name);
             let lock = spool.map(|connector| self.lock_connector(connector));
             let unused = match &lock {
                 Some(lock) => lock.is_ok(),
@@ -298,7 +306,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let work = WorkFolder::beside(&folder.path().join("x.db")).unwrap();
         let names =
-            ["gone.spool", "gone.replay", "waiting.spool", "waiting.replay", ".tmpAbC", "_directory.lock"];
+            ["gone.spool", "gone.person", "waiting.spool", "waiting.replay", ".tmpAbC", "_directory.lock"];
         for name in names {
             std::fs::write(work.path().join(name), "x").unwrap();
         }

@@ -14,6 +14,8 @@ use super::collect::work_file;
 use super::confirm::Presence;
 use super::error::RunError;
 use super::extent::Extent;
+use super::held_versions::HeldVersions;
+use super::one_person::Beside;
 use super::references::References;
 use super::spool::{Frame, SpoolReader};
 use crate::directory::{ConnectorId, EntryKind, GroupKey, MembersState, MirrorGroup, Reader, RunId, UserKey};
@@ -72,6 +74,8 @@ pub struct GroupState {
     pub members_state: Option<MembersState>,
     /// Where an increment says nothing of all members: how well the mirror knows them.
     pub(super) kept: Option<MembersState>,
+    /// Which version of its members the plugin would get, or got.
+    pub(super) version: Option<String>,
     pub(super) given: GivenMembers,
 }
 
@@ -114,7 +118,9 @@ pub struct Reading {
     pub(super) gone: RoaringBitmap,
     pub(super) gone_groups: FxHashSet<String>,
     /// It says nothing of most people and groups.
-    partial: bool,
+    pub(super) partial: bool,
+    /// It is of one person, and nothing else may change.
+    pub(super) one: Option<Beside>,
     /// One for each kind of reference that the connector has.
     pub references: Vec<References>,
     /// What the provider said, asked by id, of someone whom it did not list; by provider id.
@@ -131,6 +137,7 @@ impl Reading {
         connector: ConnectorId,
         references: &[ReferenceRule],
         extent: Extent,
+        held: &HeldVersions,
     ) -> Result<Self, RunError> {
         let mut attempts = FxHashMap::default();
         loop {
@@ -141,6 +148,9 @@ impl Reading {
                 if extent == Extent::Changes {
                     reading.partial = true;
                     reading.fill_from_mirror(reader, connector)?;
+                }
+                if held.leaves_out() {
+                    reading.fill_unchanged(reader)?;
                 }
                 reading.resolve(reader)?;
                 reading.resolve_references(reader)?;
@@ -160,6 +170,21 @@ impl Reading {
             (0..self.len() as u32).filter(|person| self.state(*person).key.is_some()).collect();
         self.states.iter_mut().for_each(|state| (state.key, state.alias) = (None, false));
         self.group_aliases.clear();
+        match self.is_of_one() {
+            true => self.find_keys_of_few(reader, connector)?,
+            false => self.find_keys_of_all(reader, connector)?,
+        }
+        for person in had_key {
+            let state = &mut self.states[person as usize];
+            if let (Some(known), None) = (&mut state.known, state.key) {
+                // Whose entry is gone meanwhile gets one of their own.
+                known.shaping = [0; 16];
+            }
+        }
+        Ok(())
+    }
+
+    fn find_keys_of_all(&mut self, reader: &dyn Reader, connector: ConnectorId) -> Result<(), RunError> {
         reader.user_keys(connector, &mut |id, key| {
             let index = self.person(id);
             self.states[index as usize].key = Some(key);
@@ -171,13 +196,6 @@ impl Reading {
             }
             EntryKind::Group => drop(self.group_aliases.insert(id.to_owned(), GroupKey(key))),
         })?;
-        for person in had_key {
-            let state = &mut self.states[person as usize];
-            if let (Some(known), None) = (&mut state.known, state.key) {
-                // Whose entry is gone meanwhile gets one of their own.
-                known.shaping = [0; 16];
-            }
-        }
         Ok(())
     }
 
@@ -185,13 +203,7 @@ impl Reading {
         let mut reading = Self::default();
         reader.mirror_users(connector, &mut |user| {
             let index = reading.person(&user.id);
-            reading.states[index as usize].known = Some(KnownPerson {
-                number: user.number,
-                digest: user.digest,
-                shaping: user.shaping,
-                absent_since: user.absent_since,
-                dropped_since: user.dropped_since,
-            });
+            reading.states[index as usize].known = Some(KnownPerson::from(user));
         })?;
         reading.mirrored = reading.people.len();
         reading.find_keys(reader, connector)?;
@@ -203,7 +215,11 @@ impl Reading {
     }
 
     /// False when a chain turned out to have begun again: its earlier pages were taken in and don't count.
-    fn scan(&mut self, spool: &Path, attempts: &mut FxHashMap<u32, u32>) -> Result<bool, RunError> {
+    pub(super) fn scan(
+        &mut self,
+        spool: &Path,
+        attempts: &mut FxHashMap<u32, u32>,
+    ) -> Result<bool, RunError> {
         let mut frames = SpoolReader::open(spool).map_err(work_file(spool, "read"))?;
         let (mut start, mut clean, mut complete) = (0, true, false);
         while let Some(frame) = frames.next_frame().map_err(work_file(spool, "read"))? {
@@ -255,6 +271,11 @@ impl Reading {
                 None => {}
             }
         }
+        for request in &page.next {
+            if let (Some(Subject::Group(id)), Some(version)) = (&request.about, &request.version) {
+                self.groups.entry(id.clone()).or_default().version = Some(version.clone());
+            }
+        }
         for subject in page.gone {
             match subject {
                 Subject::User(id) => {
@@ -293,7 +314,7 @@ impl Reading {
         self.groups[&membership.group].given = given;
     }
 
-    fn person(&mut self, id: &str) -> u32 {
+    pub(super) fn person(&mut self, id: &str) -> u32 {
         if let Some(index) = self.people.get_index_of(id) {
             return index as u32;
         }
@@ -357,6 +378,14 @@ impl Reading {
             };
             let ignored = members.iter().filter(|index| unread(index)).count() as u64;
             self.ignored_members += ignored;
+            // Whoever appears that the mirror can't hold as a member becomes one without the group's changing.
+            let unheld = |index: &u32| {
+                let state = &self.states[*index as usize];
+                !state.seen() && state.known.is_none()
+            };
+            if members.iter().any(unheld) {
+                group.version = None;
+            }
             // Someone whom the mirror knows may be back next time, and is a member then.
             members.retain(|index| !unread(index) || self.states[*index as usize].known.is_some());
             given.removed.sort_unstable();
@@ -375,7 +404,7 @@ impl Reading {
     }
 
     /// Finds out whom references mean: those who are read, and those who could not be and so stay as they were.
-    fn resolve_references(&mut self, reader: &dyn Reader) -> Result<(), RunError> {
+    pub(super) fn resolve_references(&mut self, reader: &dyn Reader) -> Result<(), RunError> {
         if self.references.is_empty() {
             return Ok(());
         }

@@ -44,14 +44,18 @@ impl References {
 
     /// Takes in what others refer to somebody by, and not whom they refer to.
     pub fn take_in_key(&mut self, person: u32, user: &User) {
+        let key = self.key_of(user);
+        set(&mut self.keys, person, key);
+    }
+
+    fn key_of(&self, user: &User) -> Option<Box<str>> {
         let key = match self.rule.key.as_str() {
             "id" => Some(user.id.clone()),
             "userName" => Some(user.username.clone()),
             "email" => user.email.clone(),
             name => attribute(user, name),
         };
-        let key = key.map(|text| self.form(&text));
-        set(&mut self.keys, person, key);
+        key.map(|text| self.form(&text))
     }
 
     /// Names and addresses mean the same in any case.
@@ -74,6 +78,12 @@ impl References {
         let whom = |value: &str| holders.get(value).copied().unwrap_or(Meant::Nobody);
         self.meant = self.values.iter().map(|(person, value)| (*person, whom(value))).collect();
         self.keys = FxHashMap::default();
+    }
+
+    /// Whether the person's reference goes by what this other person has.
+    pub fn means(&self, person: u32, other: &User) -> bool {
+        let value = self.values.get(&person);
+        value.is_some() && value == self.key_of(other).as_ref()
     }
 
     /// Whom the person's reference means; nothing when they have none.

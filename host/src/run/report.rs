@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::extent::Extent;
 use crate::model::{PluginError, Problem, ReferenceRule, Subject};
 
 /// How a run ended.
@@ -82,6 +83,13 @@ pub struct RequestCounts {
     pub retried: u64,
     /// Pages that an earlier, interrupted collection had read already.
     pub resumed: u64,
+    /// Groups whose members were not asked for, because the provider says that they are as they were.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub groups_unchanged: u64,
+}
+
+fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -231,6 +239,9 @@ pub struct RunReport {
     /// Why everything was read where it could have been only what changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub everything_because: Option<String>,
+    /// Why only what changed was read where it could have been everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes_because: Option<String>,
     /// When the reading was recorded, for a run that repeated one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replayed: Option<Timestamp>,
@@ -287,12 +298,18 @@ impl RunReport {
     /// database.
     pub const LISTED: usize = 1000;
 
+    /// Whether the run was for everything: also one that was to read changes, and could not be sure of them.
+    pub fn read_everything(&self) -> bool {
+        self.mode == Extent::Full.mode() || self.everything_because.is_some()
+    }
+
     pub fn new(connector: &str, mode: &str) -> Self {
         Self {
             connector: connector.to_owned(),
             run: None,
             mode: mode.to_owned(),
             everything_because: None,
+            changes_because: None,
             replayed: None,
             undid: None,
             outcome: Outcome::Failed,

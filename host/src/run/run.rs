@@ -14,9 +14,11 @@ use super::conflicts::Precedence;
 use super::error::RunError;
 use super::event::{Event, Observer, Step};
 use super::extent::{self, Extent, Reads};
+use super::held_versions::{HeldVersions, Skipping};
 use super::increment::quiet;
 use super::leavers::{Absentee, Judge, absentees};
 use super::lock::WorkFolder;
+use super::one_person::Whom;
 use super::plan::{Plan, PlanInputs, build};
 use super::policy::Policy;
 use super::reading::Reading;
@@ -28,7 +30,7 @@ use crate::clock;
 use crate::directory::{ConnectorId, Reader, RunStart, Store};
 use crate::failpoint::FailPoint;
 use crate::http::HttpTotals;
-use crate::model::{Attribute, ReferenceRule};
+use crate::model::{Attribute, ReferenceRule, Scope};
 use crate::plugin::{Source, Transform};
 
 /// What a run of one connector works with.
@@ -51,6 +53,10 @@ pub struct Job {
     pub override_limits: bool,
     /// Everything, or what changed.
     pub reads: Reads,
+    /// Only this person, whatever else could be read.
+    pub person: Option<Whom>,
+    /// What a full run need not ask for.
+    pub skipping: Skipping,
     /// Requests that the plugin may ask for in this run.
     pub max_requests: u64,
     pub observer: Arc<dyn Observer>,
@@ -65,7 +71,7 @@ pub struct Ended {
     pub error: Option<RunError>,
 }
 
-/// A run: everything in scope is read, or what changed, and the directory follows.
+/// A run: everything in scope is read, or what changed, or one person, and the directory follows.
 ///
 /// An error means that the run could not begin; a run that began and failed has changed nothing but its own record.
 pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
@@ -91,8 +97,9 @@ pub async fn sync(job: &Job, store: &mut dyn Store) -> Result<Ended, RunError> {
             let _directory =
                 job.work.lock_directory(&job.cancel, || job.observer.event(Event::Step(Step::Wait)))?;
             FailPoint::DirectoryLocked.pass();
+            let whole = !read.held.leaves_out();
             let mut plan = plan_reading(job, connector, store, read, &mut report)?;
-            job.leave_marks(extent.0, start.at, &mut plan);
+            job.leave_marks(extent.0, whole, start.at, &mut plan);
             job.stop_if_asked()?;
             job.observer.event(Event::Step(Step::Apply));
             report.outcome = outcome_of(&report);
@@ -170,8 +177,11 @@ fn spool_key(
     let applied = store.read()?.last_applied(connector)?.map_or(0, |run| run.0);
     let mut hasher = blake3::Hasher::new_keyed(&job.reading);
     hasher.update(&applied.to_le_bytes());
-    if extent == Extent::Changes {
+    if extent != Extent::Full {
         hasher.update(extent.mode().as_bytes());
+    }
+    if let Some(whom) = &job.person {
+        hasher.update(whom.asked.as_bytes());
     }
     Ok(SpoolKey::new(*hasher.finalize().as_bytes()))
 }
@@ -181,13 +191,15 @@ struct Read {
     extent: Extent,
     /// Nothing where an increment was quiet: then it is not joined with all that is known.
     reading: Option<Reading>,
+    /// What was not asked for.
+    held: HeldVersions,
     confirmations: Confirmations,
     /// When it was made.
     now: Timestamp,
 }
 
 /// Reads what the extent says; where that may be either and the plugin can't tell changes, everything. The report says
-/// why everything is read. All is read before anything is locked. `started`: when the run began.
+/// why so much is read. All is read before anything is locked. `started`: when the run began.
 async fn read(
     job: &Job,
     connector: ConnectorId,
@@ -207,7 +219,12 @@ async fn read(
         *extent = (Extent::Full, Some(reason));
         read = read_once(job, connector, store, started, Extent::Full, report).await;
     }
-    report.everything_because.clone_from(&extent.1);
+    let because = extent.1.clone();
+    match extent.0 {
+        Extent::Full => report.everything_because = because,
+        Extent::Changes => report.changes_because = because,
+        Extent::User => {}
+    }
     read
 }
 
@@ -221,22 +238,30 @@ async fn read_once(
 ) -> Result<Read, RunError> {
     let key = spool_key(job, connector, store, extent)?;
     let mut known = known();
-    if extent == Extent::Changes {
+    let held = job.held_versions(connector, store.read()?.as_ref(), extent)?;
+    if extent == Extent::Changes || held.leaves_out() {
         known.extend(extent::told(store.read()?.checkpoints(connector)?));
     }
+    if extent == Extent::Changes {
+        known.extend(extent::unread(store.read()?.unread_groups(connector, extent::ASKED_AGAIN)?));
+    }
     let known = job.answers.begin(timestamp(), known)?;
-    if let Err(error) = collect(job, extent, &key, &known, report).await {
+    if let Err(error) = collect(job, extent, &key, &known, &held, report).await {
         return job.answers.end(Err(error));
     }
     let now = job.answers.recorded().unwrap_or(started);
     let read = async {
-        let indexed = tokio::task::block_in_place(|| index(job, connector, store, extent, now));
+        let indexed = tokio::task::block_in_place(|| index(job, connector, store, extent, &held, now));
         let Some((reading, absent)) = indexed? else {
-            return Ok(Read { extent, reading: None, confirmations: Confirmations::default(), now });
+            let confirmations = Confirmations::default();
+            return Ok(Read { extent, reading: None, held, confirmations, now });
         };
-        let confirmations = job.confirm(&absent, &reading, &known).await?;
+        let confirmations = match extent {
+            Extent::User => Confirmations::of_one(&reading, &absent),
+            Extent::Full | Extent::Changes => job.confirm(&absent, &reading, &known).await?,
+        };
         report.requests.resumed += confirmations.resumed;
-        Ok(Read { extent, reading: Some(reading), confirmations, now })
+        Ok(Read { extent, reading: Some(reading), held, confirmations, now })
     }
     .await;
     match read {
@@ -252,14 +277,16 @@ async fn collect(
     extent: Extent,
     key: &SpoolKey,
     known: &[Attribute],
+    held: &HeldVersions,
     report: &mut RunReport,
 ) -> Result<(), RunError> {
     job.observer.event(Event::Step(Step::Collect));
     let clock = Instant::now();
-    let collected = job.collector().collect(&extent.scope(), known, &job.spool(), key, now()).await?;
+    let collected = job.collector(held).collect(&job.scope(extent), known, &job.spool(), key, now()).await?;
     let milliseconds = clock.elapsed().as_millis() as u64;
     tracing::info!(connector = job.connector, pages = collected.pages, milliseconds, "collected");
     report.requests.resumed = collected.resumed;
+    report.requests.groups_unchanged = collected.unchanged;
     Ok(())
 }
 
@@ -269,6 +296,7 @@ fn index(
     connector: ConnectorId,
     store: &mut dyn Store,
     extent: Extent,
+    held: &HeldVersions,
     now: Timestamp,
 ) -> Result<Option<(Reading, Vec<Absentee>)>, RunError> {
     job.observer.event(Event::Step(Step::Shape));
@@ -277,14 +305,24 @@ fn index(
     {
         return Ok(None);
     }
-    let reading = load(job, connector, reader.as_ref(), extent)?;
+    let reading = load(job, connector, reader.as_ref(), extent, held)?;
     let absent = job.absentees(&reading, reader.as_ref(), connector, now)?;
     Ok(Some((reading, absent)))
 }
 
-fn load(job: &Job, connector: ConnectorId, reader: &dyn Reader, extent: Extent) -> Result<Reading, RunError> {
+fn load(
+    job: &Job,
+    connector: ConnectorId,
+    reader: &dyn Reader,
+    extent: Extent,
+    held: &HeldVersions,
+) -> Result<Reading, RunError> {
     let clock = Instant::now();
-    let reading = Reading::load(&job.spool(), reader, connector, &job.references, extent)?;
+    let (spool, references) = (job.spool(), &job.references);
+    let reading = match &job.person {
+        Some(whom) => Reading::of_person(&spool, reader, (connector, &job.connector), references, whom)?,
+        None => Reading::load(&spool, reader, connector, references, extent, held)?,
+    };
     if extent == Extent::Full {
         check_reading(&reading)?;
     }
@@ -302,7 +340,7 @@ fn plan_reading(
     read: Read,
     report: &mut RunReport,
 ) -> Result<Plan, RunError> {
-    let Read { extent, reading, confirmations, now } = read;
+    let Read { extent, reading, held, confirmations, now } = read;
     let spool = job.spool();
     let reader = store.read()?;
     let mut reading = match reading {
@@ -312,7 +350,7 @@ fn plan_reading(
                 return Plan::of_nothing(connector, reader.as_ref(), job.work.path(), quiet, report);
             }
             // Something waits by now: other runs changed the directory, or somebody approved what was held.
-            None => load(job, connector, reader.as_ref(), extent)?,
+            None => load(job, connector, reader.as_ref(), extent, &held)?,
         },
     };
     job.observer.event(Event::Step(Step::Plan));
@@ -373,7 +411,7 @@ pub(super) fn timestamp() -> Timestamp {
 }
 
 impl Job {
-    fn collector(&self) -> Collector<'_> {
+    fn collector<'a>(&'a self, held: &'a HeldVersions) -> Collector<'a> {
         Collector {
             connector: &self.connector,
             source: &self.source,
@@ -382,15 +420,27 @@ impl Job {
             observer: self.observer.as_ref(),
             cancel: &self.cancel,
             max_requests: self.max_requests,
+            held,
         }
     }
 
-    /// How much is to be read now, and why everything where it could have been less.
+    fn scope(&self, extent: Extent) -> Scope {
+        match (&self.person, extent) {
+            (Some(whom), _) => whom.scope(),
+            (None, Extent::Changes) => Scope::Changes,
+            (None, Extent::Full | Extent::User) => Scope::Full,
+        }
+    }
+
+    /// How much is to be read now, and why, where it could have been the other.
     fn extent(
         &self,
         connector: ConnectorId,
         store: &mut dyn Store,
     ) -> Result<(Extent, Option<String>), RunError> {
+        if self.person.is_some() {
+            return Ok((Extent::User, None));
+        }
         if self.reads == Reads::Full || self.answers.recorded().is_some() {
             return Ok((Extent::Full, None));
         }
@@ -400,12 +450,7 @@ impl Job {
             (Reads::Changes, Some(reason)) => {
                 Err(RunError::FullNeeded { connector: self.connector.clone(), reason })
             }
-            (Reads::Either { full_every }, None) => {
-                match extent::due(&checkpoints, full_every, timestamp()) {
-                    Some(reason) => Ok((Extent::Full, Some(reason))),
-                    None => Ok((Extent::Changes, None)),
-                }
-            }
+            (Reads::Either { full_every }, None) => Ok(extent::by_age(&checkpoints, full_every, timestamp())),
             (_, Some(reason)) => Ok((Extent::Full, Some(reason))),
             (_, None) => Ok((Extent::Changes, None)),
         }
@@ -418,12 +463,12 @@ impl Job {
         store: &mut dyn Store,
     ) -> Result<(Extent, Option<String>), RunError> {
         let (extent, why) = self.extent(connector, store)?;
-        if extent == Extent::Full || self.reads == Reads::Changes {
+        if extent != Extent::Changes || self.reads == Reads::Changes {
             return Ok((extent, why));
         }
         let known: Vec<Attribute> =
             known().into_iter().chain(extent::told(store.read()?.checkpoints(connector)?)).collect();
-        let planned = tokio::task::block_in_place(|| self.source.plan(&extent.scope(), &known));
+        let planned = tokio::task::block_in_place(|| self.source.plan(&Scope::Changes, &known));
         match planned.map_err(RunError::Plan).err().and_then(|error| error.wants_full_run()) {
             Some(reason) => Ok((Extent::Full, Some(reason))),
             None => Ok((extent, why)),
@@ -431,16 +476,19 @@ impl Job {
     }
 
     /// Hash of all that decides what a reading holds and what becomes of it.
-    fn configured(&self) -> [u8; 32] {
+    pub(super) fn configured(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new_keyed(&self.reading);
         hasher.update(&self.rules).update(format!("{:?} {:?}", self.policy, self.references).as_bytes());
         *hasher.finalize().as_bytes()
     }
 
-    /// Leaves for later runs how much was read, and from when on.
-    fn leave_marks(&self, extent: Extent, began: Timestamp, plan: &mut Plan) {
+    /// Leaves for later runs how much was read, and from when on. `whole`: the members of all groups were.
+    fn leave_marks(&self, extent: Extent, whole: bool, began: Timestamp, plan: &mut Plan) {
         let checkpoints = &mut plan.reading.checkpoints;
         checkpoints.retain(|name, _| !extent::is_own(name));
+        if extent == Extent::User {
+            return;
+        }
         // Who is missing in a listing in doubt is looked for again from where this reading began.
         if plan.mirror.doubts_absence {
             checkpoints.clear();
@@ -448,6 +496,7 @@ impl Job {
             checkpoints.extend([extent::nothing_to_go_on_from()]);
         } else if extent == Extent::Full {
             checkpoints.extend([extent::full_run(began, &self.configured())]);
+            checkpoints.extend(whole.then(|| extent::members_read(began)));
         }
     }
 
@@ -464,6 +513,7 @@ impl Job {
 
     pub(super) fn spool(&self) -> PathBuf {
         match &self.answers {
+            _ if self.person.is_some() => self.work.person(&self.connector),
             Answers::Provider { .. } => self.work.spool(&self.connector),
             Answers::Recording { .. } => self.work.replay(&self.connector),
         }
@@ -512,7 +562,8 @@ impl Job {
 
     fn measure(&self, report: &mut RunReport, clock: Instant) {
         let HttpTotals { sent, retried, waited } = self.answers.totals();
-        report.requests = RequestCounts { sent, retried, resumed: report.requests.resumed };
+        let RequestCounts { resumed, groups_unchanged, .. } = report.requests;
+        report.requests = RequestCounts { sent, retried, resumed, groups_unchanged };
         report.milliseconds =
             Milliseconds { waited: waited.as_millis() as u64, total: clock.elapsed().as_millis() as u64 };
     }

@@ -12,6 +12,7 @@ use super::conflicts::Precedence;
 use super::entries::{Entries, GroupNames};
 use super::event::Silent;
 use super::extent::Reads;
+use super::held_versions::Skipping;
 use super::lock::WorkFolder;
 use super::policy::Policy;
 use super::run::{Ended, Job, sync};
@@ -39,6 +40,8 @@ pub struct Organisation {
     pub no_single: bool,
     /// Requests (by path) that fail, each with the error's code and how often.
     pub failing: BTreeMap<String, (String, u32)>,
+    /// The versions of groups' members, as far as they can be told.
+    pub versions: BTreeMap<String, String>,
     /// What it was when changes were last told.
     pub before: Option<Box<Organisation>>,
     /// Every request that was made.
@@ -165,7 +168,8 @@ impl Organisation {
                     continue;
                 }
                 page.groups.push(group.clone());
-                page.next.push(request(&format!("/members/{id}"), Some(id)));
+                let version = self.versions.get(id).cloned();
+                page.next.push(Request { version, ..request(&format!("/members/{id}"), Some(id)) });
             }
         } else if let Some(id) = path.strip_prefix("/members/") {
             let members = self.groups[id].1.clone();
@@ -417,6 +421,8 @@ fn job(
         precedence: Precedence::new(&[connector.to_owned()]),
         override_limits: false,
         reads: Reads::Full,
+        person: None,
+        skipping: Skipping::default(),
         max_requests: 1000,
         observer: Arc::new(Silent),
         cancel: CancellationToken::new(),

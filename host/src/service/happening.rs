@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::event::EventKind;
-use crate::run::{Outcome, Pruned, RunReport};
+use crate::run::{Extent, Outcome, Pruned, RunReport};
 
 /// What the service says of itself: one line of a log each, or one JSON object.
 #[derive(Debug, Clone, Serialize)]
@@ -18,9 +18,12 @@ pub enum Happening {
     Planned {
         connector: String,
         begins: Option<Timestamp>,
+        /// What it is to read.
+        reads: Option<Extent>,
     },
     Begins {
         connector: String,
+        reads: Extent,
         due: Timestamp,
         late: bool,
     },
@@ -29,6 +32,7 @@ pub enum Happening {
     },
     Skipped {
         connector: String,
+        reads: Extent,
         due: Timestamp,
         reason: String,
     },
@@ -83,19 +87,30 @@ impl fmt::Display for Happening {
             Happening::Serving { process, connectors } => {
                 write!(f, "serving {} (process {process})", these(connectors))
             }
-            Happening::Planned { connector, begins: Some(begins) } => {
-                write!(f, "{connector}: the next run begins at {begins}")
+            Happening::Planned { connector, begins: Some(begins), reads } => {
+                write!(f, "{connector}: the next run begins at {begins}")?;
+                match reads {
+                    Some(Extent::Changes) => f.write_str(", an increment"),
+                    _ => Ok(()),
+                }
             }
-            Happening::Planned { connector, begins: None } => write!(f, "{connector}: no run is planned"),
-            Happening::Begins { connector, due, late: false } => {
-                write!(f, "{connector}: a run begins (due at {due})")
+            Happening::Planned { connector, begins: None, .. } => {
+                write!(f, "{connector}: no run is planned")
             }
-            Happening::Begins { connector, due, late: true } => {
-                write!(f, "{connector}: a run begins that makes up for what was missed since {due}")
+            Happening::Begins { connector, reads, due, late: false } => {
+                write!(f, "{connector}: {} begins (due at {due})", a_run(*reads))
+            }
+            Happening::Begins { connector, reads, due, late: true } => {
+                let run = a_run(*reads);
+                write!(f, "{connector}: {run} begins that makes up for what was missed since {due}")
             }
             Happening::Ended { report } => ended(report, f),
-            Happening::Skipped { connector, due, reason } => {
-                write!(f, "{connector}: no run begins at {due}: {reason}")
+            Happening::Skipped { connector, reads, due, reason } => {
+                let run = match reads {
+                    Extent::Full | Extent::User => "run",
+                    Extent::Changes => "increment",
+                };
+                write!(f, "{connector}: no {run} begins at {due}: {reason}")
             }
             Happening::Reloaded { connectors } => {
                 write!(f, "the changed configuration is in force: serving {}", these(connectors))
@@ -125,6 +140,13 @@ impl fmt::Display for Happening {
     }
 }
 
+fn a_run(reads: Extent) -> &'static str {
+    match reads {
+        Extent::Full | Extent::User => "a run",
+        Extent::Changes => "an increment",
+    }
+}
+
 fn these(connectors: &[String]) -> String {
     match connectors.is_empty() {
         true => "no connector: none has a schedule".to_owned(),
@@ -137,7 +159,8 @@ fn ended(report: &RunReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "{}: {}", report.connector, report.outcome.as_str())?;
     let seconds = report.milliseconds.total as f64 / 1000.0;
     match report.run {
-        Some(run) => write!(f, " (run {run}, {seconds:.1} s)")?,
+        Some(run) if report.read_everything() => write!(f, " (run {run}, {seconds:.1} s)")?,
+        Some(run) => write!(f, " (run {run}, an increment, {seconds:.1} s)")?,
         None => f.write_str(" before it began")?,
     }
     if let Some(error) = &report.error {
@@ -169,8 +192,12 @@ fn ended(report: &RunReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
     }
     match parts.is_empty() {
-        true => f.write_str(": nothing changed"),
-        false => write!(f, ": {}", parts.join(", ")),
+        true => f.write_str(": nothing changed")?,
+        false => write!(f, ": {}", parts.join(", "))?,
+    }
+    match &report.everything_because {
+        Some(reason) => write!(f, "; everything was read: {reason}"),
+        None => Ok(()),
     }
 }
 

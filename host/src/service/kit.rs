@@ -5,12 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::config::{Notify, Schedule};
-use crate::run::{Keep, RunReport, Turn};
+use crate::run::{Extent, Keep, RunReport, Turn};
 
 /// A configuration that is in force, with its plugins. A run keeps the one that it began with.
 #[async_trait]
 pub trait Kit: Send + Sync + 'static {
-    /// Of the connectors that have one.
+    /// Of the connectors that have one with a time.
     fn schedules(&self) -> BTreeMap<String, Schedule>;
 
     /// Every connector, as the configuration states their order.
@@ -24,9 +24,9 @@ pub trait Kit: Send + Sync + 'static {
     /// The database of the directory that the connector fills: one of those that are served.
     fn database(&self, connector: &str) -> &Path;
 
-    /// Everything is read, and the directory follows. A run that could not even begin is a report of a failure without
+    /// Everything is read, or what changed where that can be told, and the directory follows. A run that could not even begin is a report of a failure without
     /// a number. Ends soon when the process is told to stop, but never in the middle of applying.
-    async fn run(&self, connector: &str, turn: Turn) -> Result<RunReport, Skipped>;
+    async fn run(&self, connector: &str, extent: Extent, turn: Turn) -> Result<RunReport, Skipped>;
 }
 
 /// Why there was no run, though one was due: nobody's fault.

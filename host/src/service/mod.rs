@@ -20,6 +20,8 @@ mod notify;
 mod scheduler;
 #[cfg(test)]
 mod scheduler_properties;
+#[cfg(test)]
+mod scheduler_tests;
 #[expect(clippy::module_inception, reason = "the loop is one concept of the service's folder")]
 mod service;
 mod standing;
@@ -33,7 +35,7 @@ pub use happening::Happening;
 pub use kit::{Kit, Refused, Skipped, Workshop};
 pub use last::{LastRuns, last_runs};
 pub use notify::TellError;
-pub use scheduler::{AT_A_TIME, Next, Scheduler, Start};
+pub use scheduler::{AT_A_TIME, How, Next, Nexts, Scheduler, Silence, Start};
 pub use service::{OpenDirectory, ServeError, Service, Signals};
 pub use state::{Refusal, State};
 pub use watch::Watch;

@@ -12,6 +12,7 @@ use tokio::process::Command;
 
 use super::event::{Event, EventKind};
 use super::happening::Happening;
+use super::scheduler::Silence;
 use super::standing::{Standing, standing};
 use crate::config::{Notify, Occasion};
 use crate::directory::{Store, StoreError, Told};
@@ -44,9 +45,11 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 /// What the command sees of our environment, which may hold secrets.
 const PASSED_ON: [&str; 3] = ["PATH", "HOME", "LANG"];
 
-/// What of a connector is told of.
+/// What of a connector is told of: runs that read everything, increments, and that there was no run.
 const RUN: &str = "run";
+const INCREMENT: &str = "increment";
 const SILENCE: &str = "silence";
+const FULL_SILENCE: &str = "full-silence";
 
 pub(super) struct Notifier<'a> {
     pub notify: &'a Notify,
@@ -78,15 +81,26 @@ impl Channel<'_> {
 
 impl Notifier<'_> {
     /// Tells of a run's end what is new about it.
+    ///
+    /// Increments see less than full runs: what stands since a full run is over only when one went well, and an
+    /// increment in which it is the same says nothing new.
     pub async fn ended(&self, report: &RunReport, at: Timestamp) {
         let standing = standing(report, &self.notify.on);
+        let (own, other) = match report.read_everything() {
+            true => (RUN, INCREMENT),
+            false => (INCREMENT, RUN),
+        };
         for channel in self.channels() {
-            let told = self.told(report, RUN, &channel);
             let result = match &standing {
                 Standing::Unknown => Ok(()),
                 Standing::Problem { occasion, cause } => {
                     let event = of_report(report, (*occasion).into(), at);
-                    self.once(&channel, &told, cause, &event).await
+                    let stands = self.stands(report, other, &channel);
+                    match stands {
+                        Ok(Some(told)) if told == *cause => Ok(()),
+                        Ok(_) => self.once(&channel, &self.told(report, own, &channel), cause, &event).await,
+                        Err(error) => Err(error),
+                    }
                 }
                 Standing::Well => self.recovered(&channel, report, at).await,
             };
@@ -94,22 +108,32 @@ impl Notifier<'_> {
         }
     }
 
-    /// Tells that no run has succeeded since then.
-    pub async fn silent(&self, connector: &str, since: Timestamp, at: Timestamp) {
+    /// Tells that no run has succeeded since then, or none that read everything.
+    pub async fn silent(&self, silence: &Silence, at: Timestamp) {
+        let Silence { connector, since, only_full } = silence;
+        let (aspect, message) = match only_full {
+            true => (
+                FULL_SILENCE,
+                format!(
+                    "no full sync of connector {connector} has succeeded since {since}, though increments do"
+                ),
+            ),
+            false => (SILENCE, format!("no run of connector {connector} has succeeded since {since}")),
+        };
         let event = Event {
             event: EventKind::Silent,
             connector: connector.to_owned(),
             run: None,
             at,
-            message: format!("no run of connector {connector} has succeeded since {since}"),
+            message,
             causes: Vec::new(),
             hint: Some(format!("`rollcall runs {connector}` shows how the last ones ended")),
             problems: 0,
         };
         for channel in self.channels() {
             let report = RunReport::new(connector, "full");
-            let told = self.told(&report, SILENCE, &channel);
-            let result = self.once(&channel, &told, SILENCE, &event).await;
+            let told = self.told(&report, aspect, &channel);
+            let result = self.once(&channel, &told, aspect, &event).await;
             self.say(&channel, connector, result);
         }
     }
@@ -121,6 +145,16 @@ impl Notifier<'_> {
 
     fn told(&self, report: &RunReport, aspect: &'static str, channel: &Channel<'_>) -> Told {
         Told { connector: report.connector.clone(), aspect, channel: channel.name() }
+    }
+
+    fn stands(
+        &self,
+        report: &RunReport,
+        aspect: &'static str,
+        channel: &Channel<'_>,
+    ) -> Result<Option<String>, TellError> {
+        let told = self.told(report, aspect, channel);
+        Ok(self.store(|store| store.told(&told))?)
     }
 
     async fn once(
@@ -148,22 +182,32 @@ impl Notifier<'_> {
         report: &RunReport,
         at: Timestamp,
     ) -> Result<(), TellError> {
-        let both = [RUN, SILENCE].map(|aspect| self.told(report, aspect, channel));
+        let over: &[&'static str] = match report.read_everything() {
+            true => &[RUN, INCREMENT, SILENCE, FULL_SILENCE],
+            false => &[INCREMENT, SILENCE],
+        };
+        let mut stays = false;
+        if !report.read_everything() {
+            for aspect in [RUN, FULL_SILENCE] {
+                stays |= self.stands(report, aspect, channel)?.is_some();
+            }
+        }
         let mut stood = false;
-        for told in &both {
-            stood |= self.store(|store| store.told(told))?.is_some();
+        for aspect in over {
+            stood |= self.stands(report, aspect, channel)?.is_some();
         }
         if !stood {
             return Ok(());
         }
-        if self.notify.on.contains(&Occasion::Recovered) {
+        if !stays && self.notify.on.contains(&Occasion::Recovered) {
             let event = of_report(report, EventKind::Recovered, at);
             channel.tell(&event).await?;
             let (connector, kind) = (event.connector, event.event);
             (self.happens)(Happening::Told { connector, kind, channel: channel.name() });
         }
-        for told in &both {
-            self.store(|store| store.forget_told(told))?;
+        for aspect in over {
+            let told = self.told(report, aspect, channel);
+            self.store(|store| store.forget_told(&told))?;
         }
         Ok(())
     }

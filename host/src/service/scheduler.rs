@@ -1,10 +1,12 @@
 //! What begins when.
 //!
-//! * A due time is met by the first run that begins at or after it, whoever began that run. So what was missed while
-//!   nothing ran is made up for by one run, however many due times it was.
+//! * A due time is met by the first run that begins at or after it, whoever began that run: that of a full run by a full
+//!   run, that of an increment by either. So what was missed while nothing ran is made up for by one run, however many due
+//!   times it was, and when both are due only the full run begins.
 //! * A connector never runs twice at once. What comes due during its run is skipped: that run reads what there is now,
 //!   and one that follows it at once would ask the provider the same again. A slow provider is not asked without a
-//!   pause.
+//!   pause. Only a full run that comes due during an increment waits for its end; it is skipped if that increment had to
+//!   read everything.
 //! * Some connectors run at a time. The others wait for a place, the longest waiting first, and none is skipped for it.
 //! * A schedule that is new or changed begins at that moment: no due time of before is missed.
 //! * A clock that is put back repeats nothing: a due time that was met stays met.
@@ -14,7 +16,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::last::LastRuns;
 use crate::config::{Schedule, later};
+use crate::run::Extent;
 
 /// Connectors that run at a time. Most of the time each waits for its provider; more of them would need more memory
 /// and be no faster.
@@ -35,13 +39,30 @@ pub struct Scheduler {
 #[derive(Debug)]
 struct Slot {
     schedule: Schedule,
+    full: Times,
+    changes: Times,
+    /// What the run at work was begun as.
+    running: Option<Extent>,
+    /// When a run last succeeded, or since when one is waited for.
+    success: Quiet,
+    /// The same of runs that read everything.
+    full_success: Quiet,
+    /// The last run that read everything failed.
+    full_failed: bool,
+}
+
+/// One of a connector's two schedules.
+#[derive(Debug, Clone, Copy)]
+struct Times {
     /// All due times up to here are met.
     met: Timestamp,
     next: Option<Next>,
-    running: bool,
-    /// When a run last succeeded, or since when one is waited for.
-    success: Timestamp,
-    silence_told: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Quiet {
+    since: Timestamp,
+    told: bool,
 }
 
 /// A run to come.
@@ -53,38 +74,88 @@ pub struct Next {
     pub begins: Timestamp,
 }
 
+/// The next runs of a connector.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Nexts {
+    pub full: Option<Next>,
+    pub changes: Option<Next>,
+}
+
 /// What is to happen now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {
     /// A run is to begin.
     Run {
         connector: String,
+        extent: Extent,
         due: Timestamp,
         /// It makes up for what was missed.
         late: bool,
     },
     /// A due time passes without a run, because one is at work.
-    Skip { connector: String, due: Timestamp },
+    Skip { connector: String, extent: Extent, due: Timestamp },
+}
+
+/// How a run ended that had begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct How {
+    /// What it read, or was to read.
+    pub extent: Extent,
+    pub succeeded: bool,
+    /// It came to an end of its own, and not a good one.
+    pub failed: bool,
+}
+
+/// What has not succeeded for longer than the schedule bears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silence {
+    pub connector: String,
+    pub since: Timestamp,
+    /// Increments do succeed.
+    pub only_full: bool,
+}
+
+impl Nexts {
+    /// What the schedule says next of a connector whose last runs began then.
+    pub fn of(connector: &str, schedule: &Schedule, last: LastRuns, now: Timestamp) -> Self {
+        let next = |extent, last| next_of(connector, schedule, extent, last, now);
+        let (full, mut changes) = (next(Extent::Full, last.full), next(Extent::Changes, last.any));
+        // Both were missed: the full run is for both.
+        if let (Some(full), Some(changes)) = (full, &mut changes)
+            && full.due <= now
+            && changes.due <= now
+        {
+            changes.begins = changes.begins.max(full.begins);
+        }
+        Self { full, changes }
+    }
+
+    /// The first of them. Where both begin at once it is the full run.
+    pub fn first(self) -> Option<(Extent, Next)> {
+        let full = self.full.map(|next| (Extent::Full, next));
+        let changes = self.changes.map(|next| (Extent::Changes, next));
+        full.into_iter().chain(changes).min_by_key(|(extent, next)| (next.begins, *extent))
+    }
+}
+
+fn next_of(
+    connector: &str,
+    schedule: &Schedule,
+    extent: Extent,
+    last: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Next> {
+    let due = schedule.due_after(extent, last.unwrap_or(now))?;
+    let begins = schedule.begins(connector, due);
+    // The last of what was missed is what the run is for.
+    let missed = begins < now && last.is_some();
+    Some(match missed {
+        true => Next { due, begins: later(now, connector, due, schedule.jitter.min(CATCH_UP)) },
+        false => Next { due, begins },
+    })
 }
 
 impl Scheduler {
-    /// What the schedule says next of a connector whose last run began then.
-    pub fn next_of(
-        connector: &str,
-        schedule: &Schedule,
-        last: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Option<Next> {
-        let due = schedule.due_after(last.unwrap_or(now))?;
-        let begins = schedule.begins(connector, due);
-        // The last of what was missed is what the run is for.
-        let missed = begins < now && last.is_some();
-        Some(match missed {
-            true => Next { due, begins: later(now, connector, due, schedule.jitter.min(CATCH_UP)) },
-            false => Next { due, begins },
-        })
-    }
-
     /// Takes the stated order of the connectors over.
     pub fn set_order(&mut self, order: Vec<String>) {
         self.order = order;
@@ -94,42 +165,24 @@ impl Scheduler {
         self.order.iter().position(|name| name == connector).unwrap_or(self.order.len())
     }
 
-    /// Takes other schedules over. `last` tells of a connector that was not known before when its last run began, and
-    /// when one last succeeded.
+    /// Takes other schedules over. `last` tells of a connector that was not known before how its last runs were.
     pub fn set(
         &mut self,
         schedules: BTreeMap<String, Schedule>,
         now: Timestamp,
-        mut last: impl FnMut(&str) -> (Option<Timestamp>, Option<Timestamp>),
+        mut last: impl FnMut(&str) -> LastRuns,
     ) {
         let mut before = std::mem::take(&mut self.slots);
         for (connector, schedule) in schedules {
             let slot = match before.remove(&connector) {
-                Some(known) if known.schedule == schedule && known.next.is_some() => known,
-                Some(known) => {
-                    let met = known.met.max(now);
-                    let next = Self::next_of(&connector, &schedule, Some(met), now);
-                    Slot { schedule, met, next, ..known }
-                }
-                None => {
-                    let (begun, success) = last(&connector);
-                    let next = Self::next_of(&connector, &schedule, begun, now);
-                    let met = begun.unwrap_or(now);
-                    Slot {
-                        schedule,
-                        met,
-                        next,
-                        running: false,
-                        success: success.unwrap_or(now),
-                        silence_told: false,
-                    }
-                }
+                Some(known) => known.with(&connector, schedule, now),
+                None => Slot::new(&connector, schedule, last(&connector), now),
             };
             self.slots.insert(connector, slot);
         }
         // Its run goes on, and must not be joined by another if it comes back meanwhile.
-        for (connector, mut slot) in before.into_iter().filter(|(_, slot)| slot.running) {
-            slot.next = None;
+        for (connector, mut slot) in before.into_iter().filter(|(_, slot)| slot.running.is_some()) {
+            (slot.full.next, slot.changes.next) = (None, None);
             self.slots.insert(connector, slot);
         }
     }
@@ -137,30 +190,34 @@ impl Scheduler {
     /// What begins and what is skipped now. What begins is running from now on, until [`ended`](Self::ended).
     pub fn start(&mut self, now: Timestamp) -> Vec<Start> {
         let mut starts = Vec::new();
-        let mut places = AT_A_TIME.saturating_sub(self.slots.values().filter(|slot| slot.running).count());
+        let mut places = AT_A_TIME.saturating_sub(self.running());
         let mut waiting: Vec<(Timestamp, usize, String)> = self
             .slots
             .iter()
             .filter_map(|(name, slot)| {
-                let next = slot.next.filter(|next| next.begins <= now)?;
+                let (_, next) = slot.nexts().first().filter(|(_, next)| next.begins <= now)?;
                 Some((next.begins, self.place(name), name.clone()))
             })
             .collect();
         waiting.sort();
         for (_, _, connector) in waiting {
             let Some(slot) = self.slots.get_mut(&connector) else { continue };
-            let Some(next) = slot.next else { continue };
-            if slot.running {
-                slot.meet(&connector, next.due);
-                starts.push(Start::Skip { connector, due: next.due });
-            } else if places > 0 {
+            if slot.running.is_some() {
+                starts.extend(slot.skip(&connector, now));
+            } else if places > 0
+                && let Some((extent, next)) = slot.due(now)
+            {
                 places -= 1;
-                slot.running = true;
+                slot.running = Some(extent);
                 let late =
                     next.begins.as_second() - next.due.as_second() > slot.schedule.jitter.as_secs() as i64;
                 // A clock that was put back may have the due time before it.
-                slot.meet(&connector, now.max(next.due));
-                starts.push(Start::Run { connector, due: next.due, late });
+                let then = now.max(next.due);
+                if extent == Extent::Full {
+                    slot.meet(&connector, Extent::Full, then);
+                }
+                slot.meet(&connector, Extent::Changes, then);
+                starts.push(Start::Run { connector, extent, due: next.due, late });
             }
         }
         // Those that begin together change the directory in this order.
@@ -168,38 +225,70 @@ impl Scheduler {
         starts
     }
 
-    /// The connector's run is over.
-    pub fn ended(&mut self, connector: &str, now: Timestamp, succeeded: bool) {
-        let Some(slot) = self.slots.get_mut(connector) else { return };
-        slot.running = false;
+    /// The connector's run is over; nothing where it could not even begin. Gives the due times of full runs
+    /// that have waited for it, and need not begin any more.
+    pub fn ended(&mut self, connector: &str, now: Timestamp, how: Option<How>) -> Vec<Timestamp> {
+        let mut skipped = Vec::new();
+        let Some(slot) = self.slots.get_mut(connector) else { return skipped };
+        let begun_as = slot.running.take();
+        let Some(How { extent, succeeded, failed }) = how else { return skipped };
         if succeeded {
-            slot.success = slot.success.max(now);
-            slot.silence_told = false;
+            slot.success.heard(now);
         }
+        if extent == Extent::Changes {
+            return skipped;
+        }
+        slot.full_failed = failed || slot.full_failed && !succeeded;
+        if succeeded {
+            slot.full_success.heard(now);
+        }
+        if succeeded && begun_as == Some(Extent::Changes) {
+            while let Some(waited) = slot.full.next.filter(|next| next.begins <= now) {
+                slot.meet(connector, Extent::Full, waited.due);
+                skipped.push(waited.due);
+            }
+        }
+        skipped
     }
 
-    /// Connectors of which no run has succeeded for longer than their schedule bears, and since when; each once.
-    pub fn silent(&mut self, now: Timestamp) -> Vec<(String, Timestamp)> {
-        let silent =
-            self.slots.iter_mut().filter(|(_, slot)| slot.silent_from().is_some_and(|from| from <= now));
+    /// What has not succeeded for longer than its schedule bears; each once.
+    pub fn silent(&mut self, now: Timestamp) -> Vec<Silence> {
+        let mut silent = Vec::new();
+        for (connector, slot) in &mut self.slots {
+            let over = |from: Option<Timestamp>| from.is_some_and(|from| from <= now);
+            let only_full = match (over(slot.silent_from()), over(slot.full_silent_from())) {
+                (true, _) => false,
+                (false, true) => true,
+                (false, false) => continue,
+            };
+            let quiet = if only_full { &mut slot.full_success } else { &mut slot.success };
+            quiet.told = true;
+            silent.push(Silence { connector: connector.clone(), since: quiet.since, only_full });
+        }
         silent
-            .map(|(connector, slot)| {
-                slot.silence_told = true;
-                (connector.clone(), slot.success)
-            })
-            .collect()
     }
 
     /// When there is something to do again, if nothing else happens.
     pub fn wakes(&self) -> Option<Timestamp> {
-        let full = self.slots.values().filter(|slot| slot.running).count() >= AT_A_TIME;
-        let begins = |slot: &Slot| slot.next.map(|next| next.begins).filter(|_| !full || slot.running);
-        self.slots.values().flat_map(|slot| [begins(slot), slot.silent_from()]).flatten().min()
+        let full = self.running() >= AT_A_TIME;
+        let begins = |slot: &Slot| {
+            let Nexts { full: everything, changes } = slot.nexts();
+            // A full run that waits for an increment begins at its end, and not by the clock.
+            let everything = everything.filter(|_| slot.running != Some(Extent::Changes));
+            let first = Nexts { full: everything, changes }.first().map(|(_, next)| next.begins);
+            first.filter(|_| !full || slot.running.is_some())
+        };
+        let each = |slot: &Slot| [begins(slot), slot.silent_from(), slot.full_silent_from()];
+        self.slots.values().flat_map(each).flatten().min()
+    }
+
+    fn running(&self) -> usize {
+        self.slots.values().filter(|slot| slot.running.is_some()).count()
     }
 
     /// The connector's next run.
-    pub fn next(&self, connector: &str) -> Option<Next> {
-        self.slots.get(connector)?.next
+    pub fn next(&self, connector: &str) -> Option<(Extent, Next)> {
+        self.slots.get(connector)?.nexts().first()
     }
 }
 
@@ -211,175 +300,99 @@ impl Start {
     }
 }
 
-impl Slot {
-    /// What was due up to then is met.
-    fn meet(&mut self, connector: &str, then: Timestamp) {
-        self.met = self.met.max(then);
-        self.next = self
-            .schedule
-            .due_after(self.met)
-            .map(|due| Next { due, begins: self.schedule.begins(connector, due) });
+impl Quiet {
+    fn heard(&mut self, now: Timestamp) {
+        *self = Self { since: self.since.max(now), told: false };
     }
 
-    fn silent_from(&self) -> Option<Timestamp> {
-        let after = self.schedule.alert_after.filter(|_| !self.silence_told)?;
-        self.success.checked_add(SignedDuration::try_from(after).ok()?).ok()
+    fn until(self, after: Option<Duration>) -> Option<Timestamp> {
+        let after = after.filter(|_| !self.told)?;
+        self.since.checked_add(SignedDuration::try_from(after).ok()?).ok()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Config;
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    /// As it is written in the file.
-    pub(in crate::service) fn schedule(lines: &str) -> Schedule {
-        let text = format!(
-            "[connector.a]\nplugin = 'okta'\nendpoint = 'a.b'\ncredential.env = 'T'\n[connector.a.schedule]\n{lines}"
-        );
-        let config = Config::parse("rollcall.toml".as_ref(), &text).unwrap_or_else(|error| panic!("{error}"));
-        config.connectors["a"].schedule.clone().unwrap()
-    }
-
-    fn scheduler(connectors: &[(&str, &str)], now: &str, last: Option<&str>) -> Scheduler {
-        let mut scheduler = Scheduler::default();
-        let schedules = connectors.iter().map(|(name, lines)| ((*name).to_owned(), schedule(lines)));
-        scheduler.set(schedules.collect(), at(now), |_| (last.map(at), last.map(at)));
-        scheduler
-    }
-
-    const HOURLY: &str = "full = '@hourly'\ntime-zone = 'UTC'";
-    const NIGHTLY: &str = "full = '0 3 * * *'\ntime-zone = 'Europe/Berlin'";
-
-    fn run(connector: &str, due: &str, late: bool) -> Start {
-        Start::Run { connector: connector.to_owned(), due: at(due), late }
-    }
-
-    #[test]
-    fn a_run_begins_when_it_is_due_and_not_before_and_not_twice() {
-        let mut scheduler = scheduler(&[("acme", NIGHTLY)], "2026-11-24T12:00:00Z", None);
-        assert_eq!(scheduler.wakes(), Some(at("2026-11-25T02:00:00Z")));
-        assert_eq!(scheduler.start(at("2026-11-25T01:59:59Z")), []);
-        let now = at("2026-11-25T02:00:00Z");
-        assert_eq!(scheduler.start(now), [run("acme", "2026-11-25T02:00:00Z", false)]);
-        assert_eq!(scheduler.start(now), []);
-        scheduler.ended("acme", at("2026-11-25T02:10:00Z"), true);
-        assert_eq!(scheduler.start(at("2026-11-25T02:10:00Z")), []);
-        assert_eq!(scheduler.wakes(), Some(at("2026-11-26T02:00:00Z")));
-    }
-
-    #[test]
-    fn what_was_missed_is_made_up_for_once() {
-        let now = "2026-11-24T12:20:00Z";
-        let mut missed = scheduler(&[("acme", HOURLY)], now, Some("2026-11-23T08:00:03Z"));
-        let starts = missed.start(at(now));
-        assert_eq!(starts, [run("acme", "2026-11-23T09:00:00Z", true)]);
-        missed.ended("acme", at("2026-11-24T12:21:00Z"), true);
-        assert_eq!(missed.start(at("2026-11-24T12:59:59Z")), []);
-        assert_eq!(missed.wakes(), Some(at("2026-11-24T13:00:00Z")));
-        // Nothing was missed where the last run began after the last due time, and where there never was one.
-        for last in [Some("2026-11-24T12:00:03Z"), None] {
-            let mut scheduler = scheduler(&[("acme", HOURLY)], now, last);
-            assert_eq!(
-                (scheduler.start(at(now)), scheduler.wakes()),
-                (vec![], Some(at("2026-11-24T13:00:00Z")))
-            );
+impl Slot {
+    fn new(connector: &str, schedule: Schedule, last: LastRuns, now: Timestamp) -> Self {
+        let Nexts { full, changes } = Nexts::of(connector, &schedule, last, now);
+        let quiet = |since: Option<Timestamp>| Quiet { since: since.unwrap_or(now), told: false };
+        Self {
+            schedule,
+            full: Times { met: last.full.unwrap_or(now), next: full },
+            changes: Times { met: last.any.unwrap_or(now), next: changes },
+            running: None,
+            success: quiet(last.success),
+            full_success: quiet(last.full_success),
+            full_failed: last.full_failed,
         }
-        // With jitter, a run may be due and not be missed yet; many that were missed don't begin in one second.
-        let spread: Vec<String> = (0..8).map(|number| format!("c{number}")).collect();
-        let lines = format!("{HOURLY}\njitter-seconds = 3600");
-        let connectors: Vec<(&str, &str)> =
-            spread.iter().map(|name| (name.as_str(), lines.as_str())).collect();
-        let waiting = super::tests::scheduler(&connectors, now, Some("2026-11-23T08:00:03Z"));
-        let begins: Vec<i64> = spread
-            .iter()
-            .map(|name| waiting.next(name).unwrap().begins.as_second() - at(now).as_second())
-            .collect();
-        assert!(begins.iter().all(|after| (0..=60).contains(after)), "{begins:?}");
-        assert!(begins.iter().max() > begins.iter().min(), "{begins:?}");
     }
 
-    #[test]
-    fn what_comes_due_during_a_run_is_skipped_and_said() {
-        let mut scheduler = scheduler(&[("acme", HOURLY)], "2026-11-24T12:30:00Z", None);
-        assert_eq!(scheduler.start(at("2026-11-24T13:00:00Z")).len(), 1);
-        let skip = Start::Skip { connector: "acme".to_owned(), due: at("2026-11-24T14:00:00Z") };
-        assert_eq!(scheduler.start(at("2026-11-24T14:00:01Z")), [skip]);
-        scheduler.ended("acme", at("2026-11-24T14:20:00Z"), true);
-        assert_eq!(scheduler.start(at("2026-11-24T14:20:00Z")), []);
-        assert_eq!(scheduler.start(at("2026-11-24T15:00:00Z")), [run("acme", "2026-11-24T15:00:00Z", false)]);
+    /// The same connector under another schedule. Of the two, one that is as it was keeps its times.
+    fn with(mut self, connector: &str, schedule: Schedule, now: Timestamp) -> Self {
+        let before = std::mem::replace(&mut self.schedule, schedule);
+        let same = before.zone == self.schedule.zone && before.jitter == self.schedule.jitter;
+        for extent in Extent::SCHEDULED {
+            let stays = same && before.cron(extent) == self.schedule.cron(extent);
+            let times = self.times(extent);
+            if stays && times.next.is_some() {
+                continue;
+            }
+            let met = times.met.max(now);
+            let next = next_of(connector, &self.schedule, extent, Some(met), now);
+            *self.times(extent) = Times { met, next };
+        }
+        self
     }
 
-    #[test]
-    fn those_that_begin_together_begin_in_the_stated_order() {
-        let names = ["a", "b", "c", "d", "e", "f"];
-        let mut scheduler = scheduler(&names.map(|name| (name, HOURLY)), "2026-11-24T12:30:00Z", None);
-        scheduler.set_order(["e", "b"].map(str::to_owned).into());
-        let due = "2026-11-24T13:00:00Z";
-        assert_eq!(scheduler.start(at(due)), ["e", "b", "a", "c"].map(|name| run(name, due, false)));
+    fn times(&mut self, extent: Extent) -> &mut Times {
+        match extent {
+            Extent::Full | Extent::User => &mut self.full,
+            Extent::Changes => &mut self.changes,
+        }
     }
 
-    #[test]
-    fn only_some_run_at_a_time_and_the_others_wait_their_turn() {
-        let names = ["f", "e", "d", "c", "b", "a"];
-        let connectors = names.map(|name| (name, HOURLY));
-        let mut scheduler = scheduler(&connectors, "2026-11-24T12:30:00Z", None);
-        let due = "2026-11-24T13:00:00Z";
-        let four = ["a", "b", "c", "d"].map(|name| run(name, due, false));
-        assert_eq!(scheduler.start(at(due)), four);
-        assert_eq!((scheduler.start(at(due)), scheduler.wakes()), (vec![], Some(at("2026-11-24T14:00:00Z"))));
-        scheduler.ended("c", at("2026-11-24T13:10:00Z"), false);
-        assert_eq!(scheduler.wakes(), Some(at(due)));
-        assert_eq!(scheduler.start(at("2026-11-24T13:10:00Z")), [run("e", due, false)]);
-        scheduler.ended("a", at("2026-11-24T13:20:00Z"), true);
-        scheduler.ended("b", at("2026-11-24T13:20:00Z"), true);
-        assert_eq!(scheduler.start(at("2026-11-24T13:20:00Z")), [run("f", due, false)]);
+    fn nexts(&self) -> Nexts {
+        Nexts { full: self.full.next, changes: self.changes.next }
     }
 
-    #[test]
-    fn a_changed_schedule_misses_nothing_of_before_and_a_running_one_stays() {
-        let mut scheduler = scheduler(&[("acme", HOURLY), ("other", HOURLY)], "2026-11-24T12:30:00Z", None);
-        let now = at("2026-11-24T13:00:00Z");
-        assert_eq!(scheduler.start(now).len(), 2);
-        scheduler.ended("other", now, true);
-        let nightly = [("acme".to_owned(), schedule("full = '0 13 * * *'\ntime-zone = 'UTC'"))];
-        let later = at("2026-11-24T13:30:00Z");
-        scheduler.set(nightly.clone().into(), later, |_| panic!("both are known"));
-        assert_eq!(scheduler.next("acme").unwrap().due, at("2026-11-25T13:00:00Z"));
-        assert_eq!(scheduler.next("other"), None);
-        // It is taken out, and comes back while its run goes on.
-        scheduler.set([].into(), later, |_| panic!("none is new"));
-        scheduler.set(nightly.into(), later, |_| panic!("it still runs"));
-        let skip = Start::Skip { connector: "acme".to_owned(), due: at("2026-11-25T13:00:00Z") };
-        assert_eq!(scheduler.start(at("2026-11-25T13:00:00Z")), [skip]);
+    /// What is to begin now: a full run before an increment.
+    fn due(&self, now: Timestamp) -> Option<(Extent, Next)> {
+        let due = |next: Option<Next>| next.filter(|next| next.begins <= now);
+        let full = due(self.full.next).map(|next| (Extent::Full, next));
+        full.or_else(|| due(self.changes.next).map(|next| (Extent::Changes, next)))
     }
 
-    #[test]
-    fn a_clock_that_is_put_back_repeats_nothing() {
-        let mut scheduler = scheduler(&[("acme", HOURLY)], "2026-11-24T12:30:00Z", None);
-        assert_eq!(scheduler.start(at("2026-11-24T13:00:00Z")).len(), 1);
-        scheduler.ended("acme", at("2026-11-24T12:00:30Z"), true);
-        assert_eq!(scheduler.start(at("2026-11-24T13:00:00Z")), []);
-        assert_eq!(scheduler.wakes(), Some(at("2026-11-24T14:00:00Z")));
+    /// What passes because of the run at work. A full run waits for an increment.
+    fn skip(&mut self, connector: &str, now: Timestamp) -> Vec<Start> {
+        let passes = match self.running {
+            Some(Extent::Full) => &Extent::SCHEDULED[..],
+            _ => &[Extent::Changes],
+        };
+        let mut skips = Vec::new();
+        for extent in passes {
+            if let Some(next) = self.times(*extent).next.filter(|next| next.begins <= now) {
+                self.meet(connector, *extent, next.due);
+                skips.push(Start::Skip { connector: connector.to_owned(), extent: *extent, due: next.due });
+            }
+        }
+        skips
     }
 
-    #[test]
-    fn silence_is_told_once_until_a_run_succeeds() {
-        let lines = format!("{HOURLY}\nalert-after-hours = 5");
-        let mut scheduler =
-            scheduler(&[("acme", &lines)], "2026-11-24T12:00:00Z", Some("2026-11-24T09:00:00Z"));
-        assert_eq!(scheduler.silent(at("2026-11-24T13:59:59Z")), []);
-        let silent = [("acme".to_owned(), at("2026-11-24T09:00:00Z"))];
-        assert_eq!(scheduler.silent(at("2026-11-24T14:00:00Z")), silent);
-        assert_eq!(scheduler.silent(at("2026-11-24T15:00:00Z")), []);
-        scheduler.ended("acme", at("2026-11-24T16:00:00Z"), false);
-        assert_eq!(scheduler.silent(at("2026-11-24T16:00:00Z")), []);
-        scheduler.ended("acme", at("2026-11-24T17:00:00Z"), true);
-        assert_eq!(scheduler.silent(at("2026-11-24T21:59:59Z")), []);
-        assert_eq!(scheduler.silent(at("2026-11-24T22:00:00Z")).len(), 1);
+    /// What was due up to then is met.
+    fn meet(&mut self, connector: &str, extent: Extent, then: Timestamp) {
+        let met = self.times(extent).met.max(then);
+        let schedule = &self.schedule;
+        let next = schedule.due_after(extent, met);
+        let next = next.map(|due| Next { due, begins: schedule.begins(connector, due) });
+        *self.times(extent) = Times { met, next };
+    }
+
+    fn silent_from(&self) -> Option<Timestamp> {
+        self.success.until(self.schedule.alert_after)
+    }
+
+    /// Full runs are tried and fail while increments go well; where nothing goes well that is told already.
+    fn full_silent_from(&self) -> Option<Timestamp> {
+        let matters = self.full_failed && !self.success.told && self.success.since > self.full_success.since;
+        self.full_success.until(self.schedule.alert_after.filter(|_| matters))
     }
 }

@@ -10,15 +10,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::happening::Happening;
-use super::kit::{Kit, Refused, Workshop};
-use super::last::last_runs;
+use super::kit::{Kit, Refused, Skipped, Workshop};
+use super::last::{LastRuns, last_runs};
 use super::notify::Notifier;
-use super::scheduler::{Scheduler, Start};
+use super::scheduler::{How, Scheduler, Start};
 use super::standing::succeeded;
 use super::state::{Refusal, State};
 use super::systemd;
 use crate::directory::{Store, StoreError};
-use crate::run::{RunError, RunReport, Turns, WorkFolder, prune};
+use crate::run::{Extent, Outcome, RunError, RunReport, Turns, WorkFolder, prune};
 
 /// How often files are looked at. A change is taken over when it was the same twice: a file that is still being
 /// written is not looked into.
@@ -85,7 +85,11 @@ struct Served {
 
 /// A task that ended.
 enum Done {
-    Run { connector: String, succeeded: bool },
+    /// `how`: nothing where it could not even begin.
+    Run {
+        connector: String,
+        how: Option<How>,
+    },
     Told,
 }
 
@@ -169,26 +173,22 @@ impl<W: Workshop> Service<W> {
         // read for hours.
         let mut turns: BTreeMap<PathBuf, Turns> = BTreeMap::new();
         for start in self.scheduler.start(now) {
-            let (connector, due, late) = match start {
-                Start::Run { connector, due, late } => (connector, due, late),
-                Start::Skip { connector, due } => {
+            let (connector, reads, due, late) = match start {
+                Start::Run { connector, extent, due, late } => (connector, extent, due, late),
+                Start::Skip { connector, extent, due } => {
                     let reason = "the run before it is still at work".to_owned();
-                    self.say(Happening::Skipped { connector, due, reason });
+                    self.say(Happening::Skipped { connector, reads: extent, due, reason });
                     continue;
                 }
             };
-            self.say(Happening::Begins { connector: connector.clone(), due, late });
+            self.say(Happening::Begins { connector: connector.clone(), reads, due, late });
             let (kit, clock) = (Arc::clone(&self.kit), Arc::clone(&self.clock));
             let turn = turns.entry(kit.database(&connector).to_owned()).or_default().give();
             let (store, happens) = (self.store_of(&connector), Arc::clone(&self.happens));
             self.tasks.spawn(async move {
-                let ended = match kit.run(&connector, turn).await {
-                    Err(skipped) => {
-                        happens(Happening::Skipped {
-                            connector: connector.clone(),
-                            due,
-                            reason: skipped.reason,
-                        });
+                let ended = match kit.run(&connector, reads, turn).await {
+                    Err(Skipped { reason }) => {
+                        happens(Happening::Skipped { connector: connector.clone(), reads, due, reason });
                         None
                     }
                     Ok(report) => {
@@ -198,16 +198,15 @@ impl<W: Workshop> Service<W> {
                         Some(report)
                     }
                 };
-                let succeeded = ended.is_some_and(|report: RunReport| succeeded(report.outcome));
-                Done::Run { connector, succeeded }
+                Done::Run { connector, how: ended.as_ref().map(how) }
             });
         }
-        for (connector, since) in self.scheduler.silent(now) {
+        for silence in self.scheduler.silent(now) {
             let kit = Arc::clone(&self.kit);
-            let (store, happens) = (self.store_of(&connector), Arc::clone(&self.happens));
+            let (store, happens) = (self.store_of(&silence.connector), Arc::clone(&self.happens));
             self.tasks.spawn(async move {
                 let notifier = Notifier { notify: kit.notify(), store: &store, happens: &*happens };
-                notifier.silent(&connector, since, now).await;
+                notifier.silent(&silence, now).await;
                 Done::Told
             });
         }
@@ -235,8 +234,16 @@ impl<W: Workshop> Service<W> {
 
     fn done(&mut self, done: Result<Done, tokio::task::JoinError>) -> Result<(), ServeError> {
         let done = done.map_err(|error| ServeError::Task(error.to_string()))?;
-        if let Done::Run { connector, succeeded } = done {
-            self.scheduler.ended(&connector, self.clock.now(), succeeded);
+        if let Done::Run { connector, how } = done {
+            for due in self.scheduler.ended(&connector, self.clock.now(), how) {
+                let reason = "the increment before it had to read everything, too".to_owned();
+                self.say(Happening::Skipped {
+                    connector: connector.clone(),
+                    reads: Extent::Full,
+                    due,
+                    reason,
+                });
+            }
             self.say_plan(connector);
         }
         Ok(())
@@ -279,10 +286,10 @@ impl<W: Workshop> Service<W> {
             let Served { store, database, .. } = serving(kit.as_ref(), served, connector);
             let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
             match last_runs(store.as_mut(), database, connector) {
-                Ok(last) => (last.begun, last.success),
+                Ok(last) => last,
                 Err(error) => {
                     failed = Some(error);
-                    (None, None)
+                    LastRuns::default()
                 }
             }
         };
@@ -304,8 +311,9 @@ impl<W: Workshop> Service<W> {
     }
 
     fn say_plan(&self, connector: String) {
-        let begins = self.scheduler.next(&connector).map(|next| next.begins);
-        self.say(Happening::Planned { connector, begins });
+        let next = self.scheduler.next(&connector);
+        let begins = next.map(|(_, next)| next.begins);
+        self.say(Happening::Planned { connector, begins, reads: next.map(|(extent, _)| extent) });
     }
 
     fn say(&self, happening: Happening) {
@@ -320,6 +328,11 @@ impl<W: Workshop> Service<W> {
             }
         }
     }
+}
+
+fn how(report: &RunReport) -> How {
+    let extent = if report.read_everything() { Extent::Full } else { Extent::Changes };
+    How { extent, succeeded: succeeded(report.outcome), failed: report.outcome == Outcome::Failed }
 }
 
 /// The directory that the connector fills. No kit comes into force that has another one than those that are served.

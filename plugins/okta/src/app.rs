@@ -123,7 +123,7 @@ pub fn groups_page(
     let next = ask::following(request, response, objects.len() + problems.len())?;
     let (listed, unread) = groups::read(&list_of(&objects))?;
     problems.extend(unread);
-    let mut page = okta.listed_groups(listed, &[]);
+    let mut page = okta.listed_groups(listed, &[], response);
     page.problems = problems;
     page.next.splice(0..0, next.map(|next| Step::AppGroups { app: app.to_owned() }.note(next)));
     Ok(page)

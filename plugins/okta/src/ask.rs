@@ -10,8 +10,9 @@ use crate::ranges::Range;
 /// What a request is for. Travels with it as its context.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
-    /// A page of the listing of all users, or of a range of them. `seen`: an earlier page held some.
-    Users { seen: bool, range: Range },
+    /// A page of the listing of all users, or of a range of them. `seen`: an earlier page held some. `since`: whoever's
+    /// status changed since then is asked for their groups, in seconds since 1970.
+    Users { seen: bool, range: Range, since: Option<i64> },
     /// A page of the listing of groups. The members of those in `covered` are read with their people.
     Groups { covered: Vec<String> },
     /// A page of a group's members, of which only the ids matter.
@@ -269,7 +270,8 @@ pub fn following(request: &Request, response: &Response, entries: usize) -> Resu
         Some(path) if path == request.path => {
             Err(Error::unexpected("the page after this one is this one again"))
         }
-        path => Ok(path.map(|path| Request { path, ..request.clone() })),
+        // Only the first request stands for the whole.
+        path => Ok(path.map(|path| Request { path, version: None, ..request.clone() })),
     }
 }
 

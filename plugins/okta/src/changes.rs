@@ -6,28 +6,33 @@
 //!   └→ groups of a person ─→ …          for each whose status changed
 //! changed groups ─→ …
 //!   └→ members ─→ members ─→ …          for each group that changed
+//! members ─→ members ─→ …               for each group whose members could not be read the last time
 //! log ─→ log ─→ …                       up to the first page that isn't full
 //! ```
 //!
 //! **Where to begin.** Okta's search follows a change after a while, so each run begins `changes.overlap-minutes`
 //! before the moment at which the one before it began, by Okta's clock: its `Date` header. What both see says the same
-//! twice. A change that the search shows later than that is seen by the next full run.
+//! twice. A change that the search shows later than that is seen by the next full run. Groups are listed from no later
+//! than people, also where the run before went on from what another one had read: members whom it did not know yet
+//! are only now people, and so their groups have to be read again.
 //!
 //! **What an increment can't see** is refused by [`plan`], so that nobody takes silence for "nothing changed": whom
 //! an application, required groups or an expression of Okta's keep in scope can change without the person changing.
 //! The exception is `groups.filter`: but for timestamps it knows only a group's id and type, which never change.
 //!
 //! **Deactivated people** are changed people, and leave all groups as in a full run. When one comes back, Okta's groups
-//! don't change, because a rule's members never left them; so whoever's status changed is asked for their groups.
+//! don't change, because a rule's members never left them; so whoever's status changed is asked for their groups. They
+//! would be members of Everyone, too, by a list of changed groups alone; so that group follows people, one by one.
 
 use rollcall_plugin::{
-    Attribute, Attributes, Error, Members, Membership, Page, Request, Response, Subject, date,
+    Attribute, Attributes, Error, Members, Membership, Page, Request, Response, Subject, Value, date,
 };
 use serde::Deserialize;
 
-use crate::ask::{self, PersonNote, PersonStep, Since, Step};
+use crate::ask::{self, GroupNote, PersonNote, PersonStep, Since, Step};
 use crate::groups;
 use crate::logs;
+use crate::members;
 use crate::settings::Timestamp;
 use crate::source::Okta;
 use crate::status::DEPROVISIONED;
@@ -51,11 +56,23 @@ pub fn plan(okta: &Okta, known: &[Attribute]) -> Result<Vec<Request>, Error> {
     let (users, groups) = (began(USERS)?, began(GROUPS)?);
     let log = logs::position(okta, known, users.min(groups))?;
     let everyone = known.text(&format!("checkpoint.{EVERYONE}")).filter(|id| !id.is_empty());
-    Ok(vec![
+    let mut requests = vec![
         users_request(okta, Since { seconds: okta.before(users), everyone: everyone.map(str::to_owned) }),
-        groups_request(okta, okta.before(groups)),
+        groups_request(okta, okta.before(users.min(groups))),
         logs::request(log),
-    ])
+    ];
+    requests.extend(unread(known).map(|group| members::request(group, 0)));
+    Ok(requests)
+}
+
+/// Groups that the host wants read again.
+fn unread(known: &[Attribute]) -> impl Iterator<Item = GroupNote> {
+    known.iter().filter_map(|attribute| {
+        let (id, Value::Text(name)) = (attribute.name.strip_prefix("unread.")?, &attribute.value) else {
+            return None;
+        };
+        Some(GroupNote { id: id.to_owned(), name: name.clone(), count: None, seen: false })
+    })
 }
 
 /// Only a full run can tell what is in scope now.
@@ -88,7 +105,7 @@ fn refuse_what_changes_unseen(okta: &Okta) -> Result<(), Error> {
 
 fn users_request(okta: &Okta, since: Since) -> Request {
     let search = format!("lastUpdated ge {}", ask::quoted(&date::format(since.seconds)));
-    let fields = okta.users.fields_with(&[Timestamp::Created, Timestamp::StatusChanged]);
+    let fields = okta.users.fields_with(&RETURNED);
     ask::users(&Step::ChangedUsers { since }, &search, &fields, ask::USERS_A_PAGE)
 }
 
@@ -123,13 +140,22 @@ pub fn users_page(
         next: next.into_iter().collect(),
         ..Page::default()
     };
-    for id in whose_status_changed(body, since.seconds)? {
-        let note = PersonNote { id: id.clone(), groups: true };
-        page.next.push(ask::groups_of(&Step::Person(note, PersonStep::Groups), &id));
-    }
+    page.next.extend(groups_of_returned(body, since.seconds)?);
     (page.users, page.problems) = (people.users, people.problems);
     Ok(page)
 }
+
+/// Asks for the groups of those whose status changed since: whoever comes back is in groups that did not change.
+pub fn groups_of_returned(body: &str, since: i64) -> Result<Vec<Request>, Error> {
+    let asked = whose_status_changed(body, since)?.into_iter().map(|id| {
+        let note = PersonNote { id: id.clone(), groups: true };
+        ask::groups_of(&Step::Person(note, PersonStep::Groups), &id)
+    });
+    Ok(asked.collect())
+}
+
+/// What [`groups_of_returned`] looks at.
+pub const RETURNED: [Timestamp; 2] = [Timestamp::Created, Timestamp::StatusChanged];
 
 /// The ids of those who were there before and whose status changed since, without those who left.
 fn whose_status_changed(body: &str, since: i64) -> Result<Vec<String>, Error> {
@@ -158,7 +184,8 @@ pub fn groups_page(okta: &Okta, request: &Request, response: &Response, body: &s
     let (listed, problems) = groups::read(body)?;
     let next = ask::following(request, response, listed.len() + problems.len())?;
     let (inside, outside): (Vec<_>, Vec<_>) = listed.into_iter().partition(|listed| okta.scope.holds(listed));
-    let mut page = okta.listed_groups(inside, &[]);
+    let mut page = okta.listed_groups(inside, &[], response);
+    page.memberships.retain(|membership| membership.members != Members::Everyone);
     // Renamed out of scope, for example: a full run would not give it any more.
     page.gone = outside.into_iter().map(|listed| Subject::Group(listed.group.id)).collect();
     page.problems = problems;
@@ -186,6 +213,11 @@ pub fn began_whole(name: &str, request: &Request, response: &Response) -> Vec<(S
 impl Okta {
     /// Where a reading of changes has to begin that goes on from that moment.
     pub(crate) fn before(&self, seconds: i64) -> i64 {
-        seconds - 60 * i64::from(self.settings.changes.overlap_minutes)
+        seconds - self.overlap()
+    }
+
+    /// How long Okta may take, in seconds, until it shows a change.
+    pub(crate) fn overlap(&self) -> i64 {
+        60 * i64::from(self.settings.changes.overlap_minutes)
     }
 }

@@ -14,6 +14,8 @@ pub struct Listed {
     pub kind: String,
     /// How many members Okta counts; nothing where it didn't say.
     pub count: Option<u64>,
+    /// When its members changed last, as Okta wrote it.
+    pub members_changed: Option<String>,
 }
 
 impl Listed {
@@ -25,6 +27,11 @@ impl Listed {
     /// From a directory or an application, where its members are decided.
     pub fn is_imported(&self) -> bool {
         self.kind == "APP_GROUP"
+    }
+
+    /// Its members are decided in Okta.
+    pub fn is_okta_s_own(&self) -> bool {
+        self.kind == "OKTA_GROUP"
     }
 
     pub fn is_from_active_directory(&self) -> bool {
@@ -80,6 +87,7 @@ fn record(group: OktaGroup<'_>) -> Result<Listed, Error> {
         Error::unexpected("the group has no name").with_hint("give the group a name in Okta")
     })?;
 
+    let members_changed = group.last_membership_updated;
     // In the order of their names.
     let mut attributes = Vec::with_capacity(4 + others.0.len());
     attributes.extend(group.created.map(|created| Attribute::new("created", created)));
@@ -92,7 +100,7 @@ fn record(group: OktaGroup<'_>) -> Result<Listed, Error> {
 
     let count = group.embedded.and_then(|embedded| embedded.stats).and_then(|stats| stats.users_count);
     let group = Group { id: group.id, name, description: filled(description), attributes };
-    Ok(Listed { group, kind, count })
+    Ok(Listed { group, kind, count, members_changed })
 }
 
 fn no_id() -> Error {
@@ -107,6 +115,7 @@ struct OktaGroup<'a> {
     kind: Option<String>,
     object_class: Option<Vec<String>>,
     created: Option<String>,
+    last_membership_updated: Option<String>,
     source: Option<GroupSource>,
     #[serde(borrow)]
     profile: Option<Properties<'a>>,
@@ -175,6 +184,7 @@ mod tests {
                 },
                 kind: "OKTA_GROUP".into(),
                 count: Some(12),
+                members_changed: Some("2015-11-28T19:15:32.000Z".into()),
             }
         );
         let names: Vec<&str> = groups[1].group.attributes.iter().map(|one| one.name.as_str()).collect();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use memchr::memmem;
-use rollcall_plugin::{Error, Membership, Page, Request, Response, ids};
+use rollcall_plugin::{Error, Membership, Page, Request, Response, date, ids};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -13,6 +13,9 @@ use crate::groups::Listed;
 use crate::profile::{Text, text_or_null};
 use crate::refusal::{Kind, Refusal};
 use crate::status::DEPROVISIONED;
+
+/// In seconds: the time has whole seconds, and clocks within Okta may differ a little.
+const LEAST_MARGIN: i64 = 60;
 
 /// How often one group's members are read from the beginning because its cursor was refused.
 const RESTARTS: u8 = 3;
@@ -32,6 +35,26 @@ impl GroupNote {
         self.count
             .filter(|&count| count > 0 && !self.seen)
             .map(|count| format!("okta counts {count} members of the group {:?} and lists none", self.name))
+    }
+}
+
+/// The first page of the members of a group that is listed, with the version of its membership where it can be told.
+///
+/// That is `lastMembershipUpdated`, which is known to follow joins and leaves of Okta's own groups. Nothing says that it
+/// follows imports, so groups of directories and applications have no version. Nor has a group whose members changed
+/// within `margin` seconds before the listing, by Okta's clock: the time has whole seconds, and what else happened in
+/// the same moment may be missing in the answer.
+pub fn first_request(listed: &Listed, margin: i64, response: &Response) -> Request {
+    let request = request(GroupNote::of(listed), 0);
+    let now = response.header("date").and_then(|date| date::parse_http(date).ok());
+    let changed = listed.members_changed.as_deref().filter(|_| listed.is_okta_s_own());
+    match (changed, now) {
+        (Some(version), Some(now))
+            if date::parse(version).is_ok_and(|changed| changed < now - margin.max(LEAST_MARGIN)) =>
+        {
+            request.of_version(version)
+        }
+        _ => request,
     }
 }
 

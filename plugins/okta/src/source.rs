@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 
-use rollcall_plugin::{Attribute, Error, Membership, Page, Plugin, Request, Response, Scope, Source};
+use rollcall_plugin::{
+    Attribute, Attributes, Error, Membership, Page, Plugin, Request, Response, Scope, Source, Subject, date,
+};
 
 use crate::ask::{self, AppUse, GroupNote, Step};
 use crate::groups::Listed;
@@ -51,7 +53,7 @@ impl Source for Okta {
             Scope::Full if self.settings.app.is_some() => Ok(app::find(self, AppUse::Read)),
             Scope::Full => Ok(match required::request(self, Lookup::first(false)) {
                 Some(lookup) => vec![lookup],
-                None => vec![self.users_request(), self.groups_request(&[])],
+                None => vec![self.users_request(self.last_reading(known)?), self.groups_request(&[])],
             }),
             Scope::Probe => Ok(probe::plan(self)),
             Scope::Changes => changes::plan(self, known),
@@ -67,7 +69,9 @@ impl Source for Okta {
         };
         let doing = step.doing();
         let page = match step {
-            Step::Users { seen, range } => self.users_page(seen, range, request, response, body),
+            Step::Users { seen, range, since } => {
+                self.users_page(seen, range, since, request, response, body)
+            }
             Step::Groups { covered } => self.groups_page(covered, request, response, body),
             Step::Members { group, restarts } => members::page(group, restarts, request, response, body),
             Step::Required { index, found, resolved, probe } => {
@@ -94,13 +98,23 @@ impl Source for Okta {
 }
 
 impl Okta {
-    fn users_request(&self) -> Request {
-        let step = Step::Users { seen: false, range: Range::ALL };
-        ask::users_at(&step, self.range_path(None))
+    fn users_request(&self, since: Option<i64>) -> Request {
+        let step = Step::Users { seen: false, range: Range::ALL, since };
+        ask::users_at(&step, ranges::path(&self.users_search(), None, &self.listed_fields(since)))
     }
 
-    fn range_path(&self, from: Option<i64>) -> String {
-        ranges::path(&self.users_search(), from, &self.users.fields_with(&[Timestamp::Created]))
+    fn listed_fields(&self, since: Option<i64>) -> String {
+        match since {
+            Some(_) => self.users.fields_with(&changes::RETURNED),
+            None => self.users.fields_with(&[Timestamp::Created]),
+        }
+    }
+
+    /// From when on it counts whose status changed: the host tells a full run where the last one began when it may
+    /// leave out the members of groups that did not change.
+    fn last_reading(&self, known: &[Attribute]) -> Result<Option<i64>, Error> {
+        let began = known.text(&format!("checkpoint.{}", changes::USERS)).map(date::parse).transpose()?;
+        Ok(began.map(|seconds| self.before(seconds)))
     }
 
     /// The search that finds the users who sync: Okta's statuses are the plugin's matter.
@@ -128,6 +142,7 @@ impl Okta {
         &self,
         seen: bool,
         range: Range,
+        since: Option<i64>,
         request: &Request,
         response: &Response,
         body: &str,
@@ -143,14 +158,24 @@ impl Okta {
         }
         // Who comes next belongs to another range.
         let next = next.filter(|_| people.span.beyond == 0);
-        let next = next.map_or_else(Vec::new, |next| {
+        let mut next = next.map_or_else(Vec::new, |next| {
             let Split { rest, ahead } = range.after(&people.span, ranges::now(response));
             let ahead = ahead.map(|(from, range)| {
-                ask::users_at(&Step::Users { seen, range }, self.range_path(Some(from)))
+                let path = ranges::path(&self.users_search(), Some(from), &self.listed_fields(since));
+                ask::users_at(&Step::Users { seen, range, since }, path)
             });
-            [Some(Step::Users { seen, range: rest }.note(next)), ahead].into_iter().flatten().collect()
+            [Some(Step::Users { seen, range: rest, since }.note(next)), ahead].into_iter().flatten().collect()
         });
         let in_no_group = people.in_no_group();
+        if let Some(since) = since {
+            if people.span.disordered && range.until.is_some() {
+                return Err(disordered());
+            }
+            let returned = changes::groups_of_returned(body, since)?.into_iter();
+            next.extend(returned.filter(|asked| {
+                matches!(&asked.about, Some(Subject::User(id)) if people.users.iter().any(|user| user.id == *id))
+            }));
+        }
         Ok(Page {
             users: people.users,
             problems: people.problems,
@@ -180,7 +205,7 @@ impl Okta {
         if !checkpoints.is_empty() || everyone.is_some() {
             checkpoints.push((changes::EVERYONE.to_owned(), everyone.unwrap_or_default()));
         }
-        let mut page = self.listed_groups(listed, &covered);
+        let mut page = self.listed_groups(listed, &covered, response);
         page.checkpoints = checkpoints;
         page.problems = problems;
         page.next.splice(0..0, next);
@@ -189,8 +214,10 @@ impl Okta {
 
     /// The groups of a list that sync, with their members or what leads to them; the members of those in `covered`
     /// are read with their people.
-    pub(crate) fn listed_groups(&self, listed: Vec<Listed>, covered: &[String]) -> Page {
+    pub(crate) fn listed_groups(&self, listed: Vec<Listed>, covered: &[String], response: &Response) -> Page {
         let mut page = Page::default();
+        // Only the listing of users asks for the groups of those who come back.
+        let versions = self.settings.app.is_none() && self.settings.groups.required.is_empty();
         for listed in listed.into_iter().filter(|listed| self.scope.holds(listed)) {
             let id = &listed.group.id;
             if listed.is_everyone() {
@@ -198,7 +225,10 @@ impl Okta {
             } else if listed.count == Some(0) {
                 page.memberships.push(Membership::some(id, Vec::new()));
             } else if !covered.contains(id) {
-                page.next.push(members::request(GroupNote::of(&listed), 0));
+                page.next.push(match versions {
+                    true => members::first_request(&listed, self.overlap(), response),
+                    false => members::request(GroupNote::of(&listed), 0),
+                });
             }
             page.groups.push(self.scope.named(listed));
         }
@@ -211,8 +241,8 @@ impl Okta {
         {
             return Ok(Page { next: vec![smaller], ..Page::default() });
         }
-        if let Step::Users { seen, range } = step
-            && let Some(plain) = self.unsorted(*seen, range, request, refusal)
+        if let Step::Users { seen, range, since } = step
+            && let Some(plain) = self.unsorted((*seen, *since), range, request, refusal)
         {
             return Ok(Page { next: vec![plain], ..Page::default() });
         }
@@ -248,13 +278,19 @@ impl Okta {
     /// with a time, or not in the time that it gives itself. An expression that is wrong is refused there too. A range
     /// ahead is of a listing that went well until then, and a second such chain costs time and nobody: who is read twice
     /// is one person.
-    fn unsorted(&self, seen: bool, range: &Range, request: &Request, refusal: &Refusal) -> Option<Request> {
+    fn unsorted(
+        &self,
+        (seen, since): (bool, Option<i64>),
+        range: &Range,
+        request: &Request,
+        refusal: &Refusal,
+    ) -> Option<Request> {
         let helps = refusal.kind == Kind::BadRequest || refusal.is_too_big();
         if !helps || !ranges::is_sorted(request) || ask::has_cursor(request) {
             return None;
         }
-        let one = Step::Users { seen, range: range.unsplit() };
-        Some(ask::users(&one, &self.users_search(), &self.users.fields(), ask::USERS_A_PAGE))
+        let one = Step::Users { seen, range: range.unsplit(), since };
+        Some(ask::users(&one, &self.users_search(), &self.listed_fields(since), ask::USERS_A_PAGE))
     }
 
     /// Okta refused the search for users: where the admin wrote an expression, that is what is wrong.
@@ -278,6 +314,12 @@ impl Okta {
                 .with_detail("path", format!("groups.{parameter}")),
         }
     }
+}
+
+/// Those who returned would be asked for twice, or not at all.
+fn disordered() -> Error {
+    Error::unexpected("okta's listing of users was sorted by their creation, and then it was not")
+        .with_hint("sync again; if it stays so, set skip-unchanged-members to false")
 }
 
 /// Okta answers a credential of narrow rights with an empty list and success.

@@ -29,6 +29,14 @@ impl Request {
         self
     }
 
+    /// Which version of the subject the answer would hold: the host may leave the request out when it has read that
+    /// version before. Something that did not change may have the same version only when nothing that changes later
+    /// can get it too: of a time, only one that is long past by the provider's own clock.
+    pub fn of_version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
     /// Adds a header; the manifest has to list its name.
     pub fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push(Header { name: name.to_ascii_lowercase(), value: value.into() });

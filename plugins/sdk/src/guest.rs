@@ -24,7 +24,8 @@ pub trait Plugin: Sized + Send + Sync + 'static {
 
 /// A provider to read users, groups and memberships from. Export it with [`export_source!`](crate::export_source).
 pub trait Source: Plugin {
-    /// The first requests of a run. `known` is what the host knows: `now`, `checkpoint.NAME`, …
+    /// The first requests of a run. `known` is what the host knows: `now`, `checkpoint.NAME`, …; for
+    /// changes `unread.ID`, with the name, of each group whose members are to be read whether they changed or not.
     fn plan(&self, scope: &Scope, known: &[Attribute]) -> Result<Vec<Request>, Error>;
 
     /// What a response says. An error ends the run with nothing applied, but for the codes that the host acts

@@ -174,6 +174,9 @@ fn limits_protection_and_selection_hold_for_an_undoing() {
     world.configure("[connector.acme.safety]\ndeletes = 1\nprotect = [\"userName.startsWith('x3')\"]\n");
     let refused = world.run(&["rollback", "2"]).exits(3);
     refused.says(&["undoing run 2 would delete 2 of 4 people, over the limit of 1", "`--override-limits`"]);
+    let foreseen = world.run(&["rollback", "2", "--dry-run"]).exits(3);
+    foreseen
+        .prints(&["delete user x1@acme.example", "refused without `--override-limits`: would delete 2 of 4"]);
     world.run(&["rollback", "2", "--only", "nobody"]).exits(2).says(&["run 2 changed nothing of \"nobody\""]);
     world.run(&["rollback", "2", "--only", "X1@acme.example"]).exits(0);
     assert_eq!(world.directory().user_names(), ["ann@acme.example", "x2@acme.example", "x3@acme.example"]);

@@ -3,3 +3,4 @@
 mod edits;
 mod import;
 mod keep;
+mod managed;

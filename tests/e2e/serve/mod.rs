@@ -1,5 +1,6 @@
 //! `rollcall serve`: the real binary by a clock that the test sets.
 
+mod changes;
 mod directories;
 mod notify;
 mod prune;

@@ -55,6 +55,22 @@ fn what_was_missed_is_made_up_for_once() {
 }
 
 #[test]
+fn a_paused_connector_is_left_out_until_it_is_resumed() {
+    let scene = scene();
+    scene.world.sync();
+    scene.world.run(&["pause", "acme"]).exits(0);
+    let mut serving = scene.serve();
+    scene.at("2027-03-02T02:00:00Z");
+    scene.waits_for(
+        &mut serving,
+        "it is paused since 2027-03-01T23:00:00Z by hand; `rollcall resume acme` ends that",
+    );
+    scene.world.run(&["resume", "acme"]).exits(0);
+    scene.run_at(&mut serving, "2027-03-03T02:00:00Z", "acme: done (run 2");
+    scene.stop(serving);
+}
+
+#[test]
 fn a_second_service_is_refused() {
     let scene = scene();
     let mut first = scene.serve();

@@ -12,8 +12,8 @@ use crate::cli::progress::Progress;
 use crate::cli::report::Failure;
 use crate::config::Config;
 use crate::http::{Budgets, Cause, Client, HttpError, SecretSource, Transport};
-use crate::model::Manifest;
-use crate::plugin::{Library, Source};
+use crate::model::{Manifest, PluginError, Scope};
+use crate::plugin::{CallError, Library, Source};
 use crate::run::{Event, Observer, ProbeError, probe};
 
 /// Further apart than this, tokens and the provider's rate limit are not where this machine thinks they are.
@@ -40,6 +40,22 @@ pub(super) fn plugin(
             None
         }
     }
+}
+
+/// Whether increments of the configured kind can be made; nothing where nobody wants any.
+pub(super) fn increments(config: &Config, name: &str, source: &dyn Source) -> Option<Finding> {
+    config.connector(name).ok()?.schedule.as_ref().filter(|schedule| schedule.has_increments())?;
+    // Of a connector that was never read: what is missing then is no matter here.
+    let planned = source.plan(&Scope::Changes, &[]);
+    let refused = planned.err().filter(|error| error.code() == Some(PluginError::UNSUPPORTED));
+    let found = match refused.as_ref().and_then(CallError::message) {
+        Some(reason) => {
+            Finding::warning("increments", format!("each of them would read everything: {reason}"))
+                .with_hint(format!("leave out the setting, or `changes` in [connector.{name}.schedule]"))
+        }
+        None => Finding::ok("increments", "the settings allow them"),
+    };
+    Some(found.about(name))
 }
 
 /// What is seen without a secret and without a network.

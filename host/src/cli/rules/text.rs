@@ -124,7 +124,8 @@ fn in_words(result: &str) -> &str {
     }
 }
 
-fn values(change: &TrialChange) -> String {
+/// What a change of a value was, as people read it.
+pub(in crate::cli) fn values(change: &TrialChange) -> String {
     if let (Value::Array(before), Value::Array(after)) = (&change.before, &change.after) {
         let more = after.iter().filter(|value| !before.contains(value)).map(|value| format!("+ {value}"));
         let less = before.iter().filter(|value| !after.contains(value)).map(|value| format!("- {value}"));
@@ -151,7 +152,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Broken between words; what follows is as far in as told.
-pub(super) fn fill(line: &str, under: usize, width: usize) -> String {
+pub(in crate::cli) fn fill(line: &str, under: usize, width: usize) -> String {
     let line = plain(line);
     let indent = " ".repeat(under.min(width / 2));
     let own = &line[..line.len() - line.trim_start().len()];

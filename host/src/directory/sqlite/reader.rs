@@ -150,6 +150,7 @@ impl SqliteReader<'_> {
             },
             absent_since: self.get::<Option<i64>>(row, 3)?.map(RunId),
             dropped_since: self.get::<Option<i64>>(row, 5)?.map(RunId),
+            version: self.get(row, 6)?,
             record: serde_json::from_str(&record)
                 .map_err(|error| self.file.corrupt(format!("record of mirror group {id}: {error}")))?,
         })
@@ -292,7 +293,7 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn mirror_groups(&self, connector: ConnectorId, each: &mut dyn FnMut(MirrorGroup)) -> StoreResult<()> {
-        let sql = "SELECT id, number, members, absent_since, record, dropped_since FROM mirror_group
+        let sql = "SELECT id, number, members, absent_since, record, dropped_since, version FROM mirror_group
                    WHERE connector = ?1 ORDER BY id";
         self.rows(sql, [connector.0], |row| {
             each(self.mirrored_group(row)?);
@@ -301,12 +302,24 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn mirror_group(&self, connector: ConnectorId, id: &str) -> StoreResult<Option<MirrorGroup>> {
-        let sql = "SELECT id, number, members, absent_since, record, dropped_since FROM mirror_group
+        let sql = "SELECT id, number, members, absent_since, record, dropped_since, version FROM mirror_group
                    WHERE connector = ?1 AND id = ?2";
         let mut found = None;
         self.rows(sql, params![connector.0, id], |row| {
             found = Some(self.mirrored_group(row)?);
             Ok(false)
+        })?;
+        Ok(found)
+    }
+
+    fn unread_groups(&self, connector: ConnectorId, limit: usize) -> StoreResult<Vec<(String, String)>> {
+        let sql = "SELECT id, number, members, absent_since, record, dropped_since FROM mirror_group
+                   WHERE connector = ?1 AND members = 'unknown' AND absent_since IS NULL ORDER BY id LIMIT ?2";
+        let mut found = Vec::new();
+        self.rows(sql, params![connector.0, limit as i64], |row| {
+            let record = self.mirrored_group(row)?.record;
+            found.push((record.id, record.name));
+            Ok(true)
         })?;
         Ok(found)
     }
@@ -544,7 +557,8 @@ impl Reader for SqliteReader<'_> {
 
     fn applied_since(&self, connector: ConnectorId, run: RunId) -> StoreResult<u64> {
         let sql =
-            "SELECT count(*) FROM run WHERE connector = ?1 AND id >= ?2 AND mode NOT IN ('approve', 'apply', 'changes', 'rollback')
+            "SELECT count(*) FROM run WHERE connector = ?1 AND id >= ?2 AND mode NOT IN ('approve', 'apply', 'changes', 'user',
+                   'rollback')
                    AND (outcome IN ('done', 'problems')
                         OR outcome = 'held' AND json_extract(report, '$.held.applied'))";
         let count: Option<i64> = self.one(sql, params![connector.0, run.0], |row| row.get(0))?;
@@ -555,6 +569,16 @@ impl Reader for SqliteReader<'_> {
         let mut runs = Vec::new();
         let sql = format!("{RUN} WHERE ?1 IS NULL OR c.name = ?1 ORDER BY r.id DESC LIMIT ?2");
         self.rows(&sql, params![connector, limit], |row| {
+            runs.push(run_row(row).map_err(|source| self.failed(source))?);
+            Ok(true)
+        })?;
+        Ok(runs)
+    }
+
+    fn runs_in_mode(&self, connector: &str, mode: &str, limit: u32) -> StoreResult<Vec<RunRow>> {
+        let mut runs = Vec::new();
+        let sql = format!("{RUN} WHERE c.name = ?1 AND r.mode = ?2 ORDER BY r.id DESC LIMIT ?3");
+        self.rows(&sql, params![connector, mode, limit], |row| {
             runs.push(run_row(row).map_err(|source| self.failed(source))?);
             Ok(true)
         })?;

@@ -41,3 +41,7 @@ END;
 CREATE TRIGGER kept_ended AFTER DELETE ON kept BEGIN
   INSERT INTO kept_change VALUES (NULL, old.user, old.name, FALSE);
 END;
+
+-- The plugin's version of a group's members, of when all of them were read and all of them were known: a reading may
+-- leave out the members of a group that still has it.
+ALTER TABLE mirror_group ADD COLUMN version TEXT;

@@ -113,9 +113,11 @@ impl Writer for SqliteWriter<'_> {
         let record = serde_json::to_string(&group.record)
             .map_err(|error| self.file.corrupt(format!("group {}: {error}", group.record.id)))?;
         self.execute(
-            "INSERT INTO mirror_group (connector, id, number, members, absent_since, record, dropped_since)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT DO UPDATE SET members = ?4, absent_since = ?5, record = ?6, dropped_since = ?7",
+            "INSERT INTO mirror_group
+               (connector, id, number, members, absent_since, record, dropped_since, version)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT DO UPDATE SET
+               members = ?4, absent_since = ?5, record = ?6, dropped_since = ?7, version = ?8",
             params![
                 connector.0,
                 group.record.id,
@@ -123,7 +125,8 @@ impl Writer for SqliteWriter<'_> {
                 members,
                 group.absent_since.map(|run| run.0),
                 record,
-                group.dropped_since.map(|run| run.0)
+                group.dropped_since.map(|run| run.0),
+                group.version
             ],
         )
     }

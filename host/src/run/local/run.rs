@@ -123,7 +123,11 @@ fn write_users(writer: &mut dyn Writer, plan: &LocalPlan, owners: &[ConnectorId]
     for ((user, name), kept) in &plan.kept {
         match kept {
             true => writer.keep(*user, name)?,
-            false => writer.forget_kept(*user, name)?,
+            false => {
+                writer.forget_kept(*user, name)?;
+                // Also an increment, which may hear nothing of them, brings the provider's value back.
+                writer.shape_user_again(*user)?;
+            }
         }
     }
     Ok(())

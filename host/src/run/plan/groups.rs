@@ -41,7 +41,7 @@ impl PlannedGroup {
 /// A group that transforms made up: it has a name and no provider id.
 #[derive(Debug, Default)]
 pub(super) struct MadeUp {
-    name: String,
+    pub name: String,
     pub members: RoaringBitmap,
 }
 
@@ -183,7 +183,7 @@ impl Draft<'_> {
         }
     }
 
-    fn existing_groups(&self) -> Result<Vec<GroupEntry>, RunError> {
+    pub(super) fn existing_groups(&self) -> Result<Vec<GroupEntry>, RunError> {
         let mut existing = Vec::new();
         let filter =
             GroupFilter { connector: Some(self.connector_name.to_owned()), ..GroupFilter::default() };
@@ -398,7 +398,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    fn fill(&mut self, group: GroupKey, members: RoaringBitmap) {
+    pub(super) fn fill(&mut self, group: GroupKey, members: RoaringBitmap) {
         self.groups.decided.push(group);
         self.groups.filled.push(group);
         *self.groups.members.entry(group).or_default() |= members;

@@ -33,7 +33,8 @@ impl Draft<'_> {
             if now.is_empty() {
                 continue;
             }
-            let all = &now & &self.given(group, planned, local)?;
+            let not_given = &now - self.given(group, planned, local)?;
+            let all = &now - self.concerned(&not_given);
             if all == now {
                 continue;
             }

@@ -36,6 +36,10 @@ pub struct MirrorPlan {
 }
 
 impl MirrorPlan {
+    pub(super) fn of_groups(groups: Vec<MirrorGroupRow>) -> Self {
+        Self { groups, ..Self::default() }
+    }
+
     pub(super) fn with_people(
         mut self,
         numbers: Vec<u32>,
@@ -147,11 +151,12 @@ impl Draft<'_> {
                 members: members_state,
                 absent_since: None,
                 dropped_since,
+                version: state.version.clone().filter(|_| members_state == MembersState::Known),
             };
             if members.is_some() || newly_dropped || state.known.as_ref() != Some(&group) {
                 groups.push(MirrorGroupRow { group, newly_absent: false, newly_dropped, members });
             }
         }
-        Ok(MirrorPlan { groups, ..MirrorPlan::default() })
+        Ok(MirrorPlan::of_groups(groups))
     }
 }

@@ -6,11 +6,14 @@
 //! shaped again, with those of them who are in it now.
 
 mod cleanup;
+mod group_cleanup;
 mod group_ownership;
 mod groups;
+mod inactivity;
 mod local_members;
 mod mirror;
 mod names;
+mod one_person;
 mod ownership;
 mod people;
 #[expect(clippy::module_inception, reason = "the plan itself is one concept of the planning folder")]

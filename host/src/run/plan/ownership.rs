@@ -204,6 +204,7 @@ impl Draft<'_> {
                 false => None,
             };
             match found {
+                Some(entry) if self.is_another_person(&entry) => {}
                 Some(entry) if taken.insert(entry.key.0) => matches.push(Match { claim, entry }),
                 // Somebody of this connector has the name.
                 Some(_) => {}
@@ -254,7 +255,7 @@ impl Draft<'_> {
             .collect();
         found.sort_by_key(|(claim, _)| gathered.claims[*claim].key);
         for (claim, entry) in found {
-            if taken.insert(entry.key.0) {
+            if !self.is_another_person(&entry) && taken.insert(entry.key.0) {
                 matches.push(Match { claim, entry });
             }
         }

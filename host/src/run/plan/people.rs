@@ -17,6 +17,10 @@ use crate::run::staging::{Action, Staged, StagedUser, Staging};
 /// What to do about a name that two present people want.
 const RENAME_ONE: &str = "user names are unique whatever their case: rename one of the two at the provider";
 
+/// What to do about a name whose holder this run did not read.
+const SYNC_HOLDER: &str = "if that person has another name by now, sync them first (`--user` with the id), or sync \
+                           everything";
+
 /// What to do about a name whose holder is gone.
 const RENAME_NEW: &str = "the provider has given the name to another person: give the new one another user name until \
                           the old entry is cleaned up";
@@ -422,6 +426,7 @@ impl Draft<'_> {
         let described =
             format!("user {:?} ({}, connector {})", holder.user_name, holder.external_id, holder.connector);
         Ok(match absent {
+            _ if self.is_another_person(&holder) => (described, SYNC_HOLDER),
             true => (format!("{described}, whom the provider no longer returns"), RENAME_NEW),
             false => (described, RENAME_ONE),
         })

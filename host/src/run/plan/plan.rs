@@ -10,7 +10,7 @@ use super::groups::{GroupsDraft, PlannedGroup, shape_read_groups};
 use super::mirror::MirrorPlan;
 use super::ownership::OwnershipDraft;
 use super::people::{PeopleDraft, PlannedUser};
-use crate::directory::{Change, ConnectorId, Counters, GroupKey, MembershipChange, Reader, UserKey};
+use crate::directory::{Change, ConnectorId, Counters, GroupKey, MembershipChange, Reader, RunId, UserKey};
 use crate::model::{PluginError, Subject};
 use crate::plugin::Transform;
 use crate::run::collect::work_file;
@@ -88,6 +88,8 @@ pub struct Plan {
     pub staging: StagingReader,
     /// What the run planned and does not apply.
     pub held: Held,
+    /// What waits of earlier runs and this plan decides anew: run and sequence. A plan of everybody decides all of it.
+    pub superseded: Vec<(RunId, u32)>,
     work_folder: PathBuf,
     /// Keys of those whom cleanup takes memberships away from.
     pub(in crate::run) cleaned: RoaringBitmap,
@@ -117,6 +119,7 @@ impl Plan {
             mirror: MirrorPlan::default(),
             staging: staging.map_err(work_file(work_folder, "created"))?,
             held: Held::default(),
+            superseded: Vec::new(),
             cleaned: RoaringBitmap::new(),
             work_folder: work_folder.to_owned(),
         })
@@ -219,15 +222,25 @@ pub fn build(
         ownership: OwnershipDraft::default(),
     };
     draft.report_reading();
-    draft.plan_groups()?;
+    let one = draft.reading.is_of_one();
+    match one {
+        true => draft.place_groups()?,
+        false => draft.plan_groups()?,
+    }
     draft.plan_people(&mut staging)?;
-    draft.plan_made_up_groups()?;
+    match one {
+        true => draft.place_made_up_groups()?,
+        false => draft.plan_made_up_groups()?,
+    }
     draft.refuse_conflicts()?;
     draft.report.left_out.sort_unstable();
     let mut memberships = draft.plan_memberships()?;
     draft.take_out_leavers(&mut memberships)?;
     draft.plan_local_members(&mut memberships)?;
-    let mirror = draft.plan_mirror()?;
+    let mirror = match one {
+        true => draft.plan_mirror_of_one()?,
+        false => draft.plan_mirror()?,
+    };
     let Draft { counters, groups, people, cleanup, ownership, .. } = draft;
     let cleaned = cleanup.loses_memberships();
     Ok(Plan {
@@ -241,6 +254,7 @@ pub fn build(
         staging: staging.finish().map_err(work_file(folder, "written"))?,
         reading,
         held: Held::default(),
+        superseded: Vec::new(),
         cleaned,
         work_folder: folder.to_owned(),
     })
@@ -294,7 +308,7 @@ impl Draft<'_> {
             let removed = &before - &all;
             self.report.memberships.created += added.len();
             self.report.memberships.removed += removed.len();
-            self.report.memberships.unchanged += before.len() - removed.len();
+            self.report.memberships.unchanged += self.concerned(&before).len() - removed.len();
             if !added.is_empty() || !removed.is_empty() {
                 planned.push(PlannedMembers { group, connector: self.connector, all, added, removed });
             }

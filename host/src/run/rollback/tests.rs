@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use proptest::prelude::*;
@@ -6,11 +7,13 @@ use rusqlite::types::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{Rollback, RollbackError, Undone, undo};
-use crate::directory::RunId;
+use crate::directory::{RunId, Store, UserEntry, UserFilter};
 use crate::model::Members;
 use crate::run::cleanup::{Cleanup, GroupCleanup, MembershipCleanup, UserCleanup};
+use crate::run::condition::PersonCondition;
 use crate::run::conflicts::{Conflicts, GroupConflict, Precedence, UserConflict};
-use crate::run::report::Outcome;
+use crate::run::extent::Reads;
+use crate::run::report::{Outcome, RunReport};
 use crate::run::safety::tests::approving;
 use crate::run::safety::{Bound, LimitKind, Safety};
 use crate::run::testing::{Organisation, Rival, World};
@@ -149,6 +152,26 @@ fn cleanup(users: UserCleanup) -> Cleanup {
     }
 }
 
+/// Syncs each state. Gives what there was before the last one, its report, and whether it is the rival's.
+async fn play(world: &mut World, rival: &Rival, states: &[(State, bool)]) -> (String, RunReport, bool) {
+    let mut last = None;
+    for (state, of_rival) in states {
+        let before = everything(world);
+        let report = match of_rival {
+            true => {
+                rival.change(|organisation| *organisation = state.organisation("hr"));
+                world.sync_rival_well(rival).await
+            }
+            false => {
+                world.change(|organisation| *organisation = state.organisation("acme"));
+                world.sync_well().await
+            }
+        };
+        last = Some((before, report, *of_rival));
+    }
+    last.unwrap()
+}
+
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap()
 }
@@ -165,23 +188,7 @@ proptest! {
     ) {
         runtime().block_on(async {
             let (mut world, rival) = two(&cleanup(users));
-            let mut before = everything(&world);
-            let mut last = None;
-            for (state, of_rival) in &states {
-                before = everything(&world);
-                let report = match of_rival {
-                    true => {
-                        rival.change(|organisation| *organisation = state.organisation("hr"));
-                        world.sync_rival_well(&rival).await
-                    }
-                    false => {
-                        world.change(|organisation| *organisation = state.organisation("acme"));
-                        world.sync_well().await
-                    }
-                };
-                last = Some((report, *of_rival));
-            }
-            let (report, of_rival) = last.unwrap();
+            let (before, report, of_rival) = play(&mut world, &rival, &states).await;
             let name = if of_rival { "hr" } else { "acme" };
             let run = report.run.unwrap();
             let after = everything(&world);
@@ -210,8 +217,171 @@ proptest! {
                 if held.outcome == Outcome::Held {
                     approving(&mut world, held.run.unwrap(), false).unwrap();
                 }
+                // As if nobody had undone anything, under new keys where entries were deleted.
+                let (mut other, rival) = two(&cleanup(users));
+                play(&mut other, &rival, &states).await;
+                other.sync_well().await;
+                prop_assert_eq!(world.shown(), other.shown());
             }
             Ok(())
         })?;
     }
+}
+
+/// User name → fields, where names never move.
+fn entries(world: &mut World) -> BTreeMap<String, UserEntry> {
+    let mut found = BTreeMap::new();
+    let reader = world.store.read().unwrap();
+    let each = &mut |user: UserEntry| found.insert(user.user_name.clone(), user).is_none();
+    reader.users(&UserFilter::default(), each).unwrap();
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    /// Field by field: what the run did and nobody touched since goes back, everything else stays.
+    #[test]
+    fn an_earlier_run_is_undone_around_what_came_later(
+        states in prop::collection::vec(state(false), 3),
+        users in prop::sample::select(vec![UserCleanup::Disable, UserCleanup::Delete]),
+    ) {
+        runtime().block_on(async {
+            let mut world = World::new(Organisation::default());
+            world.job.policy.safety = unlimited();
+            world.job.policy.cleanup = cleanup(users);
+            let (mut people, mut shown) = (Vec::new(), Vec::new());
+            for state in &states {
+                world.change(|organisation| *organisation = state.organisation("acme"));
+                world.sync_well().await;
+                people.push(entries(&mut world));
+                shown.push(world.shown());
+            }
+            let result = rolling_back(&mut world, "acme", 2, true);
+            let now = entries(&mut world);
+            let (first, second, third) = (&people[0], &people[1], &people[2]);
+            let told: Vec<String> = match &result {
+                Ok(undone) => undone.report.problems.iter().map(|problem| problem.line()).collect(),
+                Err(error) => error.stays().to_vec(),
+            };
+            for name in PEOPLE.map(str::to_owned) {
+                let [before, then, later] = [first, second, third].map(|people| people.get(&name));
+                let found = now.get(&name);
+                let same = |one: Option<&UserEntry>, other: Option<&UserEntry>| {
+                    one.map(|entry| entry.key) == other.map(|entry| entry.key)
+                };
+                match (before, then, later) {
+                    // The run neither made nor removed them, and nobody else did.
+                    (Some(before), Some(then), Some(later)) if same(Some(before), Some(then)) && same(Some(then), Some(later)) => {
+                        let found = found.unwrap();
+                        let active = if later.active == then.active { before.active } else { later.active };
+                        prop_assert_eq!(found.active, active, "{}", name);
+                        let kept = later.display_name == then.display_name;
+                        let shown = if kept { &before.display_name } else { &later.display_name };
+                        prop_assert_eq!(&found.display_name, shown, "{}", name);
+                        let third_thing = !kept && later.display_name != before.display_name && then.display_name != before.display_name;
+                        prop_assert_eq!(third_thing, told.iter().any(|line| line.starts_with(&format!("user {name}: displayName"))), "{:?}", told);
+                    }
+                    // Made by the run, and as it was made: it goes, unless it came into a group since.
+                    (None, Some(then), Some(later)) if then == later => {
+                        let stays = told.iter().any(|line| line.starts_with(&format!("user {name}: it stays, because")));
+                        let joined = shown[2].1.iter().any(|(group, members)| {
+                            let earlier = shown[1].1.get(group);
+                            members.contains(&name) && earlier.is_none_or(|members| !members.contains(&name))
+                        });
+                        prop_assert!(stays || !joined, "{} came into a group later: {:?}", name, told);
+                        prop_assert_eq!(found.is_some(), stays);
+                        if let Some(found) = found {
+                            prop_assert_eq!(found, later);
+                        }
+                    }
+                    (None, Some(then), Some(later)) if same(Some(then), Some(later)) => {
+                        prop_assert_eq!(found, Some(later), "somebody built on it");
+                    }
+                    // Removed by the run, and nobody has the name since.
+                    (Some(before), None, None) => prop_assert_eq!(found, Some(before)),
+                    // Removed by the run and made anew since.
+                    (Some(_), None, Some(later)) => prop_assert_eq!(found, Some(later)),
+                    (_, _, later) => prop_assert_eq!(found, later, "nothing that the run did is left"),
+                }
+            }
+            // Who was brought in or taken out by the run, and is so still, is not so any more.
+            let groups = world.shown().1;
+            for (name, members) in &groups {
+                let [before, then, later] = [0, 1, 2].map(|at: usize| shown[at].1.get(name));
+                let (Some(before), Some(then), Some(later)) = (before, then, later) else { continue };
+                for person in now.keys().filter(|person| {
+                    let keys = |at: usize| people[at].get(*person).map(|entry| entry.key);
+                    keys(0).is_some() && keys(0) == keys(1) && keys(1) == keys(2)
+                }) {
+                    let is = |members: &BTreeSet<String>| members.contains(person);
+                    let wanted = if is(later) == is(then) { is(before) } else { is(later) };
+                    prop_assert_eq!(is(members), wanted, "{} in {}: {:?}", person, name, told);
+                }
+            }
+            Ok(())
+        })?;
+    }
+}
+
+/// A name that was given to another meanwhile is not taken from them, also where they are changed themselves.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_somebody_else_has_by_now_is_not_given_back() {
+    let mut world = World::new(Organisation::with(&["ann", "bob"], &[]));
+    world.job.policy.safety = unlimited();
+    world.sync_well().await;
+    world.change(|organisation| {
+        organisation.user("ann").username = "x".into();
+        organisation.user("bob").display_name = Some("Bob".into());
+    });
+    world.sync_well().await;
+    world.change(|organisation| organisation.user("bob").username = "ann".into());
+    world.sync_well().await;
+    let error = rolling_back(&mut world, "acme", 2, false).err().unwrap();
+    assert_eq!(error.stays(), ["user ann: another user has the name now"]);
+    let undone = rolling_back(&mut world, "acme", 2, true).unwrap();
+    assert_eq!(undone.report.outcome, Outcome::Problems);
+    let now = entries(&mut world);
+    assert_eq!(now.keys().collect::<Vec<_>>(), ["ann", "x"]);
+    assert_eq!((&now["ann"].external_id, &now["ann"].display_name), (&"bob".to_owned(), &None));
+}
+
+/// Nobody is taken out of a group by undoing what made them, where they stay because they are protected.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_protected_stays_with_all_that_they_have() {
+    let mut world = World::new(Organisation::with(&["ann"], &[("g", &["ann"])]));
+    world.job.policy.safety = unlimited();
+    world.sync_well().await;
+    world.change(|organisation| {
+        organisation.add_user("bob", "bob");
+        organisation.add_user("cy", "cy");
+        organisation.set_members("g", Members::Some(["ann", "bob", "cy"].map(str::to_owned).into()));
+    });
+    world.sync_well().await;
+    world.job.policy.safety.protect = vec![PersonCondition::parse("userName == 'bob'").unwrap()];
+    let undone = rolling_back(&mut world, "acme", 2, false).unwrap();
+    assert_eq!(undone.report.protected.len(), 1, "{:?}", undone.report.protected);
+    assert_eq!(world.shown().1["g"], BTreeSet::from(["ann".to_owned(), "bob".to_owned()]));
+}
+
+/// A sync of changes that reads nothing new, after a rollback and after its pause, looks at everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quiet_increment_makes_again_what_was_undone_when_the_pause_is_over() {
+    let mut world = World::new(Organisation::with(&["ann"], &[("g", &["ann"])]));
+    world.job.policy.safety = unlimited();
+    world.sync_well().await;
+    world.change(|organisation| organisation.set_members("g", Members::Some(Vec::new())));
+    world.sync_well().await;
+    let after = world.shown();
+    world.change(Organisation::mark);
+    rolling_back(&mut world, "acme", 2, false).unwrap();
+    world.job.reads = Reads::Changes;
+    let held = world.sync_well().await;
+    assert_eq!((held.mode.as_str(), held.outcome, held.memberships.held), ("changes", Outcome::Held, 1));
+    let connector = world.store.connector("acme").unwrap();
+    let mut writer = world.store.write().unwrap();
+    writer.end_pause(connector).unwrap();
+    writer.commit().unwrap();
+    assert_eq!(world.sync_well().await.memberships.removed, 1);
+    assert_eq!(world.shown(), after);
 }

@@ -42,9 +42,11 @@ pub struct Undone {
     pub changes: Vec<Change>,
     pub members: Vec<MembershipChange>,
     pub pause: Pausing,
+    /// Limits that it is over, and for which it would be refused: only of one that is foreseen.
+    pub over_limits: Vec<String>,
 }
 
-/// What it would do. Nothing is written.
+/// What it would do, whatever the limits say. Nothing is written.
 pub fn foresee(rollback: &Rollback<'_>, store: &mut dyn Store) -> Result<Undone, RollbackError> {
     let clock = Instant::now();
     let reader = store.read()?;
@@ -52,7 +54,8 @@ pub fn foresee(rollback: &Rollback<'_>, store: &mut dyn Store) -> Result<Undone,
     let fitted = rollback.fit(&prepared.inverse, reader.as_ref())?;
     let mut report = prepared.check(rollback, &fitted, reader.as_ref())?;
     report.milliseconds.total = clock.elapsed().as_millis() as u64;
-    Ok(prepared.undone(&fitted, report))
+    let refusing = if rollback.override_limits { Vec::new() } else { std::mem::take(&mut report.overridden) };
+    Ok(Undone { over_limits: refusing, ..prepared.undone(&fitted, report) })
 }
 
 /// Undoes the run as a run of its own, in one transaction. One that is refused leaves nothing, not even a run.
@@ -68,6 +71,9 @@ pub fn undo(rollback: &Rollback<'_>, store: &mut dyn Store) -> Result<Undone, Ro
     let fitted = rollback.fit(&prepared.inverse, reader.as_ref())?;
     let mut report = prepared.check(rollback, &fitted, reader.as_ref())?;
     drop(reader);
+    if !report.overridden.is_empty() && !rollback.override_limits {
+        return Err(RollbackError::OverLimits { run: rollback.run.0, sentences: report.overridden });
+    }
     FailPoint::Planned.pass();
     let at = timestamp();
     let run = store.begin_run(&RunStart { connector, mode: MODE, at })?;
@@ -166,7 +172,7 @@ impl Prepared {
         Ok(Self { inverse, pause: rollback.pausing(&row, reader)? })
     }
 
-    /// What there is to tell, where nothing is in the way.
+    /// What there is to tell, where nothing but limits is in the way: those it is over are told as not counting.
     fn check(
         &self,
         rollback: &Rollback<'_>,
@@ -186,14 +192,10 @@ impl Prepared {
         if !changed.is_empty() && !rollback.merge {
             return Err(RollbackError::ChangedLater { run, changed });
         }
-        let over = fitted.over(rollback.safety, rollback.connector, reader)?;
-        if !over.is_empty() && !rollback.override_limits {
-            return Err(RollbackError::OverLimits { run, sentences: over });
-        }
         let mut report = RunReport::new(rollback.connector, MODE);
         report.undid = Some(run);
         fitted.count(&mut report);
-        report.overridden = over;
+        report.overridden = fitted.over(rollback.safety, rollback.connector, reader)?;
         report.protected.clone_from(&fitted.protected);
         report.protected.truncate(RunReport::LISTED);
         later().for_each(|problem| report.add_problem(problem.clone()));
@@ -207,6 +209,7 @@ impl Prepared {
             changes: fitted.changes().cloned().collect(),
             members: fitted.membership_changes().cloned().collect(),
             pause: self.pause,
+            over_limits: Vec::new(),
         }
     }
 }

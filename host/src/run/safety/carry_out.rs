@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use roaring::RoaringBitmap;
+
 use super::fit::{Entry, Fitted, Members};
 use crate::directory::{ChangeKind, GroupKey, RunId, UserEntry, UserKey, Writer};
 use crate::failpoint::FailPoint;
@@ -48,9 +50,13 @@ impl Fitted<'_> {
         for Members { change, all } in &self.members {
             writer.set_members(change.group, change.connector, all)?;
             writer.add_membership_change(run, change)?;
-            for key in &change.added | &change.removed {
-                writer.shape_user_again(UserKey(key))?;
-            }
+        }
+        // As above: whoever is in another group now than the mirror makes of it.
+        let people = self.members.iter().fold(RoaringBitmap::new(), |people, Members { change, .. }| {
+            people | &change.added | &change.removed
+        });
+        for key in people {
+            writer.shape_user_again(UserKey(key))?;
         }
         for group in self.groups.iter().filter(|group| group.after.is_none()) {
             writer.delete_group(GroupKey(group.key))?;

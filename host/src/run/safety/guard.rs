@@ -2,6 +2,7 @@ use roaring::RoaringBitmap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::excess::Over;
+use super::held::waiting_of;
 use super::limits::OnLimit;
 use crate::directory::{ChangeKind, EntryKind, GroupKey, Pause, Reader, fold};
 use crate::run::error::RunError;
@@ -19,6 +20,7 @@ pub fn guard(
     override_limits: bool,
     report: &mut RunReport,
 ) -> Result<(), RunError> {
+    plan.superseded = waiting_of(plan, inputs.reader, inputs.connector_name)?;
     let approved = Approved::of(inputs)?;
     let mut guard =
         Guard { plan, inputs, approved, stuck: FxHashSet::default(), stuck_groups: FxHashSet::default() };

@@ -1,6 +1,8 @@
 use jiff::Timestamp;
 
-use crate::directory::{Change, MembershipChange, RunId, Store, Writer};
+use roaring::RoaringBitmap;
+
+use crate::directory::{Change, EntryKind, HeldState, MembershipChange, Reader, RunId, Store, Writer};
 use crate::failpoint::FailPoint;
 use crate::run::error::RunError;
 use crate::run::plan::Plan;
@@ -75,6 +77,50 @@ impl Held {
     }
 }
 
+/// What a plan of everybody is made of is no longer to be decided, nor used by the run after it. A run of one person
+/// plans nothing of others, so that only what waits of that person is superseded.
+pub fn supersede(writer: &mut dyn Writer, plan: &Plan) -> Result<(), RunError> {
+    supersede_changes(writer, plan)?;
+    if !plan.reading.is_of_one() {
+        writer.forget_approved_entries(plan.connector)?;
+    }
+    Ok(())
+}
+
+fn supersede_changes(writer: &mut dyn Writer, plan: &Plan) -> Result<(), RunError> {
+    if !plan.reading.is_of_one() {
+        writer.supersede_held(plan.connector)?;
+    }
+    for (run, sequence) in &plan.superseded {
+        writer.decide_change(*run, *sequence, HeldState::Superseded)?;
+    }
+    Ok(())
+}
+
+/// Held changes of the people of this plan that wait since earlier runs, as far as a plan of one person replaces them.
+pub(super) fn waiting_of(
+    plan: &Plan,
+    reader: &dyn Reader,
+    connector: &str,
+) -> Result<Vec<(RunId, u32)>, RunError> {
+    let mut waiting = Vec::new();
+    if !plan.reading.is_of_one() {
+        return Ok(waiting);
+    }
+    let people = (0..plan.reading.len() as u32).map(|person| plan.reading.state(person));
+    let keys: RoaringBitmap =
+        people.filter(|state| !state.unreadable).filter_map(|state| Some(state.key?.0)).collect();
+    for run in reader.holding_runs(Some(connector))? {
+        let held = reader.held_changes(run)?.into_iter().filter(|held| {
+            held.state == HeldState::Waiting
+                && held.change.entry == EntryKind::User
+                && keys.contains(held.change.key)
+        });
+        waiting.extend(held.map(|held| (run, held.sequence)));
+    }
+    Ok(waiting)
+}
+
 /// Keeps a plan of which all is held. Directory and mirror stay as they are; the keys that it gives to new entries are
 /// used up.
 pub fn hold(
@@ -88,7 +134,7 @@ pub fn hold(
     FailPoint::Applying.pass();
     let mut writer = store.write()?;
     writer.set_counters(plan.counters)?;
-    writer.supersede_held(plan.connector)?;
+    supersede_changes(writer.as_mut(), plan)?;
     plan.held.write(writer.as_mut(), run)?;
     writer.end_run(run, report.outcome.as_str(), at, &told)?;
     FailPoint::OutcomeWritten.pass();

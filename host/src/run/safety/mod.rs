@@ -21,6 +21,6 @@ mod withhold;
 pub use decide::{Approval, DecisionError, approve, approve_beforehand, reject};
 pub(super) use fit::{Fitted, Owner, Wanted};
 pub use guard::guard;
-pub use held::{Held, hold};
+pub use held::{Held, hold, supersede};
 pub use limits::{Bound, LimitKind, OnLimit, Safety};
 pub use protect::NamePattern;

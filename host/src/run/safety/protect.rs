@@ -36,7 +36,7 @@ impl NamePattern {
 
 impl Safety {
     /// Why a person is protected, as they are in the directory now. A condition that can't be decided protects.
-    pub(super) fn protects(
+    pub(in crate::run) fn protects(
         &self,
         entry: &UserEntry,
         reader: &dyn Reader,

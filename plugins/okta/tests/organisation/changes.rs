@@ -65,7 +65,7 @@ impl Answers {
         match path {
             "/api/v1/users" => dated(json!(self.users)),
             "/api/v1/groups" => dated(json!(self.groups)),
-            "/api/v1/groups/g1/users" => dated(json!([user("u1", "ACTIVE")])),
+            "/api/v1/groups/g1/users" | "/api/v1/groups/closed/users" => dated(json!([user("u1", "ACTIVE")])),
             "/api/v1/users/back/groups" => dated(json!([group("g1", "Engineering")])),
             "/api/v1/logs" => {
                 let page = self.events.remove(0);
@@ -200,6 +200,48 @@ fn a_changed_group_s_members_are_read_whole_and_one_out_of_scope_is_gone() {
     assert_eq!(reading.listed("g1").unwrap(), ["u1"]);
     assert_eq!(reading.groups.keys().collect::<Vec<_>>(), ["g1"]);
     assert_eq!(gone, [Subject::Group("g2".into())]);
+}
+
+#[test]
+fn everyone_follows_people_one_by_one_because_its_list_would_bring_back_who_was_deactivated_long_ago() {
+    let mut everyone = group("g0", "Everyone");
+    everyone["type"] = json!("BUILT_IN");
+    let answers = Answers { groups: vec![everyone], users: vec![user("u1", "ACTIVE")], ..Answers::default() };
+    let reading = answers.read(json!({}), &known()).unwrap();
+    assert_eq!(reading.groups.keys().collect::<Vec<_>>(), ["g0"]);
+    assert_eq!(reading.members["g0"], Members::Some(vec!["u1".to_owned()]));
+}
+
+#[test]
+fn a_group_whose_members_could_not_be_read_is_read_again_though_it_did_not_change() {
+    let known = with(known(), "unread.closed", "Administrators");
+    let reading = Answers::default().read(json!({}), &known).unwrap();
+    assert_eq!(reading.requests.len(), 4);
+    assert_eq!(reading.listed("closed").unwrap(), ["u1"]);
+    let okta: Okta = testing::configure(json!({})).unwrap();
+    let mut answers = Answers::default();
+    let reading =
+        testing::run(&okta, &Scope::Changes, &known, |request| match request.path.contains("closed") {
+            true => refusal(403, "E0000006"),
+            false => answers.answer(request),
+        })
+        .unwrap();
+    let Members::Unknown(why) = &reading.members["closed"] else { panic!("{:?}", reading.members) };
+    assert!(why.contains("listing members of group \"Administrators\""), "{why}");
+}
+
+#[test]
+fn groups_are_listed_from_no_later_than_people_are() {
+    let searched = |people: &str, groups: &str| {
+        let known = with(with(known(), "checkpoint.users", people), "checkpoint.groups", groups);
+        let reading = Answers::default().read(json!({}), &known).unwrap();
+        let times = ["search", "filter"].iter().zip(&reading.requests);
+        let text = |(name, request): (&&str, &Request)| query::get(&request.path, name).unwrap().into_owned();
+        times.map(|asked| text(asked)[..40].split('"').nth(1).unwrap()[11..19].to_owned()).collect::<Vec<_>>()
+    };
+    let (early, late) = ("2026-11-24T12:00:00.000Z", "2026-11-24T12:50:00.000Z");
+    assert_eq!(searched(early, late), ["11:55:00", "11:54:59"]);
+    assert_eq!(searched(late, early), ["12:45:00", "11:54:59"]);
 }
 
 #[test]

@@ -1,56 +1,12 @@
-//! Syncs of changes alone: they see what a full sync sees, for a few requests.
+//! What changes at the provider, and when nothing can be told.
 
 use std::time::Duration;
 
 use okta_sim::{GroupType, LogDelay, Status};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::{LATER, company, converged, increment, login};
 use crate::support::{World, profile};
-
-/// Longer than Okta's search lags, and than what a sync reads twice.
-const LATER: Duration = Duration::from_secs(10 * 60);
-
-fn company() -> World {
-    let world = World::company(
-        &["ann", "bob", "cy", "dee"],
-        &[("eng", &["ann", "bob"]), ("ops", &["cy"]), ("empty", &[])],
-    );
-    world.found(GroupType::AppGroup, "imported", &["cy"]);
-    world.sim.advance(LATER);
-    world.sync();
-    world.sim.advance(LATER);
-    world.requests();
-    world
-}
-
-/// What a sync of changes prints, after it ended well.
-#[track_caller]
-fn increment(world: &World) -> Value {
-    let report = world.run(&["sync", "acme", "--changes", "--json"]).exits(0).json();
-    assert_eq!(report["mode"], "changes");
-    report
-}
-
-/// A full sync finds nothing left to do.
-#[track_caller]
-fn converged(world: &World) {
-    let before = world.directory();
-    let report = world.sync();
-    assert_eq!(before.difference(&world.directory()), None, "{report}");
-    for entries in ["users", "groups"] {
-        for count in ["created", "updated", "renamed", "disabled", "enabled", "removed"] {
-            assert_eq!(report[entries][count], 0, "{entries} {count}: {report}");
-        }
-    }
-    assert_eq!(
-        (&report["memberships"]["created"], &report["memberships"]["removed"]),
-        (&json!(0), &json!(0))
-    );
-}
-
-fn login(name: &str) -> String {
-    format!("{name}@acme.example")
-}
 
 #[test]
 fn a_quiet_increment_is_at_most_four_requests_and_changes_nothing() {
@@ -158,6 +114,47 @@ fn whoever_is_deactivated_leaves_all_groups_and_comes_back_into_those_that_a_rul
     let directory = world.directory();
     assert_eq!(directory.members_of("empty"), [login("bob")]);
     assert!(directory.members_of("Everyone").contains(&&*login("bob")));
+    converged(&world);
+}
+
+#[test]
+fn whoever_was_deactivated_long_ago_stays_out_of_everyone_when_somebody_is_hired() {
+    let world = company();
+    world.sim.deactivate_user(&login("bob")).unwrap();
+    increment(&world);
+    world.sim.advance(LATER);
+    world.hire("eve");
+    increment(&world);
+    let names = ["ann", "cy", "dee", "eve"].map(login);
+    assert_eq!(world.directory().members_of("Everyone"), names);
+    converged(&world);
+}
+
+#[test]
+fn members_that_could_not_be_read_are_read_by_the_next_increment_though_nothing_changed_since() {
+    let world = company();
+    let eng = world.group_id("eng");
+    world.sim.add_member(&eng, &login("dee")).unwrap();
+    world.found(GroupType::OktaGroup, "new", &["cy"]);
+    for group in ["eng", "new"] {
+        world.sim.forbid_members(&world.group_id(group), true).unwrap();
+    }
+    for _ in 0..2 {
+        let report = world.run(&["sync", "acme", "--changes", "--json"]).exits(4).json();
+        assert_eq!(report["problems"].as_array().unwrap().len(), 2, "{report}");
+        assert_eq!(world.directory().members_of("eng"), ["ann", "bob"].map(login), "as they were");
+        world.sim.advance(LATER);
+    }
+    for group in ["eng", "new"] {
+        world.sim.forbid_members(&world.group_id(group), false).unwrap();
+    }
+    increment(&world);
+    let directory = world.directory();
+    assert_eq!(directory.members_of("eng"), ["ann", "bob", "dee"].map(login));
+    assert_eq!(directory.members_of("new"), [login("cy")]);
+    world.requests();
+    increment(&world);
+    assert_eq!(world.requests().len(), 3, "nothing is left to be read again");
     converged(&world);
 }
 
