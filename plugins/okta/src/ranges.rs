@@ -42,6 +42,8 @@ pub struct Range {
     pub first: Option<i64>,
     /// When the last one of the page before was.
     pub last: Option<i64>,
+    /// Where a range ahead begins.
+    pub from: Option<i64>,
 }
 
 /// How the users of a page follow each other.
@@ -75,7 +77,19 @@ impl Span {
 
 impl Range {
     /// The whole of a listing.
-    pub const ALL: Range = Range { until: None, left: UNSPLIT, before: UNSPLIT, first: None, last: None };
+    pub const ALL: Range =
+        Range { until: None, left: UNSPLIT, before: UNSPLIT, first: None, last: None, from: None };
+
+    /// Does the listing begin with this range? Not those ahead, which know by whom it began.
+    pub fn begins_all(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// All of the listing in its place, in one chain. It still knows what it takes the place of, so that two that do are
+    /// not the same request.
+    pub fn unsplit(&self) -> Self {
+        Self { until: None, left: u32::MAX, last: None, ..*self }
+    }
 
     /// After a page of that span. `now`: Okta's clock; nobody is created later.
     pub fn after(self, span: &Span, now: Option<i64>) -> Split {
@@ -98,7 +112,8 @@ impl Range {
             return Split { rest: Range { until: self.until, ..rest }, ahead: None };
         }
         let before = self.before.saturating_add(PAGES);
-        let ahead = Range { until: self.until, left: 1, before, first: Some(begun), last: None };
+        let ahead =
+            Range { until: self.until, left: 1, before, first: Some(begun), last: None, from: Some(end) };
         Split { rest, ahead: Some((end, ahead)) }
     }
 }
@@ -147,7 +162,7 @@ mod tests {
 
     #[test]
     fn what_lies_ahead_is_as_far_as_people_were_slow_to_come() {
-        let far = Range { until: None, left: 1, before: 100, first: Some(0), last: None };
+        let far = Range { until: None, left: 1, before: 100, first: Some(0), last: None, from: None };
         let end = |first, last| far.after(&span(first, last), None).rest.until.unwrap();
         let pages = i64::from(PAGES);
         assert_eq!(end(100 * DAY, 103 * DAY), 103 * DAY + pages * 3 * DAY, "at the page's own pace");
@@ -162,7 +177,8 @@ mod tests {
 
     #[test]
     fn nothing_is_split_off_beyond_its_end_and_beyond_now() {
-        let range = Range { until: Some(200 * DAY), left: 1, before: 9, first: Some(0), last: None };
+        let range =
+            Range { until: Some(200 * DAY), left: 1, before: 9, first: Some(0), last: None, from: None };
         assert_eq!(range.after(&span(98 * DAY, 100 * DAY), None).ahead, None);
         assert_eq!(range.after(&span(98 * DAY, 100 * DAY), None).rest.until, Some(200 * DAY));
         let open = Range { until: None, ..range };
@@ -172,7 +188,8 @@ mod tests {
 
     #[test]
     fn what_is_not_sorted_is_read_to_its_end() {
-        let range = Range { until: Some(200 * DAY), left: 5, before: 9, first: Some(0), last: None };
+        let range =
+            Range { until: Some(200 * DAY), left: 5, before: 9, first: Some(0), last: None, from: None };
         let mut span = Span::default();
         [7, 9, 8].into_iter().for_each(|created| span.add(created, &Range::ALL));
         assert_eq!((span.ends, span.disordered), (Some((7, 9)), true));

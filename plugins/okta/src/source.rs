@@ -180,7 +180,7 @@ impl Okta {
             users: people.users,
             problems: people.problems,
             memberships: in_no_group.into_iter().collect(),
-            checkpoints: match range == Range::ALL {
+            checkpoints: match range.begins_all() {
                 true => changes::began_whole(changes::USERS, request, response),
                 // A range ahead begins later.
                 false => Vec::new(),
@@ -241,6 +241,11 @@ impl Okta {
         {
             return Ok(Page { next: vec![smaller], ..Page::default() });
         }
+        if let Step::Users { seen, range, since } = step
+            && let Some(plain) = self.unsorted((*seen, *since), range, request, refusal)
+        {
+            return Ok(Page { next: vec![plain], ..Page::default() });
+        }
         let error = || refusal.error(&step.doing());
         match step {
             Step::Members { group, restarts } => members::refused(group, *restarts, request, refusal),
@@ -255,16 +260,6 @@ impl Okta {
             Step::Groups { .. } | Step::ChangedGroups if refusal.kind == Kind::BadRequest => {
                 Err(self.bad_condition(error()))
             }
-            // Where Okta doesn't sort, the listing is one chain; an expression that is wrong is refused there too.
-            Step::Users { seen, range: Range::ALL, since }
-                if refusal.kind == Kind::BadRequest && ranges::is_sorted(request) =>
-            {
-                let range = Range { left: u32::MAX, ..Range::ALL };
-                let one = Step::Users { seen: *seen, range, since: *since };
-                let fields = self.listed_fields(*since);
-                let listing = ask::users(&one, &self.users_search(), &fields, ask::USERS_A_PAGE);
-                Ok(Page { next: vec![listing], ..Page::default() })
-            }
             Step::Users { .. } if refusal.kind == Kind::BadRequest => Err(self.bad_search(error())),
             Step::FindApp { .. } | Step::AppUsers { .. } | Step::AppGroups { .. } => {
                 Err(app::refused(self, refusal, error()))
@@ -277,6 +272,25 @@ impl Okta {
             }
             _ => Err(error()),
         }
+    }
+
+    /// The listing in one chain, where Okta refuses the first page of a sorted one: it can't sort, or not join the search
+    /// with a time, or not in the time that it gives itself. An expression that is wrong is refused there too. A range
+    /// ahead is of a listing that went well until then, and a second such chain costs time and nobody: who is read twice
+    /// is one person.
+    fn unsorted(
+        &self,
+        (seen, since): (bool, Option<i64>),
+        range: &Range,
+        request: &Request,
+        refusal: &Refusal,
+    ) -> Option<Request> {
+        let helps = refusal.kind == Kind::BadRequest || refusal.is_too_big();
+        if !helps || !ranges::is_sorted(request) || ask::has_cursor(request) {
+            return None;
+        }
+        let one = Step::Users { seen, range: range.unsplit(), since };
+        Some(ask::users(&one, &self.users_search(), &self.listed_fields(since), ask::USERS_A_PAGE))
     }
 
     /// Okta refused the search for users: where the admin wrote an expression, that is what is wrong.

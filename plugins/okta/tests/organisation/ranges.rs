@@ -152,3 +152,45 @@ fn where_okta_does_not_sort_the_listing_is_one_chain() {
     let stopped = org.run(settings, &Scope::Full, refuse).unwrap_err();
     assert_eq!(stopped.error.code, "settings", "an expression that is wrong is told as before");
 }
+
+/// What a later run of changes goes on from is left by whichever chain began the listing.
+#[test]
+fn a_listing_that_okta_does_not_sort_leaves_its_checkpoint() {
+    let org = org(&(0..200).map(|number| BEGAN + 3_600 * number).collect::<Vec<_>>(), 2);
+    let dated = |response: Response| response.with_header("date", "Tue, 24 Nov 2026 08:30:00 GMT");
+    let answer = |request: &Request, refused: bool| match refused && request.path.contains("sortBy") {
+        true => Some(dated(refusal(400, "E0000031"))),
+        false => Some(dated(org.answer(request))),
+    };
+    for refused in [false, true] {
+        let reading = org.run(json!({}), &Scope::Full, |request| answer(request, refused)).unwrap();
+        let began = reading.checkpoints.get("users").map(String::as_str);
+        assert_eq!(began, Some("2026-11-24T08:30:00.000Z"), "refused: {refused}");
+    }
+}
+
+/// As a credential of narrow rights may be answered that asks for an order.
+#[test]
+fn where_okta_takes_too_long_to_sort_the_listing_is_one_chain() {
+    let org = org(&(0..200).map(|number| BEGAN + 3_600 * number).collect::<Vec<_>>(), 2);
+    let slow = |request: &Request| request.path.contains("sortBy").then(|| refusal(500, "E0000009"));
+    let reading = org.run(json!({}), &Scope::Full, slow).unwrap();
+    assert_eq!(reading.users.len(), 200);
+}
+
+#[test]
+fn where_okta_does_not_search_for_times_nobody_is_left_out() {
+    // A range that is denser than was guessed is split more than once.
+    let created: Vec<i64> =
+        (0..900).map(|number| BEGAN + 3_600 * number.min(60) + 9 * (number - number.min(60))).collect();
+    let org = org(&created, 1);
+    let refuse = |request: &Request| request.path.contains("created%20ge").then(|| refusal(400, "E0000031"));
+    let reading = org.run(json!({}), &Scope::Full, refuse).unwrap();
+    assert_eq!(reading.users.len(), 900);
+    let plain = users_requests(&reading).into_iter().filter(|request| !request.path.contains("sortBy"));
+    let mut asked: Vec<_> = plain.map(|request| (&request.path, &request.context)).collect();
+    let all = asked.len();
+    asked.sort();
+    asked.dedup();
+    assert_eq!(asked.len(), all, "no request is the same as another, which the host would take for a loop");
+}
