@@ -79,7 +79,7 @@ async fn grace_counts_the_runs_in_which_rules_drop_somebody_and_begins_again_whe
         rules.drops(&mut world, &["bob"]);
         let first = world.sync_well().await;
         assert!(!first.changes_anything(), "{first:?}");
-        assert_eq!(first.leaving[0].reason, "dropped by rules: rules: a contractor");
+        assert_eq!(first.leaving[0].reason, "dropped by rules: a contractor");
         assert_eq!(first.leaving[0].stays, "missing for 1 of 2 runs; then disabled");
         rules.drops(&mut world, &[]);
         assert!(!world.sync_well().await.changes_anything());
@@ -88,7 +88,7 @@ async fn grace_counts_the_runs_in_which_rules_drop_somebody_and_begins_again_whe
     let first = world.sync_well().await;
     let second = world.sync_well().await;
     assert_eq!((first.users.disabled, second.users.disabled), (0, 1));
-    let since = format!("dropped by rules since run {}: rules: a contractor", first.run.unwrap());
+    let since = format!("dropped since run {} by rules: a contractor", first.run.unwrap());
     assert_eq!(world.reasons(second.run.unwrap()), [since]);
     let third = world.sync_well().await;
     assert!(!third.changes_anything() && third.leaving.is_empty(), "{third:?}");

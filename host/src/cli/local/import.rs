@@ -50,13 +50,17 @@ pub(in crate::cli) struct ImportArguments {
 
 pub(super) fn run(arguments: &ImportArguments, config: &Config, output: Output) -> Result<Exit, Failure> {
     let directory = arguments.directory.of(config, None)?;
-    let (file, bytes) = read(&arguments.file)?;
-    let table = read_table(&bytes).map_err(|mistakes| refused(&file, mistakes))?;
+    let (file, table) = {
+        let (file, bytes) = read(&arguments.file)?;
+        let table = read_table(&bytes).map_err(|mistakes| refused(&file, mistakes))?;
+        (file, table)
+    };
     let (plan, adoption) = match arguments.dry_run {
         true => dry_run(directory, &table)?,
         false => {
-            let plan = change(directory, &mut job::store(directory)?, |draft| import(draft, &file, &table))?;
-            (plan, Vec::new())
+            // It takes the table along: what is in the draft need not be there twice.
+            let edit = move |draft: &mut Draft<'_>| import(draft, &file, &table);
+            (change(directory, &mut job::store(directory)?, edit)?, Vec::new())
         }
     };
     match arguments.csv {

@@ -1,5 +1,7 @@
 //! A file of people as comma-separated values: read whole, with every mistake at once.
 
+use std::sync::Arc;
+
 use csv::{ReaderBuilder, StringRecord};
 use rustc_hash::FxHashMap;
 
@@ -24,13 +26,13 @@ pub struct Row {
     /// Names of local groups; nothing without the column.
     pub groups: Option<Vec<String>>,
     /// The other fields and the attributes that the file has a column for, by name; an empty cell is no value.
-    pub values: Vec<(String, Option<String>)>,
+    pub values: Vec<(Arc<str>, Option<String>)>,
 }
 
 impl Row {
     /// The e-mail address, where the file has one.
     pub fn email(&self) -> Option<&str> {
-        self.values.iter().find(|(name, _)| name == "email").and_then(|(_, value)| value.as_deref())
+        self.values.iter().find(|(name, _)| **name == *"email").and_then(|(_, value)| value.as_deref())
     }
 }
 
@@ -50,9 +52,10 @@ pub fn read_table(bytes: &[u8]) -> Result<Table, Vec<Mistake>> {
     // It passes a byte-order mark over.
     let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut records = Vec::new();
+    let mut lines = Lines { text, read: 0, line: 1 };
     for record in reader.records() {
         match record {
-            Ok(record) => records.push((line_of(text, &record), record)),
+            Ok(record) => records.push((lines.of(&record), record)),
             Err(error) => return Err(vec![at(1, None, error.to_string(), None)]),
         }
     }
@@ -120,16 +123,29 @@ fn text(bytes: &[u8]) -> Result<&str, Mistake> {
     }
 }
 
-/// Where the record's text begins. The reader's own count is that of what it skipped before.
-fn line_of(text: &str, record: &StringRecord) -> u64 {
-    let before = record.position().map_or(0, |position| position.byte() as usize).min(text.len());
-    let blank = text[before..].len() - text[before..].trim_start_matches(['\n', '\r']).len();
-    1 + text[..before + blank].matches('\n').count() as u64
+/// Counts lines, once over the whole text: records are asked about in their order.
+struct Lines<'a> {
+    text: &'a str,
+    /// Up to where lines are counted.
+    read: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// Where the record's text begins. The reader's own count is that of what it skipped before.
+    fn of(&mut self, record: &StringRecord) -> u64 {
+        let before = record.position().map_or(0, |position| position.byte() as usize).min(self.text.len());
+        let blank = self.text[before..].len() - self.text[before..].trim_start_matches(['\n', '\r']).len();
+        let begin = (before + blank).max(self.read);
+        self.line += self.text[self.read..begin].matches('\n').count() as u64;
+        self.read = begin;
+        self.line
+    }
 }
 
 /// What each column is called; nothing for one that is wrong.
-fn columns(line: u64, header: &StringRecord, mistakes: &mut Vec<Mistake>) -> Vec<Option<String>> {
-    let mut columns: Vec<Option<String>> = Vec::new();
+fn columns(line: u64, header: &StringRecord, mistakes: &mut Vec<Mistake>) -> Vec<Option<Arc<str>>> {
+    let mut columns: Vec<Option<Arc<str>>> = Vec::new();
     for (index, name) in header.iter().enumerate() {
         let name = name.trim();
         let meant = COLUMNS.into_iter().find(|known| *known != name && letters(known) == letters(name));
@@ -152,7 +168,7 @@ fn columns(line: u64, header: &StringRecord, mistakes: &mut Vec<Mistake>) -> Vec
         };
         let fits = wrong.is_none();
         mistakes.extend(wrong);
-        columns.push(fits.then(|| name.to_owned()));
+        columns.push(fits.then(|| name.into()));
     }
     let is_there = header.iter().any(|name| letters(name) == letters(USER_NAME));
     if !is_there {
@@ -176,7 +192,7 @@ fn letters(name: &str) -> String {
 fn row(
     line: u64,
     record: &StringRecord,
-    columns: &[Option<String>],
+    columns: &[Option<Arc<str>>],
     seen: &mut FxHashMap<String, u64>,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Row> {
@@ -184,7 +200,7 @@ fn row(
     let mut named = false;
     for (column, cell) in columns.iter().zip(record) {
         let Some(column) = column else { continue };
-        match column.as_str() {
+        match &**column {
             USER_NAME => match checked_name("user", cell) {
                 Ok(name) => {
                     named = true;
@@ -216,7 +232,7 @@ fn row(
                 }
                 row.groups = Some(groups);
             }
-            name => row.values.push((name.to_owned(), Some(cell.to_owned()).filter(|cell| !cell.is_empty()))),
+            _ => row.values.push((Arc::clone(column), Some(cell.to_owned()).filter(|cell| !cell.is_empty()))),
         }
     }
     named.then_some(row)
@@ -241,7 +257,7 @@ mod tests {
              +49 30,ann@x.y,Sales; Night shift ;sales, Ann ,TRUE\r\n\
              ,,,\"B, ob\",false\r\n",
         );
-        let value = |name: &str, value: Option<&str>| (name.to_owned(), value.map(str::to_owned));
+        let value = |name: &str, value: Option<&str>| (name.into(), value.map(str::to_owned));
         let row = |line, user_name: &str, active, groups: &[&str], values| Row {
             line,
             user_name: user_name.to_owned(),
@@ -325,8 +341,8 @@ mod tests {
                 let value = |text: String| Some(text).filter(|text| !text.is_empty());
                 prop_assert_eq!(&row.user_name, &format!("user {index}"));
                 prop_assert_eq!(row.active, Some(active));
-                prop_assert_eq!(&row.values[0], &("displayName".to_owned(), value(one)));
-                prop_assert_eq!(&row.values[1], &("note".to_owned(), value(other)));
+                prop_assert_eq!(&row.values[0], &("displayName".into(), value(one)));
+                prop_assert_eq!(&row.values[1], &("note".into(), value(other)));
             }
         }
 

@@ -6,8 +6,10 @@
 //! shaped again, with those of them who are in it now.
 
 mod cleanup;
+mod group_cleanup;
 mod group_ownership;
 mod groups;
+mod inactivity;
 mod local_members;
 mod mirror;
 mod names;
