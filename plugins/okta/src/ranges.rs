@@ -14,7 +14,9 @@
 //! that created thousands within a second is read by one chain, and another begins behind it.
 //!
 //! **Disjoint and complete.** A chain asks for those who were created at or after its beginning, and ends at the first
-//! one created at or after its end, whom it leaves to the next: its own pages show that nobody was left out between.
+//! one created at or after its end, whom it leaves to the next: its own pages show that nobody was left out between. Okta
+//! tells whole seconds, of which nobody knows how they are rounded, so it asks from a second earlier and leaves those who
+//! are said to belong before to the chain before.
 //! A seam costs at most one request. An organisation of fewer pages costs none, and where a page is not sorted as it was
 //! asked for, or Okta refuses to sort, all is read by one chain.
 
@@ -42,7 +44,7 @@ pub struct Range {
     pub first: Option<i64>,
     /// When the last one of the page before was.
     pub last: Option<i64>,
-    /// Where a range ahead begins.
+    /// Where a range ahead begins; those created before belong to another one.
     pub from: Option<i64>,
 }
 
@@ -53,7 +55,8 @@ pub struct Span {
     pub ends: Option<(i64, i64)>,
     /// Somebody was created before the one above.
     pub disordered: bool,
-    /// Users who were left to another range.
+    /// Users who were left to the range before, and to the one after.
+    pub before: usize,
     pub beyond: usize,
 }
 
@@ -118,11 +121,11 @@ impl Range {
     }
 }
 
-/// The listing of those whom the search finds, sorted by creation; of those created at or after those seconds.
+/// The listing of those whom the search finds, sorted by creation; of those created since a second before.
 pub fn path(search: &str, from: Option<i64>, fields: &str) -> String {
     let search = match from {
         None => search.to_owned(),
-        Some(from) => format!("{search} and created ge {}", ask::quoted(&date::format(from))),
+        Some(from) => format!("{search} and created ge {}", ask::quoted(&date::format(from - 1))),
     };
     let query = Query::new("/api/v1/users").with("search", search).with("sortBy", "created");
     query.with("sortOrder", "asc").with("limit", ask::USERS_A_PAGE).with("fields", fields).into()

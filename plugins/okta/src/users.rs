@@ -41,7 +41,7 @@ pub struct People {
 impl People {
     /// How many there are, with those that could not be read and those who belong to another range.
     pub fn count(&self) -> usize {
-        self.users.len() + self.problems.len() + self.span.beyond
+        self.users.len() + self.problems.len() + self.span.before + self.span.beyond
     }
 
     /// The ids of those who are members of a group that lists them: all but those who left.
@@ -153,6 +153,10 @@ impl UserReader {
             return Err(no_id());
         }
         if let Some(created) = user.created.as_deref().and_then(|created| date::parse(created).ok()) {
+            if range.from.is_some_and(|from| created < from) {
+                people.span.before += 1;
+                return Ok(());
+            }
             people.span.add(created, range);
             if range.until.is_some_and(|until| created >= until) {
                 people.span.beyond += 1;
