@@ -129,7 +129,7 @@ fn parser_and_schema_know_the_same_types_and_ranges() {
             }
         }
     }
-    assert_eq!(numbers, 10 + 7 + 2 * Limit::ALL.len());
+    assert_eq!(numbers, 11 + 7 + 2 * Limit::ALL.len());
 }
 
 #[test]

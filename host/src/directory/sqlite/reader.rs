@@ -313,7 +313,7 @@ impl Reader for SqliteReader<'_> {
     }
 
     fn unread_groups(&self, connector: ConnectorId, limit: usize) -> StoreResult<Vec<(String, String)>> {
-        let sql = "SELECT id, number, members, absent_since, record, dropped_since FROM mirror_group
+        let sql = "SELECT id, number, members, absent_since, record, dropped_since, version FROM mirror_group
                    WHERE connector = ?1 AND members = 'unknown' AND absent_since IS NULL ORDER BY id LIMIT ?2";
         let mut found = Vec::new();
         self.rows(sql, params![connector.0, limit as i64], |row| {
