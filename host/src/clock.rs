@@ -17,6 +17,12 @@ pub fn now() -> Timestamp {
     Timestamp::now()
 }
 
+/// Now, to the millisecond: what a person can use of a time.
+pub fn timestamp() -> Timestamp {
+    let now = now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
 /// How long one may sleep before looking at the clock again, with this much left to wait. The clock of a machine is set
 /// at times and stands still while the machine sleeps, so a long wait is many short ones.
 pub fn patience(left: Duration) -> Duration {

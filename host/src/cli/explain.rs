@@ -3,6 +3,7 @@
 mod text;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use super::exit::Exit;
 use super::global::Global;
@@ -30,6 +31,7 @@ pub(super) struct ExplainArguments {
     #[arg(value_name = "NAME")]
     connector: String,
     /// User name, here or at the provider, now or before; e-mail address; or the provider's id.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     who: String,
 }
 

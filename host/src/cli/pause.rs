@@ -74,7 +74,7 @@ fn set(name: &str, global: &Global, paused: bool) -> Result<(Option<Pause>, Opti
     if before.is_some() != paused {
         let mut writer = store.write()?;
         match paused {
-            true => writer.pause(connector, clock::now(), None)?,
+            true => writer.pause(connector, clock::timestamp(), None)?,
             false => writer.end_pause(connector)?,
         }
         writer.commit()?;

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgGroup, Args};
 use serde::Serialize;
 use serde_json::Value;
@@ -46,7 +47,7 @@ pub(super) struct PlanArguments {
     #[arg(long, conflicts_with = "changes")]
     full: bool,
     /// Read only this person: user name, e-mail address or the provider's id.
-    #[arg(long, value_name = "WHO", conflicts_with_all = ["changes", "full", "out"])]
+    #[arg(long, value_name = "WHO", value_parser = NonEmptyStringValueParser::new(), conflicts_with_all = ["changes", "full", "out"])]
     user: Option<String>,
     #[command(flatten)]
     tape: TapeArguments,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -54,7 +55,7 @@ pub(super) struct SyncArguments {
     ///
     /// Only their entry and their memberships are brought in step, in groups that a sync has read before. Whoever left is
     /// treated as [connector.NAME.cleanup] says.
-    #[arg(long, value_name = "WHO", conflicts_with_all = ["all", "changes", "auto", "full"])]
+    #[arg(long, value_name = "WHO", value_parser = NonEmptyStringValueParser::new(), conflicts_with_all = ["all", "changes", "auto", "full"])]
     user: Option<String>,
     /// Read only what changed where that can be told, and else everything, saying why.
     ///

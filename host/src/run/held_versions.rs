@@ -17,7 +17,8 @@ use rustc_hash::FxHashMap;
 use super::answers::Answers;
 use super::error::RunError;
 use super::extent::{self, Extent};
-use super::run::{Job, timestamp};
+use super::run::Job;
+use crate::clock::timestamp;
 use crate::directory::{ConnectorId, MembersState, MirrorGroup, Reader};
 use crate::model::{Request, Subject};
 

@@ -26,7 +26,7 @@ use super::report::{Milliseconds, Outcome, ReportedError, RequestCounts, RunRepo
 use super::safety;
 use super::spool::SpoolKey;
 use super::turn::Turn;
-use crate::clock;
+use crate::clock::{self, timestamp};
 use crate::directory::{ConnectorId, Reader, RunStart, Store};
 use crate::failpoint::FailPoint;
 use crate::http::HttpTotals;
@@ -402,12 +402,6 @@ fn known() -> Vec<Attribute> {
 
 fn now() -> i64 {
     clock::now().as_second()
-}
-
-/// Now, to the millisecond: what a person can use of a time.
-pub(super) fn timestamp() -> Timestamp {
-    let now = clock::now();
-    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 impl Job {

@@ -5,12 +5,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::draft::{Draft, LocalPlan};
 use super::error::LocalError;
+use crate::clock::timestamp;
 use crate::directory::{ConnectorId, LOCAL, MembershipChange, RunId, RunStart, Store, StoreError, Writer};
 use crate::failpoint::FailPoint;
 use crate::run::error::RunError;
 use crate::run::lock::WorkFolder;
 use crate::run::report::Outcome;
-use crate::run::run::timestamp;
 use crate::run::staging::Action;
 
 /// Where a local run works.

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::PlanFileError;
 use super::format::{Held, Members};
 use super::read::PlanFile;
+use crate::clock::timestamp;
 use crate::directory::{
     Change, ChangeKind, ConnectorId, Counters, EntryKind, GroupKey, MembershipChange, Reader, RunId,
     RunStart, Store,
@@ -20,7 +21,6 @@ use crate::run::policy::Policy;
 use crate::run::report::{
     Counts, MembershipCounts, Milliseconds, Outcome, ReportedProblem, RequestCounts, RunReport,
 };
-use crate::run::run::timestamp;
 use crate::run::safety::{self, Fitted, Owner, Wanted};
 
 /// A plan that is to be applied, and by whom.

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::error::PlanFileError;
 use super::format::{End, FORMAT, Header, Held, Line, Members, keys};
+use crate::clock::timestamp;
 use crate::directory::{ConnectorId, MembershipChange, Reader};
 use crate::http::Provenance;
 use crate::json_lines::LineSink;
 use crate::run::error::RunError;
 use crate::run::plan::Plan;
 use crate::run::report::RunReport;
-use crate::run::run::timestamp;
 use crate::whole_file::{self, Place};
 
 /// Where a plan is kept, and what it was made by.

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::RollbackError;
 use super::inverse::{Deed, Inverse};
+use crate::clock::timestamp;
 use crate::directory::{
     AliasChange, Change, ChangeKind, EntryKind, KeptChange, LOCAL, MembershipChange, Reader, RunId, RunRow,
     RunStart, Store, Writer,
@@ -14,7 +15,6 @@ use crate::failpoint::FailPoint;
 use crate::run::error::RunError;
 use crate::run::lock::WorkFolder;
 use crate::run::report::{Outcome, ReportedProblem, RunReport};
-use crate::run::run::timestamp;
 use crate::run::safety::{Fitted, Owner, Safety, Wanted};
 
 /// How runs that undo another one are called.

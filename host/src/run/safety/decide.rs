@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::fit::{Fitted, Owner, Wanted};
 use super::limits::Safety;
+use crate::clock::timestamp;
 use crate::directory::{
     Change, EntryKind, GroupKey, HeldChange, HeldMembers, HeldState, MembershipChange, Reader, RunId,
     RunStart, Store, StoreError, UserKey, fold,
@@ -14,7 +15,6 @@ use crate::failpoint::FailPoint;
 use crate::run::error::RunError;
 use crate::run::lock::WorkFolder;
 use crate::run::report::{Outcome, ReportedProblem, RunReport};
-use crate::run::run::timestamp;
 
 /// Which held changes to apply.
 pub struct Approval<'a> {
