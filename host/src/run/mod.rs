@@ -31,6 +31,8 @@ mod leavers;
 pub mod local;
 mod lock;
 mod one_person;
+#[cfg(test)]
+mod one_person_tests;
 mod plan;
 pub mod planfile;
 mod policy;

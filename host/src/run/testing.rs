@@ -140,6 +140,22 @@ impl Organisation {
                 Some(user) => page.users.push(user.clone()),
                 None => page.gone.push(Subject::User(id.to_owned())),
             }
+        } else if let Some(who) = path.strip_prefix("/person/") {
+            let found = self.users.values().find(|user| user.id == who || user.username == who);
+            match found {
+                Some(user) if self.out_of_scope.contains(&user.id) => {}
+                Some(user) => {
+                    page.users.push(user.clone());
+                    for (id, (group, members)) in &self.groups {
+                        if matches!(members, Members::Some(ids) if ids.contains(&user.id)) {
+                            page.groups.push(group.clone());
+                            let members = Members::Add(vec![user.id.clone()]);
+                            page.memberships.push(Membership { group: id.clone(), members });
+                        }
+                    }
+                }
+                None => page.gone.push(Subject::User(who.to_owned())),
+            }
         } else if let Some(from) = path.strip_prefix("/users/") {
             let from: usize = from.parse().expect("a number");
             for (id, user) in self.users.iter().skip(from).take(PAGE) {
@@ -213,12 +229,12 @@ impl Source for MemorySource {
             return Ok(vec![request("/changes", None)]);
         }
         if let Scope::User(id) = scope {
-            assert!(known.contains(&Attribute::new("groups", false)), "the record alone is wanted");
+            let path = if known.contains(&Attribute::new("groups", false)) { "user" } else { "person" };
             if self.organisation.lock().expect("no test panics while holding it").no_single {
                 let error = PluginError::new(PluginError::UNSUPPORTED, "reads no single people");
                 return Err(CallError::Answered { plugin: Box::new(self.identity.clone()), error });
             }
-            return Ok(vec![request(&format!("/user/{id}"), None)]);
+            return Ok(vec![request(&format!("/{path}/{id}"), None)]);
         }
         Ok(vec![request("/users/0", None), request("/groups", None)])
     }
