@@ -76,7 +76,7 @@ async fn check(before: Moment, after: Moment, who: usize, knows: bool) {
     world.change(|organisation| *organisation = after.organisation());
     let whom = Whom::find(world.store.read().unwrap().as_ref(), "acme", &id(who)).unwrap();
     let known = whom.id.is_some();
-    assert!(known || !(before.people[who].0 && !before.out_of_scope[who]));
+    assert!(known || !before.people[who].0 || before.out_of_scope[who]);
     let asked = if knows || !after.people[who].1 { id(who) } else { format!("new{who}") };
     world.job.person = Some(Whom { asked, ..whom });
     let ended = world.sync().await;
